@@ -1,0 +1,39 @@
+"""The `mugi` command. Each subcommand lives with its stage and is imported only when it is run."""
+
+import argparse
+import sys
+from importlib import import_module
+
+from mugi.errors import InputError
+
+# subcommand -> (module with add_arguments(parser) and run(args) -> exit code, help line)
+COMMANDS = {
+    "check": ("mugi.config", "check a configuration file"),
+    "schema": ("mugi.config_docs", "print the configuration's JSON schema or its table in Markdown"),
+    "evaluate": ("mugi.hardware.command", "time, energy and area of accelerators on LLMs"),
+    "carbon": ("mugi.carbon", "operational and embodied carbon of evaluated runs"),
+    "claims": ("mugi.claims", "judge the paper's claims from the result tables"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one subcommand; return 0, 1 (a claim's verdict changed) or 2 (bad input, said in a line)."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="mugi", description=__doc__.split(".")[0])
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, help_line) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=help_line, description=help_line)
+        if argv[:1] == [name]:
+            command = import_module(module)
+            command.add_arguments(subparser)
+    args = parser.parse_args(argv)
+    try:
+        return command.run(args) or 0
+    except InputError as error:
+        for line in str(error).splitlines():
+            print(f"mugi {args.command}: {line}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

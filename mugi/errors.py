@@ -1,0 +1,20 @@
+"""Mistakes in the user's input: one line each, with what is allowed and the nearest valid name."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Bad input. The message is one line per mistake and goes to the user without a traceback."""
+
+
+def nearest(name: object, choices: Iterable[object]) -> str:
+    """Return `` (did you mean 'x'?)`` for the choice closest to `name`, or an empty string."""
+    found = difflib.get_close_matches(str(name), [str(choice) for choice in choices], 1, 0.5)
+    return f" (did you mean '{found[0]}'?)" if found else ""
+
+
+def unknown(what: str, name: object, choices: Iterable[object]) -> str:
+    """Return the line for a name that is not one of `choices`, with the nearest valid one."""
+    choices = [str(choice) for choice in choices]
+    return f"unknown {what} '{name}'{nearest(name, choices)}; one of: {', '.join(choices)}"
