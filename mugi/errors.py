@@ -18,3 +18,12 @@ def unknown(what: str, name: object, choices: Iterable[object]) -> str:
     """Return the line for a name that is not one of `choices`, with the nearest valid one."""
     choices = [str(choice) for choice in choices]
     return f"unknown {what} '{name}'{nearest(name, choices)}; one of: {', '.join(choices)}"
+
+
+def describe(mistake: dict) -> str:
+    """Return one line for one entry of pydantic's `ValidationError.errors()`: path, value, rule."""
+    path = ".".join(str(part) for part in mistake["loc"])
+    message = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if not path:
+        return message
+    return f"{path}: {message} (got {mistake['input']!r})"
