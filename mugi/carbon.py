@@ -27,7 +27,7 @@ EVENTS = {
     "nonlinear": ["softmax", "silu"],
     "output": ["output"],
 }
-# events of which the published program counts the dynamic energy of one layer only (op_carbon.py:50-59)
+# the published program counts the dynamic energy of one layer of these (op_carbon.py:50-59)
 ONE_LAYER = ["projection", "attention", "ffn"]
 GROUPS = [group for groups in EVENTS.values() for group in groups]
 NUMBERS = [
@@ -119,11 +119,12 @@ def _embodied(hardware, constants) -> pd.DataFrame:
 
 
 def read_table(path: Path, columns: list[str], numbers: list[str]) -> pd.DataFrame:
-    """Read a CSV with empty cells as empty text; `InputError` if a column or a number is missing."""
+    """Read a CSV, empty cells as empty text; `InputError` if a column or number is missing."""
     try:
         table = pd.read_csv(path, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {' '.join(str(error).split())}") from None
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise InputError(f"{path}: {reason}") from None
     needed = [*columns, *(name for name in numbers if name not in columns)]
     mistakes = [
         f"{path}: missing column '{name}'{nearest(name, table.columns)}"

@@ -1,0 +1,50 @@
+"""Fig. 15: operational and embodied carbon of Llama 2, over Mugi(256)'s of the same model.
+
+The upper row counts as the paper does, with the dynamic energy of one layer for projection,
+attention and FFN; the row below it counts all layers and the language-model head. If the
+hardware table has the corrected preset, a last row shows it.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import style
+
+EVENTS = {
+    "as-published": ["projection", "attention", "ffn", "nonlinear", "embodied"],
+    "corrected": ["projection", "attention", "ffn", "nonlinear", "output", "embodied"],
+}
+KEYS = ["bar", "model", "design", "variant", "array_height", "preset", "accounting", "event"]
+RUN = [
+    *["model", "design", "variant", "array_height", "noc_rows", "noc_cols"],
+    *["kv_heads", "batch_size", "seq_len", "preset", "accounting", "event"],
+]
+# rows of panels: preset of the hardware model, accounting of the carbon
+ROWS = {
+    "as published": ("as-published", "as-published"),
+    "all layers": ("as-published", "corrected"),
+    "all corrections": ("corrected", "corrected"),
+}
+
+
+def shares(table: pd.DataFrame, preset: str, accounting: str) -> pd.DataFrame:
+    """Return the carbon [kgCO2e] of each bar and event and its share of Mugi(256)'s total."""
+    keys = {"preset": preset, "accounting": accounting}
+    bars = style.pick_bars(table, "MCSDTP", EVENTS[accounting], **keys)
+    bars = bars[[*KEYS, "carbon_kgco2e"]]
+    return bars.assign(carbon_per_mugi_256=style.per_mugi_total(bars, "carbon_kgco2e"))
+
+
+def make(path: Path, stem: Path) -> None:
+    """Draw the figure from the carbon table; the last row only if the corrected preset was run."""
+    table = style.read_table(path, [*RUN, "carbon_kgco2e"])
+    presets = set(table["preset"])
+    rows = {name: shares(table, *keys) for name, keys in ROWS.items() if keys[0] in presets}
+    style.use_style()
+    figure = style.stacked_panels(rows, "carbon_per_mugi_256", "Carbon")
+    style.save(figure, stem, pd.concat(rows.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(style.run_script(make, __doc__))

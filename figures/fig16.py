@@ -1,0 +1,50 @@
+"""Fig. 16: end-to-end latency of Llama 2 by operation, over Mugi(256)'s of the same model."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import style
+
+EVENTS = {
+    "projection": ["projection"],
+    "attention": ["attention"],
+    "ffn": ["ffn"],
+    "nonlinear": ["softmax", "silu"],
+    "output": ["output"],
+}
+KEYS = ["bar", "model", "design", "variant", "array_height", "preset", "event"]
+RUN = [
+    *["model", "design", "variant", "array_height", "noc_rows", "noc_cols"],
+    *["kv_heads", "batch_size", "seq_len", "preset"],
+]
+
+
+def latency(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
+    """Return the latency [s, whole model] of each bar and event and its share of Mugi(256)'s sum.
+
+    The paper leaves the language-model head (event `output`) out; the corrected preset shows it.
+    """
+    drawn = [event for event in EVENTS if event != "output" or preset == "corrected"]
+    events = [
+        hardware[RUN].assign(event=event, latency_s=sum(hardware[f"runtime_{g}_s"] for g in groups))
+        for event, groups in EVENTS.items()
+    ]
+    bars = style.pick_bars(pd.concat(events), "MCSTP", drawn, preset=preset)
+    bars = bars[[*KEYS, "latency_s"]]
+    return bars.assign(latency_per_mugi_256=style.per_mugi_total(bars, "latency_s"))
+
+
+def make(table: Path, stem: Path) -> None:
+    """Draw the figure from the hardware table, one row of panels for each preset in it."""
+    columns = [f"runtime_{group}_s" for groups in EVENTS.values() for group in groups]
+    hardware = style.read_table(table, [*RUN, *columns])
+    presets = [preset for preset in ["as-published", "corrected"] if preset in set(hardware.preset)]
+    rows = {preset.replace("-", " "): latency(hardware, preset) for preset in presets}
+    style.use_style()
+    figure = style.stacked_panels(rows, "latency_per_mugi_256", "Latency")
+    style.save(figure, stem, pd.concat(rows.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(style.run_script(make, __doc__))

@@ -1,0 +1,108 @@
+"""Table 3: throughput, area and efficiency on Llama 2 70B GQA, batch 8, sequence length 4096."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import style
+
+# the paper's rows in its order: group, name, design, variant, array height, mesh of nodes
+ROWS = [
+    ("SN", "Mugi (128)", "mugi", "vlp", 128, (1, 1)),
+    ("SN", "Mugi (256)", "mugi", "vlp", 256, (1, 1)),
+    ("SN", "Carat (128)", "carat", "", 128, (1, 1)),
+    ("SN", "Carat (256)", "carat", "", 256, (1, 1)),
+    ("SN", "SA (16)", "systolic", "mac", 16, (1, 1)),
+    ("SN", "SA-F (16)", "systolic", "figna", 16, (1, 1)),
+    ("SN", "SD (16)", "simd", "mac", 16, (1, 1)),
+    ("SN", "SD-F (16)", "simd", "figna", 16, (1, 1)),
+    ("SN-S", "SA (64)", "systolic", "mac", 64, (1, 1)),
+    ("SN-S", "SA-F (64)", "systolic", "figna", 64, (1, 1)),
+    ("SN-S", "SD (64)", "simd", "mac", 64, (1, 1)),
+    ("SN-S", "SD-F (64)", "simd", "figna", 64, (1, 1)),
+    ("SN-S", "Tensor (8)", "tensor", "", 8, (1, 1)),
+    ("NoC 4x4", "Mugi (256)", "mugi", "vlp", 256, (4, 4)),
+    ("NoC 4x4", "Carat (256)", "carat", "", 256, (4, 4)),
+    ("NoC 4x4", "SA (16)", "systolic", "mac", 16, (4, 4)),
+    ("NoC 4x4", "SA-F (16)", "systolic", "figna", 16, (4, 4)),
+    ("NoC 4x4", "SD (16)", "simd", "mac", 16, (4, 4)),
+    ("NoC 4x4", "SD-F (16)", "simd", "figna", 16, (4, 4)),
+    ("NoC 2x1", "Tensor (8)", "tensor", "", 8, (2, 1)),
+]
+RUN = [
+    *["design", "variant", "array_height", "noc_rows", "noc_cols"],
+    *["model", "kv_heads", "batch_size", "seq_len", "preset"],
+]
+# column of the CSV -> heading
+VALUES = {
+    "tokens_per_s": "Throughput [tokens/s]",
+    "area_mm2": "On-chip area [mm²]",
+    "tokens_per_s_per_mj": "Energy eff. [tokens/s/MJ]",
+    "tokens_per_j": "Power eff. [tokens/s/W = tokens/J]",
+}
+NOTE = (
+    "Energy efficiency is throughput over the energy of the whole run, in tokens/s per megajoule; "
+    "the paper prints the same numbers as tokens/s/µJ. Work per energy, tokens/J, is the column "
+    "that the paper calls power efficiency."
+)
+
+
+def table3(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
+    """Return the 20 rows of Table 3 in the paper's order, all values of each in full."""
+    run = {"model": "llama_2_70b_GQA", "kv_heads": 8, "preset": preset, **style.PAPER_RUN}
+    keys = [dict(zip(RUN[:5], (*row[2:5], *row[5]), strict=True)) | run for row in ROWS]
+    table = style.pick(hardware, keys)
+    table["tokens_per_s_per_mj"] = table["tokens_per_s_per_j"] * 1e6
+    table.insert(0, "group", [row[0] for row in ROWS])
+    table.insert(1, "name", [row[1] for row in ROWS])
+    return table[["preset", "group", "name", *RUN[:5], *VALUES]]
+
+
+def printed(table: pd.DataFrame) -> list[list[str]]:
+    """Return the cells as the paper prints them, with two decimals."""
+    text = table[["group", "name"]].join(table[list(VALUES)].map("{:.2f}".format))
+    return text.to_numpy().tolist()
+
+
+def markdown(tables: list[pd.DataFrame]) -> str:
+    """Return the tables, one a preset, in Markdown."""
+    lines = []
+    for table in tables:
+        lines += [f"**Llama 2 70B GQA, batch 8, sequence length 4096, {table.preset.iloc[0]}**", ""]
+        lines += [f"| Group | Design | {' | '.join(VALUES.values())} |", "|---|---|" + "--:|" * 4]
+        lines += [f"| {' | '.join(row)} |" for row in printed(table)] + [""]
+    return "\n".join([*lines, NOTE, ""])
+
+
+def latex(tables: list[pd.DataFrame]) -> str:
+    """Return the tables, one a preset, as LaTeX `tabular`s (package booktabs)."""
+    lines = []
+    for table in tables:
+        headings = " & ".join(["Group", "Design", *VALUES.values()]).replace("²", "$^2$")
+        lines += [f"% {table.preset.iloc[0]}", r"\begin{tabular}{llrrrr}", r"\toprule"]
+        lines += [rf"{headings} \\"]
+        for number, (group, *cells) in enumerate(printed(table)):
+            lines += [r"\midrule"] if number == 0 or group != ROWS[number - 1][0] else []
+            cells = [group.replace("x", r"$\times$"), *cells]
+            lines += [rf"{' & '.join(cells)} \\"]
+        lines += [r"\bottomrule", r"\end{tabular}", ""]
+    return "\n".join([*lines, "% " + NOTE.replace("µ", "u"), ""])
+
+
+def make(path: Path, stem: Path) -> None:
+    """Write stem.csv, stem.md and stem.tex from the hardware table."""
+    measured = ["tokens_per_s", "area_mm2", "tokens_per_s_per_j", "tokens_per_j"]
+    hardware = style.read_table(path, [*RUN, *measured])
+    presets = [preset for preset in ["as-published", "corrected"] if preset in set(hardware.preset)]
+    tables = [table3(hardware, preset) for preset in presets]
+    texts = {
+        "csv": pd.concat(tables).to_csv(index=False, lineterminator="\n"),
+        "md": markdown(tables),
+        "tex": latex(tables),
+    }
+    for suffix, text in texts.items():
+        style.write(stem.with_name(f"{stem.name}.{suffix}"), text.encode())
+
+
+if __name__ == "__main__":
+    sys.exit(style.run_script(make, __doc__))
