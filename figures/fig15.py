@@ -39,7 +39,7 @@ def shares(table: pd.DataFrame, preset: str, accounting: str) -> pd.DataFrame:
 def make(path: Path, stem: Path) -> None:
     """Draw the figure from the carbon table; the last row only if the corrected preset was run."""
     table = style.read_table(path, [*RUN, "carbon_kgco2e"])
-    presets = set(table["preset"])
+    presets = style.presets(table)
     rows = {name: shares(table, *keys) for name, keys in ROWS.items() if keys[0] in presets}
     style.use_style()
     figure = style.stacked_panels(rows, "carbon_per_mugi_256", "Carbon")

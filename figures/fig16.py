@@ -39,8 +39,9 @@ def make(table: Path, stem: Path) -> None:
     """Draw the figure from the hardware table, one row of panels for each preset in it."""
     columns = [f"runtime_{group}_s" for groups in EVENTS.values() for group in groups]
     hardware = style.read_table(table, [*RUN, *columns])
-    presets = [preset for preset in ["as-published", "corrected"] if preset in set(hardware.preset)]
-    rows = {preset.replace("-", " "): latency(hardware, preset) for preset in presets}
+    rows = {
+        preset.replace("-", " "): latency(hardware, preset) for preset in style.presets(hardware)
+    }
     style.use_style()
     figure = style.stacked_panels(rows, "latency_per_mugi_256", "Latency")
     style.save(figure, stem, pd.concat(rows.values()))

@@ -99,6 +99,14 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
     return table
 
 
+def presets(table: pd.DataFrame) -> list[str]:
+    """Return which presets of the hardware model `table` has, the published one first."""
+    found = [name for name in ["as-published", "corrected"] if name in set(table["preset"])]
+    if not found:
+        raise InputError("column preset: neither 'as-published' nor 'corrected' is there")
+    return found
+
+
 def pick(table: pd.DataFrame, wanted: list[dict]) -> pd.DataFrame:
     """Return the one row of `table` for each of `wanted`, in that order; else `InputError`."""
     rows, mistakes = [], []

@@ -93,8 +93,7 @@ def make(path: Path, stem: Path) -> None:
     """Write stem.csv, stem.md and stem.tex from the hardware table."""
     measured = ["tokens_per_s", "area_mm2", "tokens_per_s_per_j", "tokens_per_j"]
     hardware = style.read_table(path, [*RUN, *measured])
-    presets = [preset for preset in ["as-published", "corrected"] if preset in set(hardware.preset)]
-    tables = [table3(hardware, preset) for preset in presets]
+    tables = [table3(hardware, preset) for preset in style.presets(hardware)]
     texts = {
         "csv": pd.concat(tables).to_csv(index=False, lineterminator="\n"),
         "md": markdown(tables),

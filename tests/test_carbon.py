@@ -1,0 +1,154 @@
+"""Carbon: hand-computed values, sums, and bad input."""
+
+import itertools
+
+import pandas as pd
+import pytest
+
+from mugi import carbon as module
+from mugi.carbon import carbon, load_constants
+from mugi.cli import main
+from mugi.errors import InputError
+
+GROUPS = ["projection", "attention", "ffn", "output", "softmax", "silu"]
+LAYERS = {"llama_2_7b": 32, "llama_2_13b": 40, "llama_2_70b": 80, "llama_2_70b_GQA": 80}
+KV_HEADS = {"llama_2_7b": 32, "llama_2_13b": 40, "llama_2_70b": 64, "llama_2_70b_GQA": 8}
+SINGLE = [
+    *[("mugi", "vlp", 64), ("mugi", "vlp", 128), ("mugi", "vlp", 256)],
+    *[("carat", "", 128), ("carat", "", 256), ("tensor", "", 8)],
+    *itertools.product(["systolic", "simd"], ["mac", "figna"], [8, 16, 64]),
+    *[("systolic", "pwl", 16), ("systolic", "taylor", 16)],
+]
+NODES = {"mugi": [(256, 4, 4)], "carat": [(256, 4, 4)], "tensor": [(8, 2, 1)]}
+
+
+def made_up_runs() -> pd.DataFrame:
+    """Return a hardware table with every run that the default figures need, numbers made up."""
+    runs = [(*run, 1, 1, model) for run, model in itertools.product(SINGLE, LAYERS)]
+    for design, variant in sorted({run[:2] for run in SINGLE} - {("systolic", "pwl")}):
+        for height, rows, cols in NODES.get(design, [(16, 4, 4)]):
+            runs.append((design, variant, height, rows, cols, "llama_2_70b_GQA"))
+    keys = ["design", "variant", "array_height", "noc_rows", "noc_cols", "model"]
+    table = pd.DataFrame(runs, columns=keys)
+    table = table.assign(
+        array_width=8,
+        nodes=table.noc_rows * table.noc_cols,
+        layers=table.model.map(LAYERS),
+        kv_heads=table.model.map(KV_HEADS),
+        batch_size=8,
+        seq_len=4096,
+        preset="as-published",
+        area_mm2=2.0 + table.index / 10,
+        leakage_mw=50.0,
+        tokens_per_s=1.0 + table.index / 7,
+        tokens_per_j=3.0,
+        tokens_per_s_per_j=1e-4,
+    )
+    for number, group in enumerate(GROUPS, 1):
+        table[f"runtime_{group}_s"] = number * (1000.0 + table.index)
+        table[f"dynamic_energy_{group}_nj"] = number * 1e11
+    table["runtime_s"] = table[[f"runtime_{group}_s" for group in GROUPS]].sum(axis=1)
+    table["cycles"] = table.runtime_s * 4e8
+    return table
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return carbon(made_up_runs(), load_constants())
+
+
+def one_run(**values) -> pd.DataFrame:
+    """Return one Llama 2 7B run of 100 s, 50 s of it projection, 2 mm^2, 100 mW leakage."""
+    run = made_up_runs().iloc[[0]].assign(area_mm2=2.0, leakage_mw=100.0, runtime_s=100.0)
+    zero = {f"runtime_{g}_s": 0.0 for g in GROUPS} | {f"dynamic_energy_{g}_nj": 0.0 for g in GROUPS}
+    return run.assign(**zero | {"runtime_projection_s": 50.0} | values)
+
+
+def test_operational_carbon_by_hand():
+    """0.1 W for 50 s and 32 layers of 1 J: 5 J + 1 J published, 5 J + 32 J corrected."""
+    result = carbon(one_run(dynamic_energy_projection_nj=32e9), load_constants())
+    found = result[result.event == "projection"].set_index("accounting").operational_carbon_kgco2e
+    assert found["as-published"] == pytest.approx(301 * 6 / 3.6e6 / 1e3, rel=1e-12)
+    assert found["corrected"] == pytest.approx(301 * 37 / 3.6e6 / 1e3, rel=1e-12)
+
+
+def test_nonlinear_counts_all_layers_in_both_accountings():
+    run = one_run(runtime_softmax_s=10.0, runtime_silu_s=20.0, dynamic_energy_silu_nj=7e9)
+    result = carbon(run, load_constants())
+    found = result[result.event == "nonlinear"].operational_carbon_kgco2e
+    assert found.tolist() == pytest.approx([301 * (3 + 7) / 3.6e6 / 1e3] * 2, rel=1e-12)
+
+
+def test_embodied_carbon_by_hand():
+    """2 mm^2 at 0.55/3.6 kWh and 301 g/kWh, for 100 s of 5 years."""
+    result = carbon(one_run(), load_constants())
+    found = result[result.event == "embodied"].embodied_carbon_kgco2e
+    by_hand = 0.55 / 3.6 * 301 * 2 * 100 / (5 * 365 * 24 * 3600) / 1e3
+    assert found.tolist() == pytest.approx([by_hand] * 2, rel=1e-12)
+
+
+def test_parts_sum_to_totals(table):
+    run = [*module.RUN, "accounting"]
+    values = ["operational_carbon_kgco2e", "embodied_carbon_kgco2e", "carbon_kgco2e"]
+    parts = table[table.event != "total"].groupby(run)[values].sum()
+    total = table[table.event == "total"].set_index(run)[values]
+    pd.testing.assert_frame_equal(parts, total.loc[parts.index], check_exact=False, rtol=1e-12)
+    both = total.operational_carbon_kgco2e + total.embodied_carbon_kgco2e
+    assert total.carbon_kgco2e.tolist() == pytest.approx(both.tolist(), rel=1e-12)
+
+
+def test_one_row_for_each_run_accounting_and_event(table):
+    keys = [*module.RUN, "accounting", "event"]
+    assert not table[keys].duplicated().any()
+    assert len(table) == len(made_up_runs()) * (6 + 7)
+    assert set(table[table.accounting == "as-published"].event) == set(table.event) - {"output"}
+
+
+def test_order_of_runs_does_not_matter(table):
+    shuffled = made_up_runs().sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(carbon(shuffled, load_constants()), table)
+
+
+def test_command_writes_the_same_bytes_twice(tmp_path):
+    made_up_runs().to_csv(tmp_path / "hardware.csv", index=False)
+    outputs = [tmp_path / "a" / "carbon.csv", tmp_path / "b" / "carbon.csv"]
+    for output in outputs:
+        assert main(["carbon", str(tmp_path / "hardware.csv"), "-o", str(output)]) == 0
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+    assert [path.name for path in outputs[0].parent.iterdir()] == ["carbon.csv"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.rename(columns={"area_mm2": "area_cm2"}), "missing column 'area_mm2' (did"),
+        (
+            lambda t: t.assign(leakage_mw=["fifty", *t.leakage_mw[1:]]),
+            "line 2, leakage_mw: 'fifty'",
+        ),
+        (lambda t: t.iloc[:0], "no rows"),
+    ],
+)
+def test_bad_table_is_one_line_and_no_file(change, said, tmp_path, capsys):
+    change(made_up_runs()).to_csv(tmp_path / "hardware.csv", index=False)
+    assert main(["carbon", str(tmp_path / "hardware.csv"), "-o", str(tmp_path / "carbon.csv")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert not (tmp_path / "carbon.csv").exists()
+
+
+def test_missing_table_is_one_line(tmp_path, capsys):
+    assert main(["carbon", str(tmp_path / "none.csv"), "-o", str(tmp_path / "carbon.csv")]) == 2
+    assert "none.csv: No such file" in capsys.readouterr().err
+
+
+def test_bad_constants_are_all_named(tmp_path):
+    path = tmp_path / "carbon.yaml"
+    path.write_text("carbon_intensity_g_per_kwh: {value: -1}\nlife_time_years: {value: 5}\n")
+    with pytest.raises(InputError) as error:
+        load_constants(path)
+    text = str(error.value)
+    assert "missing constant 'days_per_year'" in text
+    assert "unknown constant 'life_time_years' (did you mean 'lifetime_years'?)" in text
+    assert "carbon_intensity_g_per_kwh.value is '-1'" in text
