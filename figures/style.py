@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 import seaborn as sns
 
 from mugi.errors import InputError, nearest
+from mugi.files import write_bytes, write_csv
 
 COLUMN_IN = 3.3  # width of one column of the paper
 # one colour per design, from Okabe and Ito's colour-blind-safe set (jfly.uni-koeln.de/color),
@@ -222,24 +222,17 @@ def event_legend(figure, events: list[str]) -> None:
     )
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, making its folder; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_bytes(content)
-    part.replace(path)
-
-
 def save(figure, stem: Path, frame: pd.DataFrame) -> None:
     """Write `figure` as stem.pdf and stem.png, without dates, and its table as stem.csv."""
-    files = {"csv": frame.to_csv(index=False, lineterminator="\n").encode()}
+    files = {}
     for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
         content = io.BytesIO()
         figure.savefig(content, format=suffix, metadata=metadata)
         files[suffix] = content.getvalue()
     plt.close(figure)
+    write_csv(frame, stem.with_name(f"{stem.name}.csv"))
     for suffix, content in files.items():
-        write(stem.with_name(f"{stem.name}.{suffix}"), content)
+        write_bytes(stem.with_name(f"{stem.name}.{suffix}"), content)
 
 
 def run_script(make: Callable[[Path, Path], None], description: str) -> int:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import style
 
+from mugi.files import write_csv, write_text
+
 # the paper's rows in its order: group, name, design, variant, array height, mesh of nodes
 ROWS = [
     ("SN", "Mugi (128)", "mugi", "vlp", 128, (1, 1)),
@@ -94,13 +96,9 @@ def make(path: Path, stem: Path) -> None:
     measured = ["tokens_per_s", "area_mm2", "tokens_per_s_per_j", "tokens_per_j"]
     hardware = style.read_table(path, [*RUN, *measured])
     tables = [table3(hardware, preset) for preset in style.presets(hardware)]
-    texts = {
-        "csv": pd.concat(tables).to_csv(index=False, lineterminator="\n"),
-        "md": markdown(tables),
-        "tex": latex(tables),
-    }
-    for suffix, text in texts.items():
-        style.write(stem.with_name(f"{stem.name}.{suffix}"), text.encode())
+    write_csv(pd.concat(tables), stem.with_name(f"{stem.name}.csv"))
+    write_text(stem.with_name(f"{stem.name}.md"), markdown(tables))
+    write_text(stem.with_name(f"{stem.name}.tex"), latex(tables))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Operational and embodied carbon of evaluated runs (paper §5.3, Eq. 6, Fig. 15)."""
 
 import argparse
-import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pandas as pd
 import yaml
 
 from mugi.errors import InputError, nearest
+from mugi.files import write_csv
 
 CONSTANTS = [
     "carbon_intensity_g_per_kwh",
@@ -143,14 +143,6 @@ def read_table(path: Path, columns: list[str], numbers: list[str]) -> pd.DataFra
     return table
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path`, making its folder; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mugi carbon`."""
     parser.add_argument("hardware", type=Path, help="table written by `mugi evaluate`")
@@ -161,5 +153,5 @@ def run(args: argparse.Namespace) -> None:
     """Write the carbon table of `args.hardware` to `args.output`."""
     hardware = read_table(args.hardware, RUN, NUMBERS)
     table = carbon(hardware, load_constants())
-    write_text(args.output, table.to_csv(index=False, lineterminator="\n"))
+    write_csv(table, args.output)
     print(f"{args.output}: {len(table)} rows, {len(hardware)} runs")

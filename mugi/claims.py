@@ -25,8 +25,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mugi.carbon import read_table, write_text
+from mugi.carbon import read_table
 from mugi.errors import InputError, nearest, unknown
+from mugi.files import write_csv, write_text
 
 LEDGER = files("mugi") / "data" / "claims.csv"
 TEXT = [
@@ -270,7 +271,7 @@ def run(args: argparse.Namespace) -> int:
     """Judge all claims, write CSV and Markdown, print them; 1 if one contradicts its record."""
     tables = {path.stem: read_table(path, [], []) for path in args.tables}
     results = judge(load_ledger(LEDGER), tables)
-    write_text(args.output, results.to_csv(index=False, lineterminator="\n"))
+    write_csv(results, args.output)
     write_text(args.output.with_suffix(".md"), markdown(results))
     print(text(results))
     for claim in results[~results["agrees"].astype(bool)].itertuples():

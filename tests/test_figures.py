@@ -31,26 +31,42 @@ def tables(tmp_path_factory) -> dict[str, Path]:
     return paths
 
 
-def bar_tops(figure) -> list[float]:
-    """Return the height of every rectangle drawn, panel by panel and event by event."""
-    return [patch.get_height() for axis in figure.axes for patch in axis.patches]
+FIGURE_TABLES = {fig15: "carbon", fig16: "corrected"}
+VALUES = {fig15: "carbon_per_mugi_256", fig16: "latency_per_mugi_256"}
 
 
-@pytest.mark.parametrize(
-    ("script", "table", "value"),
-    [
-        (fig15, "carbon", "carbon_per_mugi_256"),
-        (fig16, "hardware", "latency_per_mugi_256"),
-        (fig16, "corrected", "latency_per_mugi_256"),
-    ],
-)
-def test_csv_is_what_is_drawn(script, table, value, tables, tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(style.plt, "close", lambda figure: drawn.extend(bar_tops(figure)))
-    script.make(tables[table], tmp_path / "figure")
-    written = pd.read_csv(tmp_path / "figure.csv")
-    assert sorted(drawn) == pytest.approx(sorted(written[value]), rel=1e-12)
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".pdf", ".png"]
+@pytest.fixture(scope="module")
+def first(tables, tmp_path_factory) -> tuple[Path, dict]:
+    """Draw both figures; return their folder and the heights of all rectangles drawn."""
+    folder, heights = tmp_path_factory.mktemp("first"), {}
+    with pytest.MonkeyPatch.context() as patch:
+        for script, table in FIGURE_TABLES.items():
+            patch.setattr(
+                style.plt, "close", lambda figure, s=script: heights.update({s: tops(figure)})
+            )
+            script.make(tables[table], folder / script.__name__)
+    return folder, heights
+
+
+def tops(figure) -> list[float]:
+    return sorted(patch.get_height() for axis in figure.axes for patch in axis.patches)
+
+
+@pytest.mark.parametrize("script", FIGURE_TABLES)
+def test_csv_is_what_is_drawn(script, first):
+    folder, heights = first
+    written = pd.read_csv(folder / f"{script.__name__}.csv")
+    assert heights[script] == pytest.approx(sorted(written[VALUES[script]]), rel=1e-12)
+
+
+def test_figures_are_the_same_bytes_twice(first, tables, tmp_path):
+    for script, table in FIGURE_TABLES.items():
+        script.make(tables[table], tmp_path / script.__name__)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == [
+        f"{f}.{suffix}" for f in ["fig15", "fig16"] for suffix in ["csv", "pdf", "png"]
+    ]
+    assert all((tmp_path / file).read_bytes() == (first[0] / file).read_bytes() for file in files)
 
 
 def test_bars_are_over_mugi_256(tables):
@@ -71,15 +87,6 @@ def test_fig15_bars_hold_the_whole_carbon(tables):
             run = total[(total.model == model) & (total.design == design) & (total.noc_rows == 1)]
             run = run[(run.variant == variant) & (run.array_height == height)]
             assert bar.carbon_kgco2e.sum() == pytest.approx(run.carbon_kgco2e.item(), rel=1e-12)
-
-
-def test_scripts_write_the_same_bytes_twice(tables, tmp_path):
-    for script, table in [(fig15, "carbon"), (fig16, "hardware"), (table3, "hardware")]:
-        for folder in ["a", "b"]:
-            script.make(tables[table], tmp_path / folder / script.__name__)
-    first, second = (sorted((tmp_path / folder).iterdir()) for folder in ["a", "b"])
-    assert [path.name for path in first] == [path.name for path in second]
-    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(first, second, strict=True))
 
 
 def test_table3_has_the_papers_rows_and_honest_units(tables, tmp_path):

@@ -1,0 +1,253 @@
+"""The claims ledger: its shape, every rule of judging on small tables, and bad input."""
+
+import pandas as pd
+import pytest
+from test_carbon import made_up_runs
+
+from mugi import claims
+from mugi.carbon import carbon, load_constants
+from mugi.claims import judge, load_ledger
+from mugi.cli import main
+from mugi.errors import InputError
+
+# claims of each place in the paper, by the beginning of their ids
+COUNTS = {
+    "ABS-": 6,
+    "S3.3-": 2,
+    "S3.4-": 2,
+    "S4-": 1,
+    "S4.2-": 4,
+    "S5.4-": 5,
+    "SET-": 8,
+    "NL-": 15,
+    "GEMM-": 3,
+    "LLM-": 8,
+    "CO2-": 3,
+    "NOC-": 3,
+    "F6-": 28,
+    "F7-": 2,
+    "F8-": 16,
+    "F13-": 40,
+    "T3-": 80,
+}
+RUNS = pd.DataFrame(
+    {
+        "design": ["mugi", "mugi", "systolic", "systolic"],
+        "model": ["7b", "13b", "7b", "13b"],
+        "height": [256, 256, 16, 16],
+        "speed": [6.0, 8.0, 3.0, 1.0],
+        "area": [3.1, 3.1, 2.6, 2.6],
+    }
+)
+CLAIM = dict.fromkeys(claims.LEDGER_COLUMNS, "") | {
+    "id": "A-1",
+    "statement": "Mugi is faster",
+    "printed": "2.00",
+    "decimals": "2",
+    "target": "fast",
+    "table": "runs",
+    "column": "speed",
+    "where": "design=mugi;model=7b",
+    "baseline_where": "design=systolic;model=7b",
+    "verdict": "reproduced",
+}
+
+
+def judged(runs: pd.DataFrame = RUNS, /, **changes: str) -> dict:
+    """Return the result row of `CLAIM` with `changes`."""
+    return judge(pd.DataFrame([CLAIM | changes]), {"runs": runs}).iloc[0].to_dict()
+
+
+def corrected_runs(speed: float) -> pd.DataFrame:
+    """Return RUNS as published and corrected; there Mugi on 7b has another `speed`."""
+    corrected = RUNS.assign(preset="corrected", speed=[speed, *RUNS.speed[1:]])
+    return pd.concat([RUNS.assign(preset="as-published"), corrected], ignore_index=True)
+
+
+def test_every_claim_is_there_once_and_well_formed():
+    ledger = load_ledger()
+    counts = {start: ledger.id.str.startswith(start).sum() for start in COUNTS}
+    assert counts == COUNTS
+    assert len(ledger) == sum(COUNTS.values()) == ledger.id.nunique()
+    assert (ledger[["location", "source", "statement", "printed", "target"]] != "").all(axis=None)
+
+
+def test_table3_claims_are_the_80_cells():
+    cells = load_ledger().query("id.str.startswith('T3-')")
+    assert not cells[["column", "where"]].duplicated().any()
+    assert (cells.decimals == "2").all()
+    assert cells["where"].nunique() == 20
+
+
+def test_every_query_runs_on_the_default_tables():
+    runs = made_up_runs()
+    results = judge(load_ledger(), {"hardware": runs, "carbon": carbon(runs, load_constants())})
+    judged_ones = results[~results.recorded_verdict.isin(["not yet", "not reproducible here"])]
+    assert judged_ones.computed.notna().all()
+    assert (judged_ones.judged_on != "").all()
+    assert len(results) == len(load_ledger())
+
+
+@pytest.mark.parametrize(
+    ("changes", "computed", "verdict"),
+    [
+        ({}, 2.0, "reproduced"),
+        ({"printed": "2.004", "decimals": "2"}, 2.0, "reproduced"),
+        ({"printed": "2.006", "decimals": "2"}, 2.0, "differs"),
+        ({"baseline_where": "", "printed": "6"}, 6.0, "reproduced"),
+        ({"column": "speed / area", "printed": "1.68"}, 6 / 3.1 / (3 / 2.6), "reproduced"),
+        ({"test": "within 0.1", "printed": "~2.2"}, 2.0, "reproduced"),
+        ({"test": "within 0.1", "printed": "2.3"}, 2.0, "differs"),
+        ({"test": ">1", "printed": "faster"}, 2.0, "reproduced"),
+        ({"test": "<1", "printed": "slower"}, 2.0, "differs"),
+    ],
+)
+def test_judging_one_row(changes, computed, verdict):
+    result = judged(**changes)
+    assert result["computed"] == pytest.approx(computed)
+    assert result["verdict"] == verdict
+    assert result["agrees"] == (verdict == "reproduced")
+    assert result["judged_on"] == "7b"
+
+
+@pytest.mark.parametrize(("how", "value"), [("geomean", 4.0), ("min", 2.0), ("max", 8.0)])
+def test_aggregates_take_the_ratio_model_by_model(how, value):
+    both = {"where": "design=mugi;model=7b|13b", "baseline_where": "design=systolic;model=13b|7b"}
+    result = judged(RUNS.iloc[::-1], aggregate=how, test=">1", **both)
+    assert result["computed"] == pytest.approx(value)
+    assert result["judged_on"] in [f"{how} of 7b, 13b", f"{how} of 13b, 7b"]
+
+
+def test_rows_of_two_models_can_be_divided():
+    where = {"where": "design=mugi;model=13b", "baseline_where": "design=mugi;model=7b"}
+    assert judged(printed="1.33", **where)["verdict"] == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("speed", "recorded", "verdict"),
+    [
+        (6.0, "reproduced", "reproduced"),
+        (4.5, "reproduced", "reproduced, but"),
+        (6.0, "reproduced, but", "reproduced, but"),
+        (4.5, "reproduced, but", "reproduced, but"),
+    ],
+)
+def test_corrected_value_is_shown_beside(speed, recorded, verdict):
+    result = judged(corrected_runs(speed), verdict=recorded, reason="why")
+    assert result["computed"] == 2.0
+    assert result["corrected"] == speed / 3
+    assert result["verdict"] == verdict
+    assert result["agrees"]
+
+
+def test_corrected_rows_are_used_only_where_both_sides_have_them():
+    table = corrected_runs(4.5)
+    table = table[(table.preset == "as-published") | (table.design == "mugi")]
+    assert pd.isna(judged(table)["corrected"])
+
+
+def test_corrected_column_replaces_a_wrong_formula():
+    result = judged(corrected_column="1 / area", verdict="reproduced, but", reason="why")
+    assert result["corrected"] == pytest.approx(2.6 / 3.1)
+    assert result["verdict"] == "reproduced, but"
+
+
+def test_recorded_difference_that_is_none_is_a_contradiction():
+    assert not judged(verdict="differs", reason="why")["agrees"]
+    assert judged(verdict="differs", reason="why", printed="3.00")["agrees"]
+
+
+@pytest.mark.parametrize("verdict", ["not yet", "not reproducible here"])
+def test_claims_that_are_not_judged_need_no_table(verdict):
+    unjudged = CLAIM | dict.fromkeys([*claims.QUERY, "table"], "") | {"reason": "needs fig08"}
+    result = judge(pd.DataFrame([unjudged | {"verdict": verdict}]), {}).iloc[0]
+    assert result.verdict == verdict
+    assert result.agrees
+    assert pd.isna(result.computed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"where": "desing=mugi"}, r"unknown column 'desing' \(did you mean 'design'\?\)"),
+        ({"where": "design=magi"}, "no row with design=magi: design there is mugi, systolic"),
+        ({"column": "sped"}, r"'sped' is not defined \(did you mean 'speed'\?\)"),
+        ({"column": "speed +"}, "column 'speed [+]'"),
+        ({"where": "design=mugi", "baseline_where": ""}, "2 rows; one is needed, or an aggregate"),
+        ({"where": "design=mugi"}, "the same models"),
+        ({"table": "others"}, "table 'others' is missing, `snakemake fast` makes it; 1 claims"),
+    ],
+)
+def test_queries_that_cannot_be_answered_are_input_errors(changes, said):
+    with pytest.raises(InputError, match=said):
+        judged(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"verdict": "reproducd"}, "unknown verdict 'reproducd' (did you mean 'reproduced'?)"),
+        ({"verdict": "differs"}, "'differs' needs a reason"),
+        ({"verdict": "not yet", "reason": "later"}, "column: not judged, must be empty"),
+        ({"aggregate": "mean"}, "unknown aggregate 'mean'"),
+        ({"test": "about 2"}, "test 'about 2'; allowed"),
+        ({"printed": "halved"}, "printed 'halved' is not a number"),
+        ({"decimals": ""}, "decimals '' is not a count"),
+        ({"target": ""}, "target is empty"),
+        ({"where": ""}, "where is empty"),
+    ],
+)
+def test_mistakes_in_the_ledger_are_named(changes, said, tmp_path):
+    path = tmp_path / "claims.csv"
+    pd.DataFrame([CLAIM | changes]).to_csv(path, index=False)
+    with pytest.raises(InputError) as error:
+        load_ledger(path)
+    assert f"claim A-1: {said}" in str(error.value)
+
+
+def test_claims_that_are_there_twice_are_named(tmp_path):
+    pd.DataFrame([CLAIM, CLAIM]).to_csv(tmp_path / "claims.csv", index=False)
+    with pytest.raises(InputError, match="claim A-1 is there twice"):
+        load_ledger(tmp_path / "claims.csv")
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """Return a function that runs `mugi claims` on a ledger of one claim and the table RUNS."""
+    RUNS.to_csv(tmp_path / "runs.csv", index=False)
+    monkeypatch.setattr(claims, "LEDGER", tmp_path / "ledger.csv")
+
+    def run(**changes: str) -> int:
+        pd.DataFrame([CLAIM | changes]).to_csv(tmp_path / "ledger.csv", index=False)
+        output = tmp_path / "out" / "claims.csv"
+        return main(["claims", str(tmp_path / "runs.csv"), "-o", str(output)])
+
+    return run
+
+
+def test_command_writes_both_files_the_same_twice(command, tmp_path, capsys):
+    assert command() == 0
+    printed = capsys.readouterr()
+    assert "Mugi is faster" in printed.out
+    assert "    1 reproduced" in printed.out
+    first = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert sorted(first) == ["claims.csv", "claims.md"]
+    assert b"| A-1 | Mugi is faster | 2.00 |" in first["claims.md"]
+    assert command() == 0
+    assert first == {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+
+
+def test_contradiction_is_named_and_exits_1(command, tmp_path, capsys):
+    assert command(printed="3.00") == 1
+    assert capsys.readouterr().err == (
+        "mugi claims: A-1 is recorded as 'reproduced' but 'differs': printed 3.00, computed 2\n"
+    )
+    assert pd.read_csv(tmp_path / "out" / "claims.csv").agrees.tolist() == [False]
+
+
+def test_missing_table_is_one_line_and_exits_2(command, tmp_path, capsys):
+    assert command(table="hardware") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "`snakemake fast` makes it" in lines[0]
+    assert not (tmp_path / "out").exists()
