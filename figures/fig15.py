@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 import style
 
+from mugi.carbon import read_table
+
 EVENTS = {
     "as-published": ["projection", "attention", "ffn", "nonlinear", "embodied"],
     "corrected": ["projection", "attention", "ffn", "nonlinear", "output", "embodied"],
@@ -38,7 +40,7 @@ def shares(table: pd.DataFrame, preset: str, accounting: str) -> pd.DataFrame:
 
 def make(path: Path, stem: Path) -> None:
     """Draw the figure from the carbon table; the last row only if the corrected preset was run."""
-    table = style.read_table(path, [*RUN, "carbon_kgco2e"])
+    table = read_table(path, RUN, ["carbon_kgco2e"])
     presets = style.presets(table)
     rows = {name: shares(table, *keys) for name, keys in ROWS.items() if keys[0] in presets}
     style.use_style()

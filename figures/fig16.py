@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import style
 
+from mugi.carbon import read_table
+
 EVENTS = {
     "projection": ["projection"],
     "attention": ["attention"],
@@ -38,7 +40,7 @@ def latency(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
 def make(table: Path, stem: Path) -> None:
     """Draw the figure from the hardware table, one row of panels for each preset in it."""
     columns = [f"runtime_{group}_s" for groups in EVENTS.values() for group in groups]
-    hardware = style.read_table(table, [*RUN, *columns])
+    hardware = read_table(table, RUN, columns)
     rows = {
         preset.replace("-", " "): latency(hardware, preset) for preset in style.presets(hardware)
     }

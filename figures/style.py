@@ -1,4 +1,4 @@
-"""What all figures share: colours, fonts, reading and picking rows, stacked panels, saving."""
+"""What all figures share: colours, fonts, picking rows, stacked panels, saving."""
 
 import argparse
 import io
@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 
-from mugi.errors import InputError, nearest
+from mugi.errors import InputError
 from mugi.files import write_bytes, write_csv
 
 COLUMN_IN = 3.3  # width of one column of the paper
@@ -80,23 +80,6 @@ def use_style() -> None:
             "savefig.dpi": 300,
         }
     )
-
-
-def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Read a CSV with empty cells as empty text; `InputError` if it or a column is missing."""
-    try:
-        table = pd.read_csv(path, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(reason) from None
-    missing = [
-        f"missing column '{name}'{nearest(name, table.columns)}"
-        for name in columns
-        if name not in table
-    ]
-    if missing:
-        raise InputError("\n".join(missing))
-    return table
 
 
 def presets(table: pd.DataFrame) -> list[str]:
@@ -248,6 +231,6 @@ def run_script(make: Callable[[Path, Path], None], description: str) -> int:
         make(args.table, args.output)
     except InputError as error:
         for line in str(error).splitlines():
-            print(f"{Path(sys.argv[0]).stem}: {args.table}: {line}", file=sys.stderr)
+            print(f"{Path(sys.argv[0]).stem}: {line}", file=sys.stderr)
         return 2
     return 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import style
 
+from mugi.carbon import read_table
 from mugi.files import write_csv, write_text
 
 # the paper's rows in its order: group, name, design, variant, array height, mesh of nodes
@@ -94,7 +95,7 @@ def latex(tables: list[pd.DataFrame]) -> str:
 def make(path: Path, stem: Path) -> None:
     """Write stem.csv, stem.md and stem.tex from the hardware table."""
     measured = ["tokens_per_s", "area_mm2", "tokens_per_s_per_j", "tokens_per_j"]
-    hardware = style.read_table(path, [*RUN, *measured])
+    hardware = read_table(path, RUN, measured)
     tables = [table3(hardware, preset) for preset in style.presets(hardware)]
     write_csv(pd.concat(tables), stem.with_name(f"{stem.name}.csv"))
     write_text(stem.with_name(f"{stem.name}.md"), markdown(tables))

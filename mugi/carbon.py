@@ -118,8 +118,11 @@ def _embodied(hardware, constants) -> pd.DataFrame:
     )
 
 
-def read_table(path: Path, columns: list[str], numbers: list[str]) -> pd.DataFrame:
-    """Read a CSV, empty cells as empty text; `InputError` if a column or number is missing."""
+def read_table(path: Path, columns=(), numbers=()) -> pd.DataFrame:
+    """Read a CSV, empty cells as empty text; `InputError` if one of the `columns` is missing.
+
+    Every cell of the columns `numbers` must be a number.
+    """
     try:
         table = pd.read_csv(path, keep_default_na=False)
     except (OSError, ValueError) as error:

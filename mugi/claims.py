@@ -269,7 +269,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge all claims, write CSV and Markdown, print them; 1 if one contradicts its record."""
-    tables = {path.stem: read_table(path, [], []) for path in args.tables}
+    tables = {path.stem: read_table(path) for path in args.tables}
     results = judge(load_ledger(LEDGER), tables)
     write_csv(results, args.output)
     write_text(args.output.with_suffix(".md"), markdown(results))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from test_carbon import made_up_runs
 
-from mugi.carbon import carbon, load_constants
+from mugi.carbon import carbon, load_constants, read_table
 
 FIGURES = Path(__file__).parents[1] / "figures"
 sys.path.insert(0, str(FIGURES))
@@ -71,15 +71,15 @@ def test_figures_are_the_same_bytes_twice(first, tables, tmp_path):
 
 def test_bars_are_over_mugi_256(tables):
     for bars in [
-        fig15.shares(style.read_table(tables["carbon"], []), "as-published", "corrected"),
-        fig16.latency(style.read_table(tables["hardware"], []), "as-published"),
+        fig15.shares(read_table(tables["carbon"]), "as-published", "corrected"),
+        fig16.latency(read_table(tables["hardware"]), "as-published"),
     ]:
         mugi = bars[bars.bar == "M"].groupby("model")[bars.columns[-1]].sum()
         assert mugi.tolist() == pytest.approx([1.0] * 4, rel=1e-12)
 
 
 def test_fig15_bars_hold_the_whole_carbon(tables):
-    table = style.read_table(tables["carbon"], [])
+    table = read_table(tables["carbon"])
     for accounting in ["as-published", "corrected"]:
         bars = fig15.shares(table, "as-published", accounting)
         total = table[(table.event == "total") & (table.accounting == accounting)]
@@ -113,7 +113,7 @@ def test_both_presets_of_table3(tables, tmp_path):
 
 
 def test_script_is_a_command_and_names_missing_rows(tables, tmp_path):
-    runs = style.read_table(tables["hardware"], [])
+    runs = read_table(tables["hardware"])
     runs[runs.variant != "taylor"].to_csv(tmp_path / "few.csv", index=False)
     command = [sys.executable, str(FIGURES / "fig16.py"), str(tmp_path / "few.csv"), "-o"]
     done = subprocess.run(
@@ -128,9 +128,13 @@ def test_script_is_a_command_and_names_missing_rows(tables, tmp_path):
 
 @pytest.mark.parametrize("script", [fig15, fig16, table3])
 def test_missing_columns_and_presets_are_input_errors(script, tables, tmp_path):
-    runs = style.read_table(tables["carbon" if script is fig15 else "hardware"], [])
+    runs = read_table(tables["carbon" if script is fig15 else "hardware"])
     runs.drop(columns="model").to_csv(tmp_path / "bad.csv", index=False)
     with pytest.raises(InputError, match="missing column 'model'"):
+        script.make(tmp_path / "bad.csv", tmp_path / "out")
+    number = {fig15: "carbon_kgco2e", fig16: "runtime_silu_s", table3: "area_mm2"}[script]
+    runs.assign(**{number: "big"}).to_csv(tmp_path / "bad.csv", index=False)
+    with pytest.raises(InputError, match=f"line 2, {number}: 'big' is not a number"):
         script.make(tmp_path / "bad.csv", tmp_path / "out")
     runs.assign(preset="mine").to_csv(tmp_path / "bad.csv", index=False)
     with pytest.raises(InputError, match="preset"):
