@@ -9,7 +9,13 @@ from mugi.errors import InputError
 # subcommand -> (module with add_arguments(parser) and run(args) -> exit code, help line)
 COMMANDS = {
     "check": ("mugi.config", "check a configuration file"),
-    "schema": ("mugi.config_docs", "print the configuration's JSON schema or its table in Markdown"),
+    "schema": (
+        "mugi.config_docs",
+        "print the configuration's JSON schema or its table in Markdown",
+    ),
+    "approximate": ("mugi.approximations.command", "error of an approximation on every input"),
+    "prepare": ("mugi.accuracy.prepare", "write an embedded model as a local checkpoint"),
+    "accuracy": ("mugi.accuracy.command", "accuracy of a model under approximations"),
     "evaluate": ("mugi.hardware.command", "time, energy and area of accelerators on LLMs"),
     "carbon": ("mugi.carbon", "operational and embodied carbon of evaluated runs"),
     "claims": ("mugi.claims", "judge the paper's claims from the result tables"),

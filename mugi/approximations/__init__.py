@@ -4,6 +4,8 @@ A method is written `name:parameter=value,…`, for example `vlp:lut=12,max_exp=
 same text stands in the configuration, in tables, in file names and in figures.
 """
 
+from typing import NamedTuple
+
 from pydantic import ValidationError
 
 from mugi.approximations.exact import FUNCTIONS
@@ -13,7 +15,21 @@ from mugi.errors import InputError, describe, unknown
 
 METHODS = {"exact": Exact, "vlp": VLP}
 
-__all__ = ["FUNCTIONS", "METHODS", "Method", "parse"]
+OPERATIONS = ("softmax", "activation")
+NATIVE = "native"
+
+__all__ = ["FUNCTIONS", "METHODS", "NATIVE", "Approximation", "Method", "parse", "parse_operations"]
+
+
+class Approximation(NamedTuple):
+    """The methods of a model's two nonlinear operations; None leaves the model's own."""
+
+    softmax: Method | None = None
+    activation: Method | None = None
+
+    def __str__(self) -> str:
+        parts = [f"{name}={method}" for name, method in self._asdict().items() if method]
+        return ";".join(parts) or NATIVE
 
 
 def parse(text: str) -> Method:
@@ -41,3 +57,27 @@ def parse(text: str) -> Method:
     except ValidationError as error:
         lines = [f"'{text}': {describe(mistake)}" for mistake in error.errors()]
         raise InputError("\n".join(lines)) from None
+
+
+def parse_operations(text: str) -> Approximation:
+    """Return what `softmax=METHOD;activation=METHOD` names; either may be left out.
+
+    `native` is the untouched model. Raises InputError, one line per mistake.
+    """
+    if text.strip() == NATIVE:
+        return Approximation()
+    methods: dict[str, Method] = {}
+    mistakes = []
+    for part in text.split(";"):
+        operation, _, method = (piece.strip() for piece in part.partition("="))
+        try:
+            if operation not in OPERATIONS:
+                raise InputError(f"'{text}': {unknown('operation', operation, OPERATIONS)}")
+            if operation in methods:
+                raise InputError(f"'{text}': {operation} is given twice")
+            methods[operation] = parse(method)
+        except InputError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    return Approximation(**methods)

@@ -28,7 +28,7 @@ class VLP(Method):
     """
 
     name: Literal["vlp"] = "vlp"
-    lut: int = Field(8, ge=1, le=32, description="exponents in the LUT window (LUT size)")
+    lut: int = Field(ge=1, le=32, description="exponents in the LUT window (LUT size)")
     window: int | None = Field(
         None, ge=1, le=32, description="exponents in the sliding window; 8, or the LUT if smaller"
     )

@@ -1,0 +1,59 @@
+"""Forward pass with table-emulated softmax and SiLU against the native sdpa one.
+
+Both run in one process, alternately; the printed ratio is of the fastest passes:
+    python benchmarks/forward.py results/models/smollm2_135m
+"""
+
+import argparse
+import time
+from contextlib import nullcontext
+
+import torch
+
+from mugi.accuracy.inject import injected
+from mugi.accuracy.models import load
+from mugi.approximations import parse_operations
+
+CASES = [
+    "softmax=vlp:lut=8,max_exp=3",
+    "softmax=vlp:lut=8,max_exp=3;activation=vlp:lut=8,max_exp=3",
+    "softmax=vlp:lut=12,max_exp=3;activation=vlp:lut=12,max_exp=3",
+    "softmax=exact;activation=exact",
+]
+
+
+def main() -> None:
+    """Print one line per batch shape and approximation."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", help="checkpoint folder")
+    parser.add_argument("--passes", type=int, default=7)
+    args = parser.parse_args()
+    model, _ = load(args.model, "bfloat16", "sdpa", "cpu")
+    generator = torch.Generator().manual_seed(0)
+    for batch, length in [(1, 1024), (4, 256), (1, 128)]:
+        tokens = torch.randint(0, model.config.vocab_size, (batch, length), generator=generator)
+        for case in CASES:
+            approximation = parse_operations(case)
+            native, tables = [], []
+            for _ in range(args.passes):
+                native.append(seconds(model, tokens, nullcontext()))
+                tables.append(seconds(model, tokens, injected(model, *approximation)))
+            ratio = min(tables) / min(native)
+            print(
+                f"{batch}x{length}  {case:62} {min(tables):6.3f} s  "
+                f"native sdpa {min(native):6.3f} s  ratio {ratio:.2f}"
+            )
+
+
+@torch.inference_mode()
+def seconds(model, tokens: torch.Tensor, context) -> float:
+    """Return the wall time of the second of two passes, the first warms buffers up."""
+    with context:
+        model(tokens, use_cache=False)
+        began = time.perf_counter()
+        model(tokens, use_cache=False)
+        return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

