@@ -1,0 +1,8 @@
+"""Time, energy and area of accelerators on language models: a numpy cost model over YAML designs."""
+
+from mugi.hardware.check import check_runs
+from mugi.hardware.design import designs
+from mugi.hardware.sweep import breakdown, evaluate, expand
+from mugi.hardware.workload import models
+
+__all__ = ["breakdown", "check_runs", "designs", "evaluate", "expand", "models"]

@@ -1,0 +1,109 @@
+"""`mugi evaluate`: a table of configurations, grids of them, or one with a readable breakdown."""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from mugi.errors import InputError
+from mugi.hardware.report import describe
+from mugi.hardware.sweep import KEYS, breakdown, evaluate, expand
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `mugi evaluate`."""
+    parser.add_argument("runs", nargs="?", help="CSV of configurations, one a row")
+    parser.add_argument("--grid", help="YAML list of grids; every combination is a run")
+    parser.add_argument("-o", "--output", help="results as .csv or .parquet")
+    parser.add_argument("--breakdown", help="results by component as .csv or .parquet")
+    single = parser.add_argument_group("one configuration, printed")
+    for key in KEYS:
+        single.add_argument(f"--{key.replace('_', '-')}")
+    single.add_argument(
+        "--assume", action="append", default=[], metavar="NAME=VALUE", help="flip an assumption"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate what the arguments ask for; print one configuration, or write tables."""
+    chosen = {key: getattr(args, key) for key in KEYS if getattr(args, key) is not None}
+    if (args.runs is not None) + (args.grid is not None) + bool(chosen) != 1:
+        raise InputError("give a CSV of runs, --grid FILE, or one configuration by its options")
+    for path in (args.output, args.breakdown):
+        if path and not path.endswith((".csv", ".parquet")):
+            raise InputError(f"'{path}' must end in .csv or .parquet")
+    if chosen:
+        runs = pd.DataFrame([chosen | _flips(args.assume)])
+    elif args.grid:
+        runs = expand(_grids(args.grid))
+    else:
+        runs = read_runs(args.runs)
+    results = evaluate(runs, progress=True)
+    parts = breakdown(runs) if args.breakdown or chosen else None
+    if chosen:
+        print(describe(results.iloc[0], parts))
+    elif not args.output and not args.breakdown:
+        results.to_csv(sys.stdout, index=False)
+    if args.output:
+        write_table(results, args.output)
+    if args.breakdown:
+        write_table(parts, args.breakdown)
+    if results["sram_fitted"].any():
+        count = int(results["sram_fitted"].sum())
+        print(
+            f"mugi evaluate: {count} runs have SRAM sizes CACTI was not run for; their SRAM costs"
+            " are fitted (docs/hardware.md)",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def read_runs(path: str) -> pd.DataFrame:
+    """Read a CSV of configurations; raises InputError if it is not there or not a table."""
+    try:
+        return pd.read_csv(path, low_memory=False)
+    except FileNotFoundError as error:
+        raise InputError(f"'{path}' does not exist") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' is not a CSV table: {str(error).strip()}") from error
+
+
+def write_table(table: pd.DataFrame, path: str) -> None:
+    """Write a table as CSV or Parquet, by the ending; a reader never sees half of it."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    os.close(handle)
+    try:
+        if target.suffix == ".parquet":
+            table.to_parquet(part, index=False)
+        else:
+            table.to_csv(part, index=False)
+        Path(part).chmod(0o644)
+        os.replace(part, target)
+    except BaseException:
+        os.unlink(part)
+        raise
+
+
+def _flips(pairs: list[str]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError(f"--assume takes NAME=VALUE, not '{pair}'")
+    return {f"assumption.{name}": value for name, _, value in (p.partition("=") for p in pairs)}
+
+
+def _grids(path: str) -> list[dict]:
+    try:
+        grids = yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"'{path}' does not exist") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"'{path}' is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
+        raise InputError(f"'{path}' must be a list of grids, each mapping columns to values")
+    return grids

@@ -1,0 +1,145 @@
+"""Events of an operation: how often each happens, and how long it keeps its unit busy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mugi.hardware import memory
+from mugi.hardware.expressions import Expression
+from mugi.hardware.tiling import OFFCHIP_TILE, cut
+
+WORD_EVENTS = (
+    "dram_input_reads", "dram_weight_reads", "dram_output_writes",
+    "isram_offchip_writes", "wsram_offchip_writes", "osram_offchip_reads",
+    "isram_onchip_reads", "wsram_onchip_reads", "osram_onchip_writes", "osram_onchip_reads",
+)  # fmt: skip
+GEMM_SYMBOLS = (
+    "B", "M", "K", "N", "Mo", "Ko", "No", "m", "k", "n", "N_mean", "n_padded", "N_per_tile",
+    "ws_beats", *WORD_EVENTS,
+)  # fmt: skip
+NONLINEAR_SYMBOLS = (
+    "elements", "columns", "softmax", "silu", "offchip_words", "onchip_words", "dram_accesses",
+)  # fmt: skip
+OFFCHIP_SYMBOLS = ("offchip_words", "dram_accesses")  # exact only at single positions
+
+
+@dataclass(frozen=True)
+class Event:
+    """How often an event happens, cycles it takes (times unit), and activations of components.
+
+    `hops` names the tiles whose spread over the nodes multiplies the count of a router event.
+    """
+
+    FIELDS: ClassVar = ("count", "cycles", "unit", "hops", "use")
+    count: Expression
+    cycles: Expression
+    unit: Expression
+    hops: str
+    use: dict[str, Expression]
+
+
+@dataclass(frozen=True)
+class Section:
+    """The events of matrix products or of nonlinear operations, and the symbols they share."""
+
+    symbols: dict[str, Expression]
+    events: dict[str, Event]
+
+    def evaluate(self, features: Mapping, symbols: Mapping) -> tuple[dict, dict]:
+        """Return count and cycles by event, before rounding down and before NoC hops."""
+        scope = dict(symbols) | dict(features)
+        for name, expression in self.symbols.items():
+            scope[name] = expression(scope)
+        counts, cycles = {}, {}
+        for name, event in self.events.items():
+            counts[name] = event.count(scope)
+            duration = event.cycles(scope)
+            if np.any(duration):
+                cycles[name] = event.unit(scope) * duration
+        return counts, cycles
+
+
+def gemm_features(
+    batch, m_size, k_size, n_size, design, symbols: Mapping, assumptions: Mapping
+) -> dict:
+    """Return the symbols of matrix products M x K by K x N, done `batch` times.
+
+    Sizes and symbols are arrays that broadcast to (profiles, operations or positions). Beside
+    GEMM_SYMBOLS: all_tiles, output_tiles and array_tiles, between which a NoC may divide the work,
+    and dram_bytes.
+    """
+    tile_m = np.asarray(OFFCHIP_TILE, float)
+    if assumptions["prefill_tile"] == "fits":
+        bits = [symbols[f"{s}_width"] * symbols[f"{s}_depth"] * symbols["macros"] for s in "io"]
+        tile_m = np.minimum(tile_m, np.floor(np.minimum(*bits) * 2 / 16 / OFFCHIP_TILE))
+    m = cut(m_size, tile_m, symbols["W"])
+    k = cut(k_size, OFFCHIP_TILE, symbols["H"])
+    n = cut(n_size, OFFCHIP_TILE, symbols["H"])
+    words = memory.gemm_words(
+        batch, m, k, n, symbols, design.dataflow, assumptions["partial_sum_reads"]
+    )
+    features = {
+        "B": batch, "M": m_size, "K": k_size, "N": n_size,
+        "Mo": m.tiles, "Ko": k.tiles, "No": n.tiles, "m": m.passes, "k": k.passes, "n": n.passes,
+        "N_mean": n.mean, "n_padded": n.padded, "N_per_tile": n.per_tile,
+        "ws_beats": 0.0, **words,
+    }  # fmt: skip
+    if assumptions["ws_timing"] != "output_stationary" and "load_rows" in symbols:
+        features["ws_beats"] = batch * n.passes * _loaded(m, k, symbols["load_rows"], assumptions)
+    features["all_tiles"] = batch * m.tiles * k.tiles * n.tiles
+    features["output_tiles"] = batch * m.tiles * n.tiles
+    transfers = ("dram_input_reads", "dram_weight_reads", "dram_output_writes")
+    features["dram_bytes"] = 8 * sum(words[name] for name in transfers)
+    return features
+
+
+def _loaded(m, k, load_rows, assumptions: Mapping):
+    """Return cycles of one pass over N: rows streamed past weights that take cycles to load."""
+    combine = np.maximum if assumptions["ws_timing"] == "double_buffered" else np.add
+    return sum(
+        m_count * k_count * combine(m_tile, np.ceil(k_tile / load_rows))
+        for m_tile, m_count in m.offchip
+        for k_tile, k_count in k.onchip
+    )
+
+
+def nonlinear_features(rows, columns, softmax, symbols: Mapping, assumptions: Mapping) -> dict:
+    """Return the symbols of nonlinear operations on rows x columns values.
+
+    Off-chip words are an upper bound, linear in `columns`: `offchip_features` has the exact ones.
+    """
+    lanes = symbols["lanes"]
+    passes, column_words = memory.nonlinear_columns(rows, lanes, symbols["o_width"])
+    _, dram_column_words = memory.nonlinear_columns(rows, lanes, memory.DRAM_BITS)
+    features = {
+        "elements": rows * columns,
+        "columns": columns * passes,
+        "softmax": softmax,
+        "silu": 1 - softmax,
+        "onchip_words": columns * column_words,
+        "offchip_words": columns * column_words,
+    }
+    return features | _dram(
+        features["offchip_words"], columns * dram_column_words, symbols, assumptions
+    )
+
+
+def offchip_features(rows, columns, symbols: Mapping, assumptions: Mapping) -> dict:
+    """Return the exact off-chip words, DRAM accesses and bytes, and tiles of a nonlinear operation."""
+    tiles, accesses, dram_words = memory.nonlinear_offchip(
+        rows, columns, symbols["lanes"], symbols["nonlinear_elements"], symbols["o_width"]
+    )
+    features = {"offchip_words": accesses, "output_tiles": tiles, "all_tiles": tiles}
+    return features | _dram(accesses, dram_words, symbols, assumptions)
+
+
+def _dram(sram_words, dram_words, symbols: Mapping, assumptions: Mapping) -> dict:
+    kept = 0.0 if assumptions["nonlinear_dram_traffic"] == "none" else 1.0
+    accesses = sram_words if assumptions["dram_words"] == "sram_words" else dram_words
+    table = np.ceil(96 * assumptions["lut_value_bits"] / 64) if "lut_words" in symbols else 0.0
+    return {
+        "dram_accesses": kept * accesses,
+        "dram_bytes": 8 * (2 * kept * dram_words + table),
+    }

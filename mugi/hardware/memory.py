@@ -1,0 +1,91 @@
+"""Words moved through SRAM and DRAM. Of a design it needs word widths and the dataflow only."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mugi.hardware.tiling import Classes, Dimension, classes, nonlinear_tile
+
+ACTIVATION_BITS = 16  # inputs, outputs, scores and probabilities
+WEIGHT_BITS = 4  # weights and the KV cache
+DRAM_BITS = 64
+
+
+def words(rows: Classes, columns: Classes, bits: int, width: np.ndarray) -> np.ndarray:
+    """Return the words of `width` bits that tiles of `bits`-bit values take, each rounded up."""
+    return sum(
+        row_count * column_count * np.ceil(row * column * bits / width)
+        for row, row_count in rows
+        for column, column_count in columns
+    )
+
+
+def gemm_words(
+    batch: np.ndarray,
+    m: Dimension,
+    k: Dimension,
+    n: Dimension,
+    design: Mapping,
+    dataflow: str,
+    partial_sum_reads: str,
+) -> dict[str, np.ndarray]:
+    """Return the accesses of `batch` products M x K by K x N, by event.
+
+    `design` gives the word widths i_width, w_width and o_width in bits. Off chip the output stays
+    (os); on chip the output or the weight does (ws).
+    """
+
+    def offchip(inputs_bits, weights_bits, outputs_bits):
+        return (
+            batch * n.tiles * words(m.offchip, k.offchip, ACTIVATION_BITS, inputs_bits),
+            batch * m.tiles * words(k.offchip, n.offchip, WEIGHT_BITS, weights_bits),
+            batch * words(m.offchip, n.offchip, ACTIVATION_BITS, outputs_bits),
+        )
+
+    i, w, o = design["i_width"], design["w_width"], design["o_width"]
+    result = dict(
+        zip(
+            ("dram_input_reads", "dram_weight_reads", "dram_output_writes"),
+            offchip(DRAM_BITS, DRAM_BITS, DRAM_BITS),
+            strict=True,
+        )
+    )
+    result |= dict(
+        zip(
+            ("isram_offchip_writes", "wsram_offchip_writes", "osram_offchip_reads"),
+            offchip(i, w, o),
+            strict=True,
+        )
+    )
+    outputs = batch * words(m.onchip, n.onchip, ACTIVATION_BITS, o)
+    unread = outputs if partial_sum_reads == "continue" else outputs * k.tiles
+    weight_reloads = m.passes if dataflow == "os" else m.tiles
+    writes = outputs * (k.tiles if dataflow == "os" else k.passes)
+    published_os = dataflow == "os" and partial_sum_reads == "restart"
+    return result | {
+        "isram_onchip_reads": batch * n.passes * words(m.onchip, k.onchip, ACTIVATION_BITS, i),
+        "wsram_onchip_reads": batch * weight_reloads * words(k.onchip, n.onchip, WEIGHT_BITS, w),
+        "osram_onchip_writes": writes,
+        "osram_onchip_reads": writes if published_os else writes - unread,
+    }
+
+
+def nonlinear_columns(m: np.ndarray, lanes: np.ndarray, width: np.ndarray) -> tuple:
+    """Return passes over the rows, and words a column of m values takes, `lanes` of them at once."""
+    rows = classes(m, lanes)
+    passes = sum(count for _, count in rows)
+    return passes, words(rows, [(np.array(1.0), np.array(1.0))], ACTIVATION_BITS, width)
+
+
+def nonlinear_offchip(
+    m: np.ndarray, n: np.ndarray, lanes: np.ndarray, elements: np.ndarray, width: np.ndarray
+) -> tuple:
+    """Return off-chip tiles, their words of `width` bits, and their 64-bit words.
+
+    An m x n matrix is cut into tiles of at most `lanes` rows that fit `elements` values.
+    """
+    rows = classes(m, lanes)
+    columns = classes(n, nonlinear_tile(n, np.minimum(m, lanes), elements))
+    tiles = sum(count for _, count in rows) * sum(count for _, count in columns)
+    accesses = words(rows, columns, ACTIVATION_BITS, width)
+    return tiles, accesses, words(rows, columns, ACTIVATION_BITS, DRAM_BITS)

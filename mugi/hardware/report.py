@@ -1,0 +1,59 @@
+"""One evaluated run as text: time and energy by group, area and energy by component."""
+
+import pandas as pd
+
+from mugi.hardware.workload import GROUPS
+
+
+def describe(result: pd.Series, parts: pd.DataFrame) -> str:
+    """Return a run's results: `result` is a row of `evaluate`, `parts` its `breakdown`."""
+    name = " ".join(str(result[key]) for key in ("design", "variant") if result[key])
+    nodes = f", {result['noc_rows']}x{result['noc_cols']} nodes" if result["nodes"] > 1 else ""
+    lines = [
+        f"{name} {result['array_height']}x{result['array_width']}{nodes}, {result['preset']}",
+        f"{result['model']}, {result['kv_heads']} KV heads, batch {result['batch_size']},"
+        f" {result['seq_len']} tokens a sequence",
+        "",
+        f"throughput        {result['tokens_per_s']:12.5g} tokens/s",
+        f"energy efficiency {result['tokens_per_j']:12.5g} tokens/J"
+        f"   ({result['total_energy_j']:.5g} J over {result['runtime_s']:.5g} s)",
+        f"area              {result['area_mm2']:12.5g} mm2",
+        f"leakage           {result['leakage_mw']:12.5g} mW",
+        "",
+    ]
+    groups = pd.DataFrame(
+        {
+            "time [s]": [result[f"runtime_{group}_s"] for group in GROUPS],
+            "on-chip energy [J]": [result[f"dynamic_energy_{group}_nj"] * 1e-9 for group in GROUPS],
+            "DRAM energy [J]": [result[f"dram_energy_{group}_nj"] * 1e-9 for group in GROUPS],
+        },
+        index=list(GROUPS),
+    )
+    lines += _table(groups, "operations") + [""]
+    chip = parts[parts["level"] != "dram"]
+    components = pd.DataFrame(
+        {
+            "area [mm2]": chip["area_mm2"].to_numpy(),
+            "leakage [mW]": chip["leakage_mw"].to_numpy(),
+            "dynamic [J]": chip["dynamic_energy_nj"].to_numpy() * 1e-9,
+        },
+        index=chip["tag"].to_numpy(),
+    )
+    lines += _table(components.groupby(level=0, sort=False).sum(), "tag") + [""]
+    components.index = chip["component"].to_numpy()
+    return "\n".join(lines + _table(components, "component"))
+
+
+def _table(values: pd.DataFrame, heading: str) -> list[str]:
+    """Return aligned lines with a total row and each column's share of it."""
+    values = pd.concat([values, values.sum().to_frame("total").T])
+    left = max(len(heading), *(len(name) for name in values.index))
+    lines = [heading.ljust(left) + "".join(f"{name:>20}{'':7}" for name in values)]
+    total = values.iloc[-1]
+    for name, row in zip(values.index, values.to_numpy(), strict=True):
+        cells = (
+            f"{value:20.6g}{100 * value / whole if whole else 0:6.1f}%"
+            for value, whole in zip(row, total, strict=True)
+        )
+        lines.append(name.ljust(left) + "".join(cells))
+    return lines

@@ -1,0 +1,115 @@
+"""Sums over decode steps, read at any length: in closed form where a quantity allows it.
+
+Positions are counted from 1 and laid out in rows of 256, the off-chip tile. Everything a matrix
+product does at position 256 a + r grows linearly in a for a given r, so a `Line` (256 values and a
+slope) stands for all positions. What does not (counts rounded down, maxima that change hands, NoC
+rules) is summed row by row, for the profiles that need it only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mugi.hardware.tiling import OFFCHIP_TILE as ROW
+
+POSITIONS = np.append(np.arange(1.0, ROW + 1), 2.0 * ROW)  # row 0, and the end of row 1
+EPSILON = 1e-6  # counts this close below a whole number are that number
+Chosen = np.ndarray | slice
+ALL = slice(None)
+
+
+def whole(count: np.ndarray) -> np.ndarray:
+    """Return counts rounded down to whole events, as the published model truncates them."""
+    return np.floor(count + EPSILON)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A quantity at position 256 a + r: start[:, r - 1] + a slope, for each profile.
+
+    start has the shape (profiles, 256), slope (profiles, 1) or (profiles, 256).
+    """
+
+    start: np.ndarray
+    slope: np.ndarray
+
+    @classmethod
+    def through(cls, values: np.ndarray, profiles: int) -> "Line":
+        """Return the line through values at POSITIONS, which broadcast to (profiles, 257)."""
+        values = np.broadcast_to(values, (profiles, len(POSITIONS)))
+        return cls(values[:, :ROW], values[:, ROW:] - values[:, ROW - 1 : ROW])
+
+    def at(self, row: float | np.ndarray, chosen: Chosen = ALL) -> np.ndarray:
+        """Return the values of a row, of shape (chosen profiles, 256)."""
+        return self.start[chosen] + row * self.slope[chosen]
+
+    def scaled(self, factor: np.ndarray) -> "Line":
+        """Return the line times a factor of shape (profiles, 1)."""
+        return Line(self.start * factor, self.slope * factor)
+
+
+class Runs:
+    """The runs of a set of profiles: which profile, and which positions they decode.
+
+    profile and seq_len have one value a run; positions first + 1 to seq_len are summed.
+    """
+
+    def __init__(self, profile: np.ndarray, seq_len: np.ndarray, first: int):
+        self.profile = profile
+        self.seq_len = seq_len
+        self.rows = (seq_len - 1) // ROW
+        self.rest = seq_len - self.rows * ROW
+        self.first = first
+        self.last_row = np.zeros(profile.max() + 1, dtype=int)
+        np.maximum.at(self.last_row, profile, self.rows)
+
+    def regroup(self, index: np.ndarray) -> "Runs":
+        """Return the same runs over other profiles; `index` maps each old one to its new one."""
+        return Runs(index[self.profile], self.seq_len, self.first)
+
+    def closed(self, line: Line) -> np.ndarray:
+        """Return the sum of a line, one value a run."""
+        starts = np.cumsum(line.start, axis=1)
+        rows, rest, p = self.rows, self.rest - 1, self.profile
+        total = rows * starts[p, -1] + starts[p, rest] - starts[p, self.first - 1]
+        if line.slope.shape[1] == 1:
+            return total + line.slope[p, 0] * rows * (ROW / 2 * (rows - 1) + rest + 1)
+        slopes = np.cumsum(line.slope, axis=1)
+        return total + rows * ((rows - 1) / 2 * slopes[p, -1] + slopes[p, rest])
+
+    def by_row(self, values: Callable, chosen: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Sum values(row, profiles) over positions, for the runs of chosen profiles only.
+
+        `values` returns a list of arrays of shape (profiles, 256). Returns the indices of the runs
+        and, for each of those arrays, the sums of the runs.
+        """
+        runs = np.flatnonzero(chosen[self.profile])
+        totals, sums = None, None
+        for row in range(self.rows[runs].max(initial=-1) + 1):
+            active = np.flatnonzero(chosen & (self.last_row >= row))
+            place = np.zeros(len(chosen), dtype=int)
+            place[active] = np.arange(len(active))
+            ending = np.flatnonzero(self.rows[runs] == row)
+            profile, rest = self.profile[runs[ending]], self.rest[runs[ending]] - 1
+            arrays = values(row, active)
+            if totals is None:
+                totals = np.zeros((len(arrays), len(chosen)))
+                sums = [np.zeros(len(runs)) for _ in arrays]
+            for total, result, array in zip(totals, sums, arrays, strict=True):
+                reached = np.cumsum(array, axis=1)
+                if row == 0:
+                    reached = reached - reached[:, self.first - 1 : self.first]
+                result[ending] = total[profile] + reached[place[profile], rest]
+                total[active] += reached[:, -1]
+        return runs, sums or []
+
+    def counts(self, line: Line) -> np.ndarray:
+        """Return the sum of a line rounded down to whole events at every position."""
+        slope = np.rint(line.slope)
+        uneven = (np.abs(line.slope - slope) > EPSILON)[:, 0]
+        total = self.closed(Line(whole(line.start), slope))
+        if uneven.any():
+            runs, (sums,) = self.by_row(lambda row, chosen: [whole(line.at(row, chosen))], uneven)
+            total[runs] = sums
+        return total

@@ -1,0 +1,82 @@
+"""Cycles of an operation: its busiest event, spread over the nodes, and the transfers beside it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mugi.hardware.steps import whole
+
+MEMORIES = ("isram", "wsram", "osram")
+
+
+def hops(tiles: np.ndarray, kind: str, symbols: Mapping, assumptions: Mapping) -> np.ndarray:
+    """Return how often a word passes a router port when `tiles` are spread over the nodes.
+
+    Published artifact: full rounds of P tiles take R hops each, a last partial round one.
+    """
+    rows, nodes = symbols["R"], symbols["P"]
+    if assumptions["noc_hops"] == "mean_xy":
+        factor = (symbols["Q"] + 1) / 2 + 0 * tiles
+    elif kind == "lut_tiles":
+        factor = np.where(tiles < nodes, 1.0, rows)
+    else:
+        rounds = np.floor(tiles / nodes)
+        partial = tiles - rounds * nodes > 0
+        factor = (rows * rounds + partial) / np.maximum(rounds + partial, 1)
+    return np.where(nodes > 1, factor, 0.0)
+
+
+def effective(count: np.ndarray, cycles: np.ndarray) -> np.ndarray:
+    """Return the cycles of the whole events among `count`."""
+    return cycles * np.divide(whole(count), count, out=np.zeros(np.shape(count)), where=count > 0)
+
+
+def busiest(durations: Mapping[str, np.ndarray], assumptions: Mapping) -> np.ndarray:
+    """Return the longest duration; with shared ports those of one SRAM's reads or writes add up."""
+    durations = dict(durations)
+    if assumptions["sram_ports"] == "shared":
+        for memory in MEMORIES:
+            for access in ("reads", "writes"):
+                names = [f"{memory}_{side}chip_{access}" for side in ("on", "off")]
+                parts = [durations.pop(name) for name in names if name in durations]
+                durations[f"{memory}_{access}"] = sum(parts) if parts else np.zeros(1)
+    longest = np.zeros(1)
+    for duration in durations.values():
+        longest = np.maximum(longest, duration)
+    return longest
+
+
+def share(features: Mapping, symbols: Mapping, assumptions: Mapping) -> np.ndarray:
+    """Return the part of the work that the busiest node does."""
+    nodes = symbols["P"]
+    if assumptions["noc_tiling"] == "even":
+        return 1 / nodes
+    tiles = features[assumptions["noc_tiling"]]
+    return np.ceil(tiles / nodes) / tiles
+
+
+def operation_cycles(
+    busy: np.ndarray, features: Mapping, fill: np.ndarray, symbols: Mapping, assumptions: Mapping
+) -> np.ndarray:
+    """Return the cycles of an operation whose busiest event takes `busy` cycles on one node.
+
+    `features` has the tiles to spread, off-chip bits by NoC channel (i_bits, w_bits, o_bits) and
+    dram_bytes; `fill` is the time to fill and drain the array.
+    """
+    cycles = busy * share(features, symbols, assumptions)
+    if assumptions["pipeline_fill"] == "per_op":
+        cycles = cycles + fill
+    elif assumptions["pipeline_fill"] == "per_tile":
+        cycles = cycles + fill * np.ceil(features["all_tiles"] / symbols["P"])
+    if assumptions["noc_link_bits"]:
+        bits = np.maximum(np.maximum(features["i_bits"], features["w_bits"]), features["o_bits"])
+        link = bits / (symbols["R"] * assumptions["noc_link_bits"])
+        cycles = np.where(symbols["P"] > 1, np.maximum(cycles, link), cycles)
+    if assumptions["dram_time"] == "per_op":
+        cycles = np.maximum(cycles, features["dram_bytes"] * dram_cycles(symbols, assumptions))
+    return cycles
+
+
+def dram_cycles(symbols: Mapping, assumptions: Mapping) -> float:
+    """Return the clock cycles that DRAM takes for a byte."""
+    return symbols["frequency_mhz"] * 1e-3 / assumptions["dram_bandwidth_gb_s"]

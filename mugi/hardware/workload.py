@@ -1,0 +1,188 @@
+"""A language model as operations: matrix products and nonlinear functions, by phase and group.
+
+One decode step at a sequence length of s attends to s positions; only that dimension depends on the
+step. Embedding, norms, rotary positions, residuals and causal masking are left out, as in the paper.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from mugi.errors import InputError, unknown
+
+PREFILL_TOKENS = 64  # published artifact; decode steps follow up to the sequence length
+GROUPS = ("projection", "attention", "ffn", "output", "softmax", "silu")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Dimensions of a decoder-only model; all are counts. `source` says where they come from."""
+
+    name: str
+    dim: int
+    layers: int
+    heads: int
+    kv_heads: int
+    ffn_dim: int
+    vocabulary: int
+    source: str = ""
+    head_dim: int = 0  # 0: dim/heads
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation done once a layer (the output once a model), or `copies` times."""
+
+    name: str
+    phase: str
+    copies: int = 1
+
+    @property
+    def group(self) -> str:
+        """Return the group that figures and result columns report it under."""
+        return GROUP_OF[self.name]
+
+    @property
+    def label(self) -> str:
+        """Return name and phase."""
+        return f"{self.name}_{self.phase}"
+
+
+GROUP_OF = {
+    "proj_q": "projection",
+    "proj_kv": "projection",
+    "proj_a": "projection",
+    "qkt": "attention",
+    "av": "attention",
+    "proj_up_gate": "ffn",
+    "proj_down": "ffn",
+    "output": "output",
+    "softmax": "softmax",
+    "silu": "silu",
+}
+COPIES = {"proj_kv": 2, "proj_up_gate": 2}
+LINEAR = ("proj_q", "proj_kv", "proj_a", "proj_up_gate", "proj_down", "output")
+
+
+def _operations(phase: str, *names: str) -> list[Operation]:
+    return [Operation(name, phase, COPIES.get(name, 1)) for name in names]
+
+
+# Operations whose sizes are the same at every step, in the order of the size tables below.
+FIXED_GEMMS = _operations("prefill", *LINEAR, "qkt", "av") + _operations("decode", *LINEAR)
+FIXED_NONLINEARS = _operations("prefill", "softmax", "silu") + _operations("decode", "silu")
+# Operations that grow with the step.
+STEPPED = _operations("decode", "qkt", "av", "softmax")
+
+
+def models() -> list[str]:
+    """Return the names of the models that come with the package."""
+    return sorted(path.name[:-5] for path in files("mugi.hardware").joinpath("models").iterdir())
+
+
+@cache
+def load_model(name: str) -> Model:
+    """Return a packaged model by name, or one from a YAML file by its path.
+
+    Raises InputError for an unknown name, a missing, unknown or impossible field.
+    """
+    if name in models():
+        path = files("mugi.hardware").joinpath("models", f"{name}.yaml")
+    elif name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(f"model file '{name}' does not exist")
+    else:
+        raise InputError(unknown("model", name, models()) + ", or the path of a YAML file")
+    try:
+        table = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise InputError(f"{name}: not YAML: {str(error).splitlines()[0]}") from error
+    return _checked(name, table)
+
+
+def _checked(name: str, table: object) -> Model:
+    known = [field.name for field in fields(Model) if field.name != "name"]
+    if not isinstance(table, dict):
+        raise InputError(f"{name}: must map {', '.join(known)} to values")
+    lines = [f"{name}: {unknown('key', key, known)}" for key in table if key not in known]
+    for key in known:
+        if key in ("source", "head_dim") and key not in table:
+            continue
+        value = table.get(key)
+        if key != "source" and (type(value) is not int or value < 1):
+            lines.append(f"{name}: {key} must be a positive whole number, not {value!r}")
+    if lines:
+        raise InputError("\n".join(lines))
+    model = Model(name, **table)
+    for key, divisor in (("dim", model.heads), ("heads", model.kv_heads)):
+        if getattr(model, key) % divisor and not (key == "dim" and model.head_dim):
+            lines.append(f"{name}: {key} {getattr(model, key)} does not divide by {divisor} heads")
+    if lines:
+        raise InputError("\n".join(lines))
+    return model
+
+
+def sizes(
+    models_used: list[Model], index: np.ndarray, kv_heads: np.ndarray, batch: np.ndarray
+) -> dict:
+    """Return the sizes that operations are made of, one value a profile.
+
+    `index` picks each profile's model. Keys: dim, layers, heads, kv_heads, ffn_dim, vocabulary,
+    head_dim, batch, and sharing (query heads that share a key and value head).
+    """
+    names = ("dim", "layers", "heads", "ffn_dim", "vocabulary")
+    table = {
+        name: np.array([float(getattr(m, name)) for m in models_used])[index] for name in names
+    }
+    head_dim = np.array([float(m.head_dim or m.dim // m.heads) for m in models_used])[index]
+    return table | {
+        "kv_heads": kv_heads.astype(float),
+        "head_dim": head_dim,
+        "batch": batch.astype(float),
+        "sharing": table["heads"] / kv_heads,
+    }
+
+
+def fixed_gemms(size: Mapping, assumptions: Mapping) -> tuple[np.ndarray, ...]:
+    """Return B, M, K and N of FIXED_GEMMS, each of shape (profiles, operations)."""
+    d, f, b, p = size["dim"], size["ffn_dim"], size["batch"], float(PREFILL_TOKENS)
+    q = size["heads"] * size["head_dim"]
+    kv = size["kv_heads"] * size["head_dim"]
+    k_n = [(d, q), (d, kv), (q, d), (d, f), (f, d), (d, size["vocabulary"])]
+    logits = b if assumptions["lm_head_prefill"] == "last_position" else b * p
+    one, many = np.ones_like(b), b * size["kv_heads"]
+    rows = size["sharing"] * p
+    table = [(one, b * p, k, n) for k, n in k_n[:-1]] + [(one, logits, *k_n[-1])]
+    table += [(many, rows, size["head_dim"], p * one), (many, rows, p * one, size["head_dim"])]
+    table += [(one, b, k, n) for k, n in k_n]
+    return tuple(np.stack(column, axis=1) for column in zip(*table, strict=True))
+
+
+def stepped_gemm(name: str, size: Mapping, positions: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return B, M, K and N of `qkt` or `av`; M, K, N broadcast to (profiles, positions)."""
+    head_dim = size["head_dim"][:, None]
+    k, n = (head_dim, positions) if name == "qkt" else (positions, head_dim)
+    return (size["batch"] * size["kv_heads"])[:, None], size["sharing"][:, None], k, n
+
+
+def fixed_nonlinears(size: Mapping) -> tuple[np.ndarray, ...]:
+    """Return rows m, columns n and a softmax flag of FIXED_NONLINEARS: (profiles, operations)."""
+    b, p = size["batch"], float(PREFILL_TOKENS)
+    one = np.ones_like(b)
+    rows = np.stack([b * size["heads"] * p, size["ffn_dim"], size["ffn_dim"]], axis=1)
+    columns = np.stack([p * one, b * p, b], axis=1)
+    return rows, columns, np.array([[1.0, 0.0, 0.0]])
+
+
+def decode_steps(seq_len: np.ndarray, assumptions: Mapping) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often a linear decode operation and the output run, one value a run."""
+    steps = seq_len - float(PREFILL_TOKENS)
+    linear = np.full_like(steps, 4096.0) if assumptions["decode_steps"] == "fixed_4096" else steps
+    once = assumptions["lm_head_decode"] == "once"
+    return linear, np.ones_like(steps) if once else linear
