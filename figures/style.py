@@ -218,13 +218,13 @@ def save(figure, stem: Path, frame: pd.DataFrame) -> None:
         write_bytes(stem.with_name(f"{stem.name}.{suffix}"), content)
 
 
-def run_script(make: Callable[[Path, Path], None], description: str) -> int:
-    """Run a figure script: read the table and stem to write from the command line, call `make`.
+def run_script(make: Callable, description: str, tables: str | None = None) -> int:
+    """Run a figure script: call `make(table, stem)` with the paths on the command line.
 
-    Returns 0, or 2 after printing one line for each mistake in the input.
+    With `tables="+"` the first is a list of paths. Returns 0, or 2 after printing one line for each mistake in the input.
     """
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("table", type=Path, help="result table to draw")
+    parser.add_argument("table", type=Path, nargs=tables, help="result table to draw")
     parser.add_argument("-o", "--output", type=Path, required=True, help="path without suffix")
     args = parser.parse_args()
     try:

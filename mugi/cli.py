@@ -16,6 +16,7 @@ COMMANDS = {
     "approximate": ("mugi.approximations.command", "error of an approximation on every input"),
     "prepare": ("mugi.accuracy.prepare", "write an embedded model as a local checkpoint"),
     "accuracy": ("mugi.accuracy.command", "accuracy of a model under approximations"),
+    "collect": ("mugi.collect", "tables with the same columns as one table"),
     "evaluate": ("mugi.hardware.command", "time, energy and area of accelerators on LLMs"),
     "carbon": ("mugi.carbon", "operational and embodied carbon of evaluated runs"),
     "claims": ("mugi.claims", "judge the paper's claims from the result tables"),

@@ -1,9 +1,11 @@
-"""Writing results: whole files or none, the same bytes every time."""
+"""Reading tables with clear mistakes; writing whole files or none, the same bytes every time."""
 
 import os
 from pathlib import Path
 
 import pandas as pd
+
+from mugi.errors import InputError, nearest
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
@@ -26,3 +28,31 @@ def write_text(path: str | Path, text: str) -> None:
 def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
     """Write `frame` without its index; floats keep every digit."""
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+
+
+def read_table(path: Path, columns=(), numbers=()) -> pd.DataFrame:
+    """Read a CSV, empty cells as empty text; `InputError` if one of the `columns` is missing.
+
+    Every cell of the columns `numbers` must be a number.
+    """
+    try:
+        table = pd.read_csv(path, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise InputError(f"{path}: {reason}") from None
+    needed = [*columns, *(name for name in numbers if name not in columns)]
+    mistakes = [
+        f"{path}: missing column '{name}'{nearest(name, table.columns)}"
+        for name in needed
+        if name not in table
+    ]
+    for name in [name for name in numbers if name in table]:
+        bad = table.index[pd.to_numeric(table[name], errors="coerce").isna()]
+        if len(bad):
+            cell = table.loc[bad[0], name]
+            mistakes.append(f"{path}: line {bad[0] + 2}, {name}: '{cell}' is not a number")
+    if not len(table) and not mistakes:
+        mistakes.append(f"{path}: no rows")
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    return table

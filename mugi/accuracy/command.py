@@ -10,11 +10,12 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
+import mugi
 from mugi.approximations import NATIVE, Approximation, parse_operations
 from mugi.errors import InputError
 from mugi.files import write_csv, write_text
 
-PACKAGES = ("mugi-repro", "torch", "transformers", "lm_eval")
+PACKAGES = ("torch", "transformers", "lm_eval")
 COLUMNS = [
     "model",
     "softmax",
@@ -40,6 +41,7 @@ COLUMNS = [
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `mugi accuracy`."""
     parser.add_argument("model", help="checkpoint folder, or hub id (needs network)")
+    parser.add_argument("--name", help="the model's name in the table (default: its last part)")
     parser.add_argument(
         "--approx",
         action="append",
@@ -54,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float16", "float32"])
     parser.add_argument("--attention", default="eager", choices=["eager", "sdpa"], help="native's")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, required=True, help="tidy CSV")
     parser.add_argument("--lm-eval-json", type=Path, help="lm-eval's own results")
@@ -64,19 +67,24 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate and write the tidy table, and lm-eval's JSON if asked for."""
     approximations = [parse_operations(text) for text in args.approx or [NATIVE]]
     tasks = dict(_task_limit(text) for text in args.task)
+    args.name = args.name or Path(args.model).name
     args.stride = args.window if args.stride is None else args.stride
     _check_sizes(args)
     if Path(args.model).is_dir():
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_DATASETS_OFFLINE"] = "1"
 
-    from mugi.accuracy import harness, models  # torch is needed from here on
+    import torch  # not before the arguments are checked: it takes seconds
 
+    from mugi.accuracy import harness, models
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
     manager = harness.task_manager()
     harness.check_tasks(tasks, manager)
     model, tokenizer = models.load(args.model, args.dtype, args.attention, args.device)
     steps = len(approximations) * (args.windows + len(tasks))
-    with tqdm(total=steps, unit="step", desc=Path(args.model).name, file=sys.stderr) as bar:
+    with tqdm(total=steps, unit="step", desc=args.name, file=sys.stderr) as bar:
         rows = _perplexity_rows(args, model, tokenizer, approximations, bar.update)
         results = {}
         for approximation in approximations if tasks else []:
@@ -171,14 +179,14 @@ def _key(approximation: Approximation) -> dict:
 def _complete(args: argparse.Namespace, rows: list[dict]) -> pd.DataFrame:
     """Add what all rows share: model, precision, attention, seed and package versions."""
     table = pd.DataFrame(rows, columns=COLUMNS)
-    table["model"] = Path(args.model).name if Path(args.model).is_dir() else args.model
+    table["model"] = args.name
     table["dtype"] = args.dtype
     table["attention"] = args.attention
     table.loc[table["softmax"] != NATIVE, "attention"] = "tables"
     table["device"] = args.device
     table["seed"] = args.seed
     versions = [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
-    table["versions"] = "; ".join(versions)
+    table["versions"] = "; ".join([f"mugi {mugi.__version__}", *versions])
     counts = ["documents", "tokens", "window_tokens", "stride_tokens"]
     table[counts] = table[counts].astype("Int64")
     return table

@@ -1,14 +1,11 @@
 """Mistakes in a table of runs, all of them, by line, before anything is computed."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
 from mugi import assumptions
-from mugi.errors import InputError, nearest, unknown
-from mugi.hardware.design import designs, given, load_design, variants
-from mugi.hardware.expressions import Expression
+from mugi.errors import InputError, nearest
+from mugi.hardware.design import load_design, variants
 from mugi.hardware.workload import PREFILL_TOKENS, load_model
 
 REQUIRED = ("design", "array_height", "model", "batch_size", "seq_len")

@@ -108,7 +108,8 @@ def _loaded(m, k, load_rows, assumptions: Mapping):
 def nonlinear_features(rows, columns, softmax, symbols: Mapping, assumptions: Mapping) -> dict:
     """Return the symbols of nonlinear operations on rows x columns values.
 
-    Off-chip words are an upper bound, linear in `columns`: `offchip_features` has the exact ones.
+    Off-chip words and DRAM bytes are upper bounds, linear in `columns`, and there is one tile:
+    `offchip_features` has what they really are.
     """
     lanes = symbols["lanes"]
     passes, column_words = memory.nonlinear_columns(rows, lanes, symbols["o_width"])
@@ -120,6 +121,8 @@ def nonlinear_features(rows, columns, softmax, symbols: Mapping, assumptions: Ma
         "silu": 1 - softmax,
         "onchip_words": columns * column_words,
         "offchip_words": columns * column_words,
+        "all_tiles": 1.0,
+        "output_tiles": 1.0,
     }
     return features | _dram(
         features["offchip_words"], columns * dram_column_words, symbols, assumptions

@@ -159,12 +159,11 @@ class Stepped:
             name: timing.effective(self.counts[name].at(row, chosen), cycles.at(row, chosen))
             for name, cycles in self.cycles.items()
         }
-        return found | {name: features["offchip_words"] for name in self.bounds & found.keys()}
+        return found | dict.fromkeys(self.bounds & found.keys(), features["offchip_words"])
 
     def sum_cycles(self, runs: Runs) -> np.ndarray:
         """Return the cycles of all steps, one value a run."""
         chunk, assumptions = self.chunk, self.chunk.assumptions
-        everyone = np.arange(chunk.profiles)
         last = runs.last_row[:, None].astype(float)
         middle = np.floor(last / 2)
         busy, cycles = [], []
@@ -172,18 +171,22 @@ class Stepped:
         for row in (0.0 * last, middle, last):
             durations = {name: line.at(row) for name, line in self.durations.items()}
             busy.append(timing.busiest(durations, assumptions))
-            upper = {name: line.at(row) for name, line in self.rough.items()}
             if self.rough:
-                both = timing.busiest(
-                    durations | {f"{k}+": v for k, v in upper.items()}, assumptions
-                )
-                surely &= np.all(both <= busy[-1] * (1 + 1e-13), axis=1)
+                for name, line in self.rough.items():
+                    durations[name] = durations.get(name, 0.0) + line.at(row)
+                upper = timing.busiest(durations, assumptions)
+                surely &= np.all(upper <= busy[-1] * (1 + 1e-13), axis=1)
             features = {name: line.at(row) for name, line in self.features.items()}
             cycles.append(
                 timing.operation_cycles(busy[-1], features, self.fill, chunk.symbols, assumptions)
             )
         linear = surely & _on_chord(busy, last, middle)
-        simple = linear & _on_chord(cycles, last, middle) & self._even(features)
+        simple = linear & _on_chord(cycles, last, middle) & self._even()
+        if self.exact and assumptions["dram_time"] == "per_op":
+            rate = timing.dram_cycles(chunk.symbols, assumptions)
+            for row, value in ((0.0, cycles[0]), (last, cycles[2])):
+                bound = self.features["dram_bytes"].at(row) * rate
+                simple &= np.all(bound < value, axis=1)
         total = runs.closed(_chord(cycles, last))
         if not simple.all():
             line = _chord(busy, last)
@@ -204,20 +207,20 @@ class Stepped:
             total[done] = sums
         return total
 
-    def _even(self, last_features: Mapping) -> np.ndarray:
-        """Return where the spread over nodes, links and DRAM leave the cycles linear in the row."""
+    def _even(self) -> np.ndarray:
+        """Return where the spread over nodes leaves the cycles linear in the row."""
         chunk, assumptions = self.chunk, self.chunk.assumptions
-        nodes = np.broadcast_to(chunk.symbols["P"], (chunk.profiles, 1))[:, 0]
+        single = np.broadcast_to(chunk.symbols["P"] == 1, (chunk.profiles, 1))[:, 0]
         even = np.ones(chunk.profiles, dtype=bool)
-        spread = [assumptions["noc_tiling"]] if assumptions["noc_tiling"] != "even" else []
-        spread += ["all_tiles"] if assumptions["pipeline_fill"] == "per_tile" else []
-        for name in spread:
-            if self.exact or name == "array_tiles":
-                even &= nodes == 1
-            else:
-                even &= self._divides(self.features[name])
+        if assumptions["noc_tiling"] == "array_tiles" or self.exact:
+            even &= single | (assumptions["noc_tiling"] == "even")
+        elif assumptions["noc_tiling"] != "even":
+            even &= self._divides(self.features[assumptions["noc_tiling"]])
+        if assumptions["pipeline_fill"] == "per_tile":
+            idle = np.broadcast_to(self.fill == 0, (chunk.profiles, 1))[:, 0]
+            even &= idle if self.exact else idle | self._divides(self.features["all_tiles"])
         if self.exact and assumptions["noc_link_bits"]:
-            even &= nodes == 1
+            even &= single
         return even
 
     def _divides(self, tiles: Line) -> np.ndarray:

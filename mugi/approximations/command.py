@@ -1,0 +1,62 @@
+"""`mugi approximate`: the error of approximations on every BF16 input of a range."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mugi.approximations import FUNCTIONS, Method, parse
+from mugi.approximations.tables import pick_positions
+from mugi.errors import InputError
+from mugi.files import write_csv
+from mugi.numerics import CODES, from_bf16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `mugi approximate`."""
+    parser.add_argument("function", choices=sorted(FUNCTIONS))
+    parser.add_argument("low", type=float, help="lowest input")
+    parser.add_argument("high", type=float, help="highest input")
+    parser.add_argument(
+        "--method", action="append", required=True, help="for example vlp:lut=12,max_exp=3"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help="CSV, one row an input")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Tabulate every method and write one table."""
+    if not args.low < args.high:
+        raise InputError(f"range {args.low:g} to {args.high:g}: must be lower to higher")
+    methods = [parse(text) for text in args.method]
+    tables = [error_table(args.function, method, args.low, args.high) for method in methods]
+    write_csv(pd.concat(tables, ignore_index=True), args.output)
+
+
+def error_table(function: str, method: Method, low: float, high: float) -> pd.DataFrame:
+    """Return exact and approximate value and relative error of every BF16 input in [low, high].
+
+    Each input is alone in its group, so that the sliding window is placed for it: the best case.
+    `exact` is float64; the error of a zero is 0 where both are zero.
+    """
+    values = from_bf16(CODES)
+    codes = CODES[(values >= low) & (values <= high)]
+    codes = codes[np.argsort(from_bf16(codes), kind="stable")]
+    stack = method.stack(function)
+    position = pick_positions(stack, codes[None], np.ones((1, len(codes)), dtype=bool))[0]
+    x = from_bf16(codes)
+    exact = FUNCTIONS[function](x)
+    approximate = from_bf16(stack.tables[position, codes])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.where(approximate == exact, 0.0, 100 * (approximate - exact) / exact)
+    return pd.DataFrame(
+        {
+            "function": function,
+            "method": str(method),
+            "x": x,
+            "window_position": position,
+            "exact": exact,
+            "approximate": approximate,
+            "relative_error_percent": error,
+        }
+    )

@@ -1,0 +1,237 @@
+"""The configuration file: its schema, and checking it with one line for each mistake."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from mugi.accuracy.embedded import EMBEDDED
+from mugi.approximations import parse, parse_operations
+from mugi.errors import InputError, describe, nearest, unknown
+
+DEFAULT = Path("config.yaml")
+TASKS = Path(__file__).parent / "accuracy" / "tasks"
+FIGURES = ("fig06", "fig08", "fig15", "fig16", "table3")
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys and wrong types are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _checked(check, what: str):
+    """A text that `check` accepts; its InputError becomes the mistake."""
+
+    def validate(value: object) -> object:
+        if not isinstance(value, str):
+            raise PydanticCustomError("text", "must be a text")
+        try:
+            check(value)
+        except InputError as error:
+            raise PydanticCustomError("named", "{line}", {"line": str(error)}) from None
+        return value
+
+    return Annotated[str, BeforeValidator(validate), Field(description=what)]
+
+
+def _task(name: str) -> None:
+    tasks = sorted(path.stem for path in TASKS.glob("*.yaml"))
+    if name not in tasks:
+        raise InputError(unknown("task", name, tasks))
+
+
+MethodText = _checked(parse, "method, for example vlp:lut=8,max_exp=3")
+OperationsText = _checked(parse_operations, "native, or softmax=METHOD;activation=METHOD")
+Task = _checked(_task, "local lm-eval task")
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class Model(Section):
+    """An LLM and how it is loaded."""
+
+    source: str = Field(description="embedded, a hub id such as org/name, or a checkpoint folder")
+    dtype: Literal["bfloat16", "float16", "float32"] = Field(description="precision of the model")
+    attention: Literal["eager", "sdpa"] = Field(description="attention of the native model")
+    device: str = Field(pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:N")
+
+
+class Perplexity(Section):
+    """Windows of text whose tokens are scored."""
+
+    window: int = Field(ge=2, description="tokens in a window")
+    stride: int = Field(ge=1, description="tokens from one window's start to the next")
+    windows: PositiveInt = Field(description="number of windows, from the start of the text")
+
+    @model_validator(mode="after")
+    def _stride_within_window(self) -> Self:
+        if self.stride > self.window:
+            raise ValueError(f"stride {self.stride} must be 1 to {self.window} (the window)")
+        return self
+
+
+class Accuracy(Section):
+    """LLM accuracy under approximations."""
+
+    models: list[str] = Field(min_length=1, description="keys of the section `models`")
+    approximations: list[OperationsText] = Field(
+        min_length=1, description="one run each: native, or softmax=METHOD;activation=METHOD"
+    )
+    perplexity: Perplexity
+    tasks: dict[Task, PositiveInt] = Field(description="lm-eval task: number of documents")
+    seed: int = Field(ge=0, description="seed of lm-eval's sampling and bootstrap")
+
+
+class Sweep(Section):
+    """Fig. 6: perplexity of VLP softmax over LUT size × max exponent."""
+
+    models: list[str] = Field(min_length=1, description="keys of the section `models`")
+    lut: list[Annotated[int, Field(ge=8, le=32)]] = Field(min_length=1, description="LUT sizes")
+    max_exp: list[Annotated[int, Field(ge=-40, le=40)]] = Field(
+        min_length=1, description="highest exponents of the LUT"
+    )
+    windows: PositiveInt = Field(description="windows of accuracy.perplexity that are scored")
+
+
+class Error(Section):
+    """Fig. 8: inputs and methods of one function."""
+
+    range: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
+        description="lowest and highest input"
+    )
+    methods: list[MethodText] = Field(min_length=1, description="methods to draw")
+
+    @model_validator(mode="after")
+    def _low_to_high(self) -> Self:
+        if not self.range[0] < self.range[1]:
+            raise ValueError(f"range {self.range} must be [lower, higher]")
+        return self
+
+
+class Approximations(Section):
+    """Fig. 8: relative error of approximations."""
+
+    exp: Error
+    silu: Error
+    gelu: Error
+
+
+class Config(Section):
+    """The whole file."""
+
+    models: dict[str, Model] = Field(min_length=1, description="LLMs by the name used elsewhere")
+    accuracy: Accuracy
+    sweep: Sweep
+    approximations: Approximations
+    hardware: list[dict] = Field(
+        min_length=1, description="runs of the cost model; lists are crossed"
+    )
+    figures: list[Literal[FIGURES]] = Field(
+        min_length=1, description="figures and tables of `snakemake` without a target"
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `mugi check`."""
+    parser.add_argument(
+        "file", nargs="?", type=Path, default=DEFAULT, help="checked on top of config.yaml"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check one file the way Snakemake reads it: on top of config.yaml."""
+    settings = read(DEFAULT)
+    if args.file != DEFAULT:
+        settings = merge(settings, read(args.file))
+    check(settings)
+    print(f"{args.file}: no mistakes")
+
+
+def read(path: Path) -> dict:
+    """Return the mapping in a YAML file; raise InputError if there is none."""
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(settings, dict):
+        raise InputError(f"{path}: must hold keys and values")
+    return settings
+
+
+def merge(base: dict, changes: dict) -> dict:
+    """Return `base` with `changes`, mappings merged key by key, as Snakemake merges --configfile."""
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def check(settings: dict) -> Config:
+    """Return the checked configuration; raise InputError with one line for each mistake."""
+    try:
+        config = Config.model_validate(settings)
+    except ValidationError as error:
+        raise InputError("\n".join(_lines(error))) from None
+    mistakes = [*_model_mistakes(config), *_hardware_mistakes(config)]
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    return config
+
+
+def _lines(error: ValidationError) -> Iterable[str]:
+    for mistake in error.errors():
+        *parents, last = mistake["loc"] or ("",)
+        path = ".".join(str(part) for part in mistake["loc"] if part != "[key]")
+        if mistake["type"] == "extra_forbidden":
+            known = _keys_at(parents)
+            allowed = ", ".join(known)
+            yield f"{path}: unknown key '{last}'{nearest(last, known)}; one of: {allowed}"
+        elif mistake["type"] == "missing":
+            yield f"{path}: missing"
+        elif mistake["type"] == "named":
+            yield from (f"{path}: {line}" for line in mistake["msg"].splitlines())
+        elif mistake["type"] == "literal_error" and parents[:1] == ["figures"]:
+            yield f"{path}: {unknown('figure', mistake['input'], FIGURES)}"
+        elif mistake["type"] == "literal_error":
+            close = nearest(mistake["input"], mistake["ctx"]["expected"].split("'")[1::2])
+            yield describe(mistake) + close
+        else:
+            yield describe(mistake)
+
+
+def _keys_at(path: Iterable[object]) -> list[str]:
+    """Return the keys allowed at `path` of the configuration."""
+    section = Config
+    for part in path:
+        kind = section.model_fields[part].annotation if isinstance(section, type) else section
+        arguments = get_args(kind)
+        section = arguments[-1] if arguments else kind
+    return list(section.model_fields)
+
+
+def _model_mistakes(config: Config) -> Iterable[str]:
+    for name, model in config.models.items():
+        if model.source == "embedded" and name not in EMBEDDED:
+            yield f"models.{name}: {unknown('embedded model', name, EMBEDDED)}"
+    for section in ("accuracy", "sweep"):
+        for index, name in enumerate(getattr(config, section).models):
+            if name not in config.models:
+                yield f"{section}.models.{index}: {unknown('model', name, config.models)}"
+
+
+def _hardware_mistakes(config: Config) -> Iterable[str]:
+    from mugi.hardware import check_runs, expand
+
+    for index, grid in enumerate(config.hardware):
+        try:
+            mistakes = check_runs(expand([grid]))
+        except InputError as error:
+            mistakes = str(error).splitlines()
+        yield from (f"hardware.{index}: {line}" for line in dict.fromkeys(mistakes))

@@ -1,0 +1,116 @@
+rule accuracy:
+    input:
+        "results/accuracy/accuracy.csv",
+        "results/accuracy/sweep.csv",
+
+
+rule prepare_model:
+    input:
+        sources=sources("mugi.accuracy.prepare"),
+    output:
+        "results/models/{model}/model.safetensors",
+    log:
+        "results/logs/prepare_model/{model}.log",
+    benchmark:
+        "results/benchmarks/prepare_model/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        folder=subpath(output[0], parent=True),
+    message:
+        "Convert the packaged weights of {wildcards.model} to a checkpoint"
+    shell:
+        "mugi prepare {wildcards.model} -o {params.folder} 2> {log}"
+
+
+rule evaluate_accuracy:
+    input:
+        checkpoint=checkpoint_of,
+        sources=sources("mugi.accuracy.command", "mugi/accuracy/tasks/*"),
+    output:
+        table="results/accuracy/models/{model}.csv",
+        lm_eval="results/accuracy/lm_eval/{model}.json",
+    log:
+        "results/logs/evaluate_accuracy/{model}.log",
+    benchmark:
+        "results/benchmarks/evaluate_accuracy/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    params:
+        model=model_arguments,
+        approximations=options("approx", config["accuracy"]["approximations"]),
+        perplexity=[
+            f"--{key}={value}"
+            for key, value in config["accuracy"]["perplexity"].items()
+        ],
+        tasks=[
+            f"--task={task}={documents}"
+            for task, documents in config["accuracy"]["tasks"].items()
+        ],
+        seed=config["accuracy"]["seed"],
+    message:
+        "Accuracy of {wildcards.model} under approximations"
+    shell:
+        "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
+        "{params.tasks:q} --seed {params.seed} --threads {threads} "
+        "-o {output.table} --lm-eval-json {output.lm_eval} " + TEE
+
+
+rule sweep_accuracy:
+    input:
+        checkpoint=checkpoint_of,
+        sources=sources("mugi.accuracy.command"),
+    output:
+        table="results/accuracy/sweep/{model}.csv",
+    log:
+        "results/logs/sweep_accuracy/{model}.log",
+    benchmark:
+        "results/benchmarks/sweep_accuracy/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    params:
+        model=model_arguments,
+        approximations=options(
+            "approx",
+            ["native", "softmax=exact"]
+            + [
+                f"softmax=vlp:lut={lut},max_exp={max_exp}"
+                for lut in config["sweep"]["lut"]
+                for max_exp in config["sweep"]["max_exp"]
+            ],
+        ),
+        window=config["accuracy"]["perplexity"]["window"],
+        stride=config["accuracy"]["perplexity"]["stride"],
+        windows=config["sweep"]["windows"],
+    message:
+        "Perplexity of {wildcards.model} over LUT size and max exponent"
+    shell:
+        "mugi accuracy {params.model:q} {params.approximations:q} "
+        "--window {params.window} --stride {params.stride} --windows {params.windows} "
+        "--threads {threads} -o {output.table} " + TEE
+
+
+rule collect_accuracy:
+    input:
+        tables=lambda w: expand(
+            "results/accuracy/{table}/{model}.csv",
+            table=w.table.replace("accuracy", "models"),
+            model=config["sweep" if w.table == "sweep" else "accuracy"]["models"],
+        ),
+        sources=sources("mugi.collect"),
+    output:
+        "results/accuracy/{table}.csv",
+    log:
+        "results/logs/collect_accuracy/{table}.log",
+    benchmark:
+        "results/benchmarks/collect_accuracy/{table}.tsv"
+    conda:
+        ENVIRONMENT
+    wildcard_constraints:
+        table="accuracy|sweep",
+    message:
+        "One {wildcards.table} table of all models"
+    shell:
+        "mugi collect {input.tables} -o {output} 2> {log}"

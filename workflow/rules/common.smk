@@ -1,0 +1,56 @@
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+from sources import sources
+
+from mugi.config import check
+from mugi.errors import InputError
+
+try:
+    check(config)
+except InputError as error:
+    for line in str(error).splitlines():
+        print(f"config: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+wildcard_constraints:
+    model=r"[^/]+",
+    function=r"exp|silu|gelu",
+
+
+# jobs find the commands of the environment that runs snakemake, activated or not
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+ENVIRONMENT = "../../envs/mugi.yaml"
+# progress to the terminal, and a copy to the log
+TEE = "2> >(tee {log} >&2)"
+
+
+def checkpoint_of(wildcards):
+    """The prepared checkpoint of an embedded model; nothing for a hub id or a folder."""
+    if config["models"][wildcards.model]["source"] != "embedded":
+        return []
+    return f"results/models/{wildcards.model}/model.safetensors"
+
+
+def model_arguments(wildcards):
+    """How `mugi accuracy` names and loads a model."""
+    model = config["models"][wildcards.model]
+    source = model["source"]
+    if source == "embedded":
+        source = f"results/models/{wildcards.model}"
+    return [
+        source,
+        f"--name={wildcards.model}",
+        f"--dtype={model['dtype']}",
+        f"--attention={model['attention']}",
+        f"--device={model['device']}",
+    ]
+
+
+def options(name, values):
+    """A repeated command-line option."""
+    return [f"--{name}={value}" for value in values]
