@@ -1,8 +1,8 @@
 """Every place where the published hardware model is silent or wrong, as a switch.
 
-The branch of a switch stands where its formula is: in the YAML of the designs, or in the function of
-`mugi.hardware` it concerns. `published` reproduces the paper's numbers; the preset `corrected` sets
-every error and omission right and leaves choices as published.
+The branch of a switch stands where its formula is: in the YAML of the designs, or in the function
+of `mugi.hardware` it concerns. `published` reproduces the paper's numbers; the preset `corrected`
+sets every error and omission right and leaves choices as published.
 """
 
 import argparse
@@ -99,7 +99,7 @@ _ALL = (
     _error(
         "dram_time", "none", "per_op", "whole_run",
         reason="A DRAM rate in bit/s is used as bit/cycle, so memory never bounds; an operation's"
-        " transfers overlap its compute, and buffers hold a tile, not the next operation's weights.",
+        " transfers overlap its compute; buffers hold a tile, not the next operation's weights.",
         source="paper Table 2 (256 GB/s), §4",
     ),
     _choice(
@@ -119,7 +119,7 @@ _ALL = (
     ),
     _choice(
         "noc_link_bits", 0, 64, 2048, interval=(0, 1e6),
-        reason="0 is unlimited: the paper says the NoC never bottlenecks; the router row is for 64.",
+        reason="0 is unlimited: the paper says the NoC never limits; the router row is for 64.",
         source="paper §5.2.3; published artifact, router table",
     ),
     _error(
@@ -187,7 +187,7 @@ _ALL = (
     ),
     _error(
         "dram_words", "sram_words", "words_64",
-        reason="DRAM accesses of nonlinear operations are counted in SRAM words, priced per 64 bit.",
+        reason="DRAM accesses of nonlinear operations are counted in SRAM words, priced by 64 bit.",
         source="published artifact, memory scheduling",
     ),
     _error(

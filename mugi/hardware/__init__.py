@@ -1,4 +1,4 @@
-"""Time, energy and area of accelerators on language models: a numpy cost model over YAML designs."""
+"""Time, energy and area of accelerators on language models: a numpy model over YAML designs."""
 
 from mugi.hardware.check import check_runs
 from mugi.hardware.design import designs

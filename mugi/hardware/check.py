@@ -1,11 +1,13 @@
 """Mistakes in a table of runs, all of them, by line, before anything is computed."""
 
+import difflib
+
 import numpy as np
 import pandas as pd
 
 from mugi import assumptions
-from mugi.errors import InputError, nearest
-from mugi.hardware.design import load_design, variants
+from mugi.errors import InputError
+from mugi.hardware.design import given, load_design, variants
 from mugi.hardware.workload import PREFILL_TOKENS, load_model
 
 REQUIRED = ("design", "array_height", "model", "batch_size", "seq_len")
@@ -14,28 +16,31 @@ COUNTS = (
     "array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size", "seq_len",
 )  # fmt: skip
 PREFIX = "assumption."
+COLUMNS = ("design", "model", *TEXT, *COUNTS)
+MHA_70B = f"{PREFIX}mha_70b_kv_heads"
 
 
 def check_runs(runs: pd.DataFrame) -> list[str]:
     """Return a line for every mistake in a table of runs; `line` counts a CSV's heading as 1."""
     lines = [f"column '{name}' is missing" for name in REQUIRED if name not in runs]
-    for name in runs:
-        close = nearest(name, [*COUNTS, *TEXT, "design", "model"])
-        if close and name not in (*COUNTS, *TEXT, "design", "model"):
-            twin = close.split("'")[1]
-            if twin not in runs:
-                lines.append(f"column '{name}' is not known{close}")
-        if name.startswith(PREFIX):
-            problem = (
-                assumptions.check(name.removeprefix(PREFIX), runs[name].iloc[0]) if 0 else None
-            )
-            lines += [problem] if problem else []
+    lines += [line for line in map(_column_mistake, runs.columns.difference(COLUMNS)) if line]
+    if not lines and runs.empty:
+        lines = ["there are no runs"]
     if lines:
         return lines
     found = _text_mistakes(runs) + _number_mistakes(runs)
     if not found:
         found = _geometry_mistakes(filled(runs))
-    return [f"line {row + 2}: {text}" for row, text in sorted(found)]
+    return [f"line {row + 2}: {text}" for row, text in sorted(set(found))]
+
+
+def _column_mistake(name: str) -> str | None:
+    """Return the line for a column that is carried through but looks like a misspelt one."""
+    if name.startswith(PREFIX):
+        flip = name.removeprefix(PREFIX)
+        return None if flip in assumptions.REGISTRY else assumptions.check(flip, "")
+    close = difflib.get_close_matches(name, COLUMNS, 1, 0.8)
+    return f"column '{name}' is not known (did you mean '{close[0]}'?)" if close else None
 
 
 def _rows(mask: np.ndarray, text: str) -> list[tuple[int, str]]:
@@ -105,11 +110,23 @@ def _number_mistakes(runs: pd.DataFrame) -> list[tuple[int, str]]:
 
 
 def _geometry_mistakes(runs: pd.DataFrame) -> list[tuple[int, str]]:
-    found = []
-    heads = runs["model"].astype(str).map(lambda name: load_model(name).heads).to_numpy()
-    kv_heads = runs["kv_heads"].to_numpy()
-    for row in np.flatnonzero(heads % kv_heads):
-        found.append((int(row), f"{heads[row]} heads do not divide among {kv_heads[row]} kv_heads"))
+    """Return what the designs' checks and the models' heads say about sizes of filled runs."""
+    heads = runs["model"].map({name: load_model(name).heads for name in runs["model"].unique()})
+    odd = (heads % runs["kv_heads"] != 0).to_numpy()
+    texts = heads.astype(str) + " heads do not divide among " + runs["kv_heads"].astype(str)
+    found = [(int(row), texts.iloc[row] + " kv_heads") for row in np.flatnonzero(odd)]
+    sets, set_index = assumption_sets(runs)
+    sizes = runs[["array_height", "array_width", "noc_rows", "noc_cols"]].to_numpy(float)
+    keys = pd.DataFrame({"design": runs["design"], "variant": runs["variant"], "set": set_index})
+    for (name, variant, number), rows in keys.groupby(["design", "variant", "set"]).indices.items():
+        design = load_design(name, variant)
+        try:
+            symbols = design.symbols(given(*sizes[rows].T), sets[number])
+            for text, test in design.checks.items():
+                wrong = ~np.broadcast_to(test(symbols), len(rows))
+                found += [(int(row), text) for row in rows[wrong]]
+        except InputError as error:
+            found += [(int(rows[0]), line) for line in str(error).splitlines()]
     return found
 
 
@@ -123,20 +140,21 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
         values = runs[column] if column in runs else pd.Series(np.nan, index=runs.index)
         runs[column] = pd.to_numeric(values, errors="coerce")
     runs[["noc_rows", "noc_cols"]] = runs[["noc_rows", "noc_cols"]].fillna(1)
-    default = {name: (variants(name) or [""])[0] for name in runs["design"].unique()}
+    default = {name: variants(name)[0] for name in runs["design"].unique()}
     runs["variant"] = runs["variant"].where(runs["variant"] != "", runs["design"].map(default))
     for name in runs["design"].unique():
         chosen = (runs["design"] == name) & runs["array_width"].isna()
         if chosen.any():
-            width = load_design(name).array_width(
-                {"array_height": runs.loc[chosen, "array_height"].to_numpy()}
+            height = runs.loc[chosen, "array_height"].to_numpy()
+            runs.loc[chosen, "array_width"] = load_design(name).array_width(
+                {"array_height": height}
             )
-            runs.loc[chosen, "array_width"] = width
-    models = runs["model"].astype(str)
+    runs["model"] = models = runs["model"].astype(str)
     heads = models.map({name: load_model(name).kv_heads for name in models.unique()})
-    if "assumption.mha_70b_kv_heads" in runs:
-        eight = runs["assumption.mha_70b_kv_heads"].astype(str) == "8"
-        heads = heads.where(~((models == "llama_2_70b") & eight), 8)
+    if MHA_70B in runs:
+        switch = assumptions.REGISTRY["mha_70b_kv_heads"]
+        flipped = pd.to_numeric(runs[MHA_70B], errors="coerce").fillna(switch.published)
+        heads = heads.where(models != "llama_2_70b", flipped)
     runs["kv_heads"] = runs["kv_heads"].fillna(heads)
     for column in COUNTS:
         runs[column] = runs[column].astype(int)

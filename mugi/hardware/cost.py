@@ -1,12 +1,12 @@
-"""Costs of runs: two matrix products over how often events happen and what each of them switches."""
+"""Costs of runs: matrix products of how often events happen and what each of them switches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from mugi.hardware import operations, timing, workload
-from mugi.hardware.operations import Chunk
+from mugi.hardware import decode, operations, timing, workload
+from mugi.hardware.chunk import Chunk
 from mugi.hardware.steps import Runs
 from mugi.hardware.workload import FIXED_GEMMS, FIXED_NONLINEARS, GROUPS
 
@@ -53,9 +53,9 @@ def evaluate(chunk: Chunk, profile: np.ndarray, seq_len: np.ndarray) -> Costs:
             )
     for operation in workload.STEPPED:
         if operation.name == "softmax":
-            table = operations.stepped_softmax(chunk, runs)
+            table = decode.stepped_softmax(chunk, runs)
         else:
-            table = operations.stepped_gemm(chunk, operation.name, runs)
+            table = decode.stepped_gemm(chunk, operation.name, runs)
         tables[operation] = (layers, table)
     counts, cycles = {group: {} for group in GROUPS}, {}
     for operation, (times, table) in tables.items():

@@ -1,4 +1,4 @@
-"""Accelerators as data: read a design's YAML, merge what it extends and its variant, cost its parts."""
+"""Accelerators as data: a design's YAML merged with what it extends and its variant, costed."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -27,9 +27,10 @@ TAGS = (
     "fifo", "tc", "pe", "value_reuse", "accumulator", "nonlinear", "vector", "control",
     "sram", "router", "dram",
 )  # fmt: skip
-NEEDED = ("H", "W", "lanes", "fill", "nonlinear_fill", "nonlinear_elements", "macros") + tuple(
-    f"{memory}_{size}" for memory in "iwo" for size in ("width", "depth")
-)
+NEEDED = (
+    "H", "W", "lanes", "fill", "nonlinear_fill", "nonlinear_elements", "macros",
+    "i_width", "i_depth", "w_width", "w_depth", "o_width", "o_depth",
+)  # fmt: skip
 KEYS = {
     "abstract", "extends", "summary", "array_width", "dataflow", "vector_unit", "checks",
     "parameters", "components", "gemm", "nonlinear", "default_variant", "variants",

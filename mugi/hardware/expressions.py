@@ -1,4 +1,4 @@
-"""Arithmetic from YAML: parsed once by a whitelist, evaluated on numbers and arrays, never `eval`."""
+"""Arithmetic from YAML: parsed once, by a whitelist, and evaluated on numbers and arrays."""
 
 import ast
 import operator

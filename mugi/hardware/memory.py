@@ -71,7 +71,7 @@ def gemm_words(
 
 
 def nonlinear_columns(m: np.ndarray, lanes: np.ndarray, width: np.ndarray) -> tuple:
-    """Return passes over the rows, and words a column of m values takes, `lanes` of them at once."""
+    """Return passes over the rows, and the words of a column of m values, `lanes` at a time."""
     rows = classes(m, lanes)
     passes = sum(count for _, count in rows)
     return passes, words(rows, [(np.array(1.0), np.array(1.0))], ACTIVATION_BITS, width)

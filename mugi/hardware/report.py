@@ -29,7 +29,7 @@ def describe(result: pd.Series, parts: pd.DataFrame) -> str:
         },
         index=list(GROUPS),
     )
-    lines += _table(groups, "operations") + [""]
+    lines += [*_table(groups, "operations"), ""]
     chip = parts[parts["level"] != "dram"]
     components = pd.DataFrame(
         {
@@ -39,9 +39,9 @@ def describe(result: pd.Series, parts: pd.DataFrame) -> str:
         },
         index=chip["tag"].to_numpy(),
     )
-    lines += _table(components.groupby(level=0, sort=False).sum(), "tag") + [""]
+    lines += [*_table(components.groupby(level=0, sort=False).sum(), "tag"), ""]
     components.index = chip["component"].to_numpy()
-    return "\n".join(lines + _table(components, "component"))
+    return "\n".join([*lines, *_table(components, "component")])
 
 
 def _table(values: pd.DataFrame, heading: str) -> list[str]:

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mugi.errors import InputError
+from mugi.errors import InputError, unknown
 from mugi.hardware import cost
-from mugi.hardware.check import check_runs, filled
+from mugi.hardware.check import assumption_sets, check_runs, filled
+from mugi.hardware.chunk import Chunk
 from mugi.hardware.cost import Costs, chip_total, group_energy, of_profile
 from mugi.hardware.design import given, load_design
-from mugi.hardware.operations import Chunk
 from mugi.hardware.technology import technology
 from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, load_model, sizes
 
@@ -26,10 +26,10 @@ PROFILES_AT_ONCE = 256  # bounds memory; positions make 257 columns
 def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     """Cost accelerators running language models, one configuration a row.
 
-    Required columns: design, array_height, model (name or path of a YAML file), batch_size, seq_len
-    (tokens of a sequence, the 64 of the prefill included). Optional: variant, array_width, noc_rows,
-    noc_cols (nodes), kv_heads, preset ("as-published" or "corrected") and `assumption.<name>`; empty
-    means the default. Other columns are carried through.
+    Required columns: design and model (names or paths of YAML files), array_height, batch_size,
+    seq_len (tokens of a sequence, the 64 of the prefill included). Optional: variant, array_width,
+    noc_rows, noc_cols (nodes), kv_heads, preset ("as-published" or "corrected") and
+    `assumption.<name>`; empty means the default. Other columns are carried through.
 
     Returns the rows in the same order, with these columns added or filled in. Time, energy and
     counts are of the whole model (all layers, prefill and decode) on the whole chip; area, leakage
@@ -45,8 +45,6 @@ def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     Raises InputError with one line per mistake before anything is computed.
     """
     runs, parts = _evaluated(runs, _results, progress)
-    if not parts:
-        return runs
     rows = np.concatenate([rows for rows, _ in parts])
     order = np.argsort(rows, kind="stable")
     columns = {
@@ -59,15 +57,13 @@ def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
 def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     """Return area, leakage and energy of every component of every run, tidy.
 
-    Takes the runs that `evaluate` takes. Columns: those of a run, then component, tag, level (array,
-    sram, router or dram), instances (whole chip), area_mm2, leakage_mw, dynamic_energy_nj and
-    dynamic_energy_G_nj for the six groups G. Rows are ordered by run, then by component as in the
+    Takes the runs that `evaluate` takes. Columns: those of a run, then component, tag, level
+    (array, sram, router or dram), instances (whole chip), area_mm2, leakage_mw, dynamic_energy_nj
+    and dynamic_energy_G_nj for the six groups G. Rows are ordered by run, then by component as in the
     design, and only components that the chip has. Each is in one tag: sums over all but dram give
     the totals of `evaluate`.
     """
     runs, parts = _evaluated(runs, _components, progress)
-    if not parts:
-        return runs
     table = pd.concat([part for _, part in parts]).sort_values("row", kind="stable")
     table = table[(table["instances"] > 0) | (table["dynamic_energy_nj"] > 0)]
     keys = [key for key in runs if key in KEYS or key.startswith("assumption.")]
@@ -80,22 +76,16 @@ def expand(grids: list[dict]) -> pd.DataFrame:
 
     Raises InputError for a key that is no column of a run.
     """
-    known = [*KEYS]
-    lines = []
-    frames = []
+    lines, frames = [], []
     for number, grid in enumerate(grids, 1):
         for key in grid:
-            if key not in known and not key.startswith("assumption."):
-                from mugi.errors import unknown
-
-                lines.append(f"grid {number}: {unknown('key', key, known)}")
+            if key not in KEYS and not key.startswith("assumption."):
+                lines.append(f"grid {number}: {unknown('key', key, KEYS)}")
         values = {k: v if isinstance(v, list | tuple) else [v] for k, v in grid.items()}
         index = pd.MultiIndex.from_product(values.values(), names=list(values))
         frames.append(index.to_frame(index=False))
     if lines:
         raise InputError("\n".join(lines))
-    if not frames:
-        return pd.DataFrame()
     return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)
 
 
@@ -115,8 +105,6 @@ def _evaluated(runs: pd.DataFrame, collect: Callable, progress: bool) -> tuple[p
 
 def _chunks(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Chunk, np.ndarray]]:
     """Yield rows of runs, their profiles, and which profile each run is of."""
-    from mugi.hardware.check import assumption_sets
-
     sets, set_index = assumption_sets(runs)
     designs = runs["design"].astype(str) + "\0" + runs["variant"].astype(str)
     codes, names = pd.factorize(designs)
@@ -124,7 +112,7 @@ def _chunks(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Chunk, np.ndarray]
     models = [load_model(name) for name in model_names]
     numbers = runs[list(PROFILE)].to_numpy(float)
     keys = np.column_stack([codes, set_index, model_codes, numbers])
-    profiles, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    profiles, index = np.unique(keys, axis=0, return_inverse=True)
     order = np.argsort(index.ravel(), kind="stable")
     sorted_index = index.ravel()[order]
     groups = profiles[:, 0] * len(sets) + profiles[:, 1]
@@ -157,8 +145,6 @@ def _results(rows: np.ndarray, costs: Costs) -> dict[str, np.ndarray]:
     batch, length = of_profile(costs, chunk.sizes["batch"][:, None]), costs.runs.seq_len
     tokens = batch * (length - PREFILL_TOKENS * (assumptions["tokens_counted"] == "generated"))
     table = {
-        "array_width": of_profile(costs, chunk.symbols["array_width"]).astype(int),
-        "kv_heads": of_profile(costs, chunk.sizes["kv_heads"][:, None]).astype(int),
         "nodes": of_profile(costs, chunk.symbols["P"]).astype(int),
         "layers": of_profile(costs, chunk.sizes["layers"][:, None]).astype(int),
     }

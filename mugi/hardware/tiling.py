@@ -1,4 +1,4 @@
-"""The one primitive of tiling: a dimension cut into full tiles and a rest, and what follows from it."""
+"""The one primitive of tiling: a dimension cut into full tiles and a rest."""
 
 from dataclasses import dataclass, field
 

@@ -1,7 +1,8 @@
 """A language model as operations: matrix products and nonlinear functions, by phase and group.
 
-One decode step at a sequence length of s attends to s positions; only that dimension depends on the
-step. Embedding, norms, rotary positions, residuals and causal masking are left out, as in the paper.
+One decode step at a sequence length of s attends to s positions; only that dimension depends on
+the step. Embedding, norms, rotary positions, residuals and causal masking are left out, as in the
+paper.
 """
 
 from collections.abc import Mapping

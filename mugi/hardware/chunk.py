@@ -1,0 +1,47 @@
+"""Profiles evaluated together. A profile is all that a run is but its length."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mugi.hardware.design import Design
+
+
+@dataclass
+class Chunk:
+    """Profiles of one design and one set of assumptions, with their symbols and model sizes."""
+
+    design: Design
+    assumptions: Mapping
+    symbols: Mapping
+    sizes: Mapping
+    profiles: int
+
+    def take(self, chosen: np.ndarray) -> dict:
+        """Return the symbols of some profiles."""
+        return {key: pick(value, chosen) for key, value in self.symbols.items()}
+
+
+def pick(value: object, chosen: np.ndarray) -> object:
+    """Return the rows of an array that has one a profile; anything else as it is."""
+    return value[chosen] if np.ndim(value) == 2 and len(value) > 1 else value
+
+
+def noc_features(counts: Mapping, symbols: Mapping, features: Mapping) -> dict:
+    """Return off-chip bits of the three NoC channels, and tiles as large as one array pass."""
+    zero = np.zeros(1)
+    channels = {
+        "i_bits": counts.get("isram_offchip_writes", zero) * symbols["i_width"],
+        "w_bits": counts.get("wsram_offchip_writes", zero) * symbols["w_width"],
+        "o_bits": counts["osram_offchip_reads"] * symbols["o_width"],
+    }
+    if "columns" in features:
+        channels["o_bits"] = 2 * channels["o_bits"]
+        return channels | {"array_tiles": features["columns"]}
+    return channels | {"array_tiles": array_tiles(features, symbols)}
+
+
+def array_tiles(features: Mapping, symbols: Mapping) -> np.ndarray:
+    passes = np.ceil(features["M"] / symbols["W"]) * np.ceil(features["N"] / symbols["H"])
+    return features["B"] * passes

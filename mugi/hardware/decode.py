@@ -1,0 +1,252 @@
+"""Operations that grow with the position: counts and cycles summed over decode steps."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mugi.hardware import timing, workload
+from mugi.hardware.chunk import Chunk, array_tiles, noc_features, pick
+from mugi.hardware.events import (
+    OFFCHIP_SYMBOLS,
+    Section,
+    gemm_features,
+    nonlinear_features,
+    offchip_features,
+)
+from mugi.hardware.steps import POSITIONS, ROW, Line, Runs, whole
+
+NOC_FEATURES = ("all_tiles", "output_tiles", "array_tiles", "i_bits", "w_bits", "o_bits")
+
+
+class Stepped:
+    """An operation over all positions: lines of counts, cycles and features.
+
+    `exact(row, profiles)` returns features that no line gives, as they are in a row.
+    """
+
+    def __init__(self, chunk: Chunk, section: Section, features: Mapping, fill, exact=None):
+        self.chunk, self.fill, self.exact = chunk, fill, exact
+        counts, cycles = section.evaluate(features, chunk.symbols)
+        features = dict(features) | noc_features(counts, chunk.symbols, features)
+        through = lambda value: Line.through(value, chunk.profiles)  # noqa: E731
+        self.counts = {name: through(value) for name, value in counts.items()}
+        self.cycles = {name: through(value) for name, value in cycles.items()}
+        used = (*NOC_FEATURES, "dram_bytes", "B", "M", "N")
+        self.features = {name: through(features[name]) for name in used if name in features}
+        self.bounds = {"osram_offchip_reads", "osram_offchip_writes"} if exact else set()
+        self.durations, self.rough = self._durations()
+
+    def _durations(self) -> tuple[dict[str, Line], dict[str, Line]]:
+        """Return events whose duration is a line, and upper bounds of those of the others."""
+        lines, rough = {}, {}
+        for name, cycles in self.cycles.items():
+            count = self.counts[name]
+            floor = whole(count.start)
+            stepwise = np.abs(count.slope - np.rint(count.slope)) > 1e-6
+            cut = (floor < count.start - 1e-6).any(axis=1, keepdims=True) | stepwise
+            if not cut.any():
+                lines[name] = cycles
+            else:
+                ratio = np.divide(
+                    cycles.start, count.start, out=np.zeros_like(floor), where=count.start > 0
+                )
+                constant = np.ptp(ratio, axis=1, keepdims=True) <= 1e-12 * ratio[:, :1]
+                kept = Line(np.where(cut, ratio * floor, cycles.start), cycles.slope)
+                upper = cut & ~(constant & ~stepwise)
+                lines[name] = Line(np.where(upper, 0, kept.start), np.where(upper, 0, kept.slope))
+                rough[name] = Line(np.where(upper, cycles.start, 0), upper * cycles.slope)
+        for name in self.bounds & lines.keys():
+            rough[name] = lines.pop(name)
+        return lines, rough
+
+    def row_features(self, row, chosen) -> dict:
+        """Return tiles, channel bits and DRAM bytes in a row, for some profiles."""
+        features = {name: line.at(row, chosen) for name, line in self.features.items()}
+        symbols = self.chunk.take(chosen)
+        if self.exact:
+            features |= self.exact(row, chosen)
+            features["o_bits"] = 2 * features["offchip_words"] * symbols["o_width"]
+        elif "B" in features:
+            features["array_tiles"] = array_tiles(features, symbols)
+        return features
+
+    def durations_at(self, row, chosen, features: Mapping) -> dict:
+        """Return the duration of every event in a row, counts rounded down as they are."""
+        found = {
+            name: timing.effective(self.counts[name].at(row, chosen), cycles.at(row, chosen))
+            for name, cycles in self.cycles.items()
+        }
+        return found | dict.fromkeys(self.bounds & found.keys(), features["offchip_words"])
+
+    def sum_cycles(self, runs: Runs) -> np.ndarray:
+        """Return the cycles of all steps, one value a run."""
+        chunk, assumptions = self.chunk, self.chunk.assumptions
+        last = runs.last_row[:, None].astype(float)
+        middle = np.floor(last / 2)
+        busy, cycles = [], []
+        surely = np.ones(chunk.profiles, dtype=bool)
+        for row in (0.0 * last, middle, last):
+            durations = {name: line.at(row) for name, line in self.durations.items()}
+            busy.append(timing.busiest(durations, assumptions))
+            if self.rough:
+                for name, line in self.rough.items():
+                    durations[name] = durations.get(name, 0.0) + line.at(row)
+                upper = timing.busiest(durations, assumptions)
+                surely &= np.all(upper <= busy[-1] * (1 + 1e-13), axis=1)
+            features = {name: line.at(row) for name, line in self.features.items()}
+            cycles.append(
+                timing.operation_cycles(busy[-1], features, self.fill, chunk.symbols, assumptions)
+            )
+        linear = surely & _on_chord(busy, last, middle)
+        simple = linear & _on_chord(cycles, last, middle) & self._even()
+        if self.exact and assumptions["dram_time"] == "per_op":
+            rate = timing.dram_cycles(chunk.symbols, assumptions)
+            for row, value in ((0.0, cycles[0]), (last, cycles[2])):
+                bound = self.features["dram_bytes"].at(row) * rate
+                simple &= np.all(bound < value, axis=1)
+        total = runs.closed(_chord(cycles, last))
+        if not simple.all():
+            line = _chord(busy, last)
+
+            def row_cycles(row, chosen):
+                features = self.row_features(row, chosen)
+                value = line.at(row, chosen)
+                crooked = ~linear[chosen]
+                if crooked.any():
+                    some = {name: pick(v, crooked) for name, v in features.items()}
+                    durations = self.durations_at(row, chosen[crooked], some)
+                    value[crooked] = timing.busiest(durations, assumptions)
+                fill = pick(self.fill, chosen)
+                symbols = chunk.take(chosen)
+                return [timing.operation_cycles(value, features, fill, symbols, assumptions)]
+
+            done, (sums,) = runs.by_row(row_cycles, ~simple)
+            total[done] = sums
+        return total
+
+    def _even(self) -> np.ndarray:
+        """Return where the spread over nodes leaves the cycles linear in the row."""
+        chunk, assumptions = self.chunk, self.chunk.assumptions
+        single = np.broadcast_to(chunk.symbols["P"] == 1, (chunk.profiles, 1))[:, 0]
+        even = np.ones(chunk.profiles, dtype=bool)
+        if assumptions["noc_tiling"] == "array_tiles" or self.exact:
+            even &= single | (assumptions["noc_tiling"] == "even")
+        elif assumptions["noc_tiling"] != "even":
+            even &= self._divides(self.features[assumptions["noc_tiling"]])
+        if assumptions["pipeline_fill"] == "per_tile":
+            idle = np.broadcast_to(self.fill == 0, (chunk.profiles, 1))[:, 0]
+            even &= idle if self.exact else idle | self._divides(self.features["all_tiles"])
+        if self.exact and assumptions["noc_link_bits"]:
+            even &= single
+        return even
+
+    def _divides(self, tiles: Line) -> np.ndarray:
+        """Return where the tiles are the same at all positions, or always a multiple of P."""
+        nodes = np.broadcast_to(self.chunk.symbols["P"], (self.chunk.profiles, 1))
+        first = tiles.start[:, :1]
+        return ((tiles.slope == 0) | ((first % nodes == 0) & (tiles.slope % nodes == 0)))[:, 0]
+
+
+def _chord(values: list[np.ndarray], last: np.ndarray) -> Line:
+    first, _, end = values
+    first, end = np.broadcast_arrays(first, end)
+    return Line(first, (end - first) / np.maximum(last, 1))
+
+
+def _on_chord(values: list[np.ndarray], last: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """Return where a convex sequence is a line, because its middle lies on the chord."""
+    chord = _chord(values, last).at(middle)
+    return np.all(np.abs(values[1] - chord) <= 1e-13 * np.abs(chord), axis=1)
+
+
+def stepped_gemm(chunk: Chunk, name: str, runs: Runs) -> dict[str, np.ndarray]:
+    """Return counts and cycles of qkt or av summed over decode steps: (runs,)."""
+    sizes = workload.stepped_gemm(name, chunk.sizes, POSITIONS[None, :])
+    features = gemm_features(*sizes, chunk.design, chunk.symbols, chunk.assumptions)
+    operation = Stepped(chunk, chunk.design.gemm, features, chunk.symbols["fill"])
+    table = {}
+    for event, line in operation.counts.items():
+        kind = chunk.design.gemm.events[event].hops
+        table[event] = _routed(operation, line, kind, runs) if kind else runs.counts(line)
+    table["dram_bytes"] = runs.closed(operation.features["dram_bytes"])
+    return table | {"cycles": operation.sum_cycles(runs)}
+
+
+def _routed(operation: Stepped, words: Line, kind: str, runs: Runs) -> np.ndarray:
+    """Return the sum of words times hops, rounded down at every position."""
+    chunk = operation.chunk
+    tiles = operation.features[kind]
+    factor = timing.hops(tiles.start[:, :1], kind, chunk.symbols, chunk.assumptions)
+    factor = np.broadcast_to(factor, (chunk.profiles, 1))
+    if not factor.any():
+        return np.zeros(len(runs.profile))
+    total = runs.counts(words.scaled(factor))
+    uneven = ~operation._divides(tiles) & (factor[:, 0] > 0)
+    if chunk.assumptions["noc_hops"] == "table" and uneven.any():
+
+        def routed(row, chosen):
+            symbols = chunk.take(chosen)
+            passes = timing.hops(tiles.at(row, chosen), kind, symbols, chunk.assumptions)
+            return [whole(words.at(row, chosen) * passes)]
+
+        done, (sums,) = runs.by_row(routed, uneven)
+        total[done] = sums
+    return total
+
+
+def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
+    """Return counts and cycles of softmax summed over decode steps: (runs,)."""
+    rows = (chunk.sizes["batch"] * chunk.sizes["heads"])[:, None]
+    section, symbols = chunk.design.nonlinear, chunk.symbols
+    features = nonlinear_features(rows, POSITIONS[None, :], 1.0, symbols, chunk.assumptions)
+
+    def exact(row, chosen):
+        positions = ROW * row + POSITIONS[None, :ROW]
+        return offchip_features(rows[chosen], positions, chunk.take(chosen), chunk.assumptions)
+
+    operation = Stepped(chunk, section, features, symbols["nonlinear_fill"], exact)
+    irregular = {
+        name: event
+        for name, event in section.events.items()
+        if event.hops or event.count.names & set(OFFCHIP_SYMBOLS)
+    }
+    table = {
+        name: runs.counts(line) for name, line in operation.counts.items() if name not in irregular
+    }
+    table |= _offchip_sums(operation, irregular, rows, runs)
+    return table | {"cycles": operation.sum_cycles(runs)}
+
+
+def _offchip_sums(
+    operation: Stepped, irregular: Mapping, rows: np.ndarray, runs: Runs
+) -> dict[str, np.ndarray]:
+    """Return sums of the events that follow the exact off-chip words, and dram_bytes.
+
+    They depend on few symbols, so profiles that share those are summed once.
+    """
+    chunk, symbols = operation.chunk, operation.chunk.symbols
+    names = {"lanes", "nonlinear_elements", "o_width", "P", "R", "Q"}
+    names |= {n for event in irregular.values() for n in event.count.names if n in symbols}
+    names = sorted(name for name in names if np.ndim(symbols[name]))
+    others = [
+        name for name, event in irregular.items() if not event.count.names & set(OFFCHIP_SYMBOLS)
+    ]
+    constant = {name: operation.counts[name].start[:, :1] for name in others}
+    columns = [rows, *(symbols[name] for name in names), *constant.values()]
+    columns = [np.broadcast_to(column, (chunk.profiles, 1)) for column in columns]
+    _, first, index = np.unique(np.hstack(columns), axis=0, return_index=True, return_inverse=True)
+
+    def values(row, chosen):
+        chosen = first[chosen]
+        exact, scope = operation.exact(row, chosen), chunk.take(chosen)
+        tiles, arrays = exact["output_tiles"], []
+        for name, event in irregular.items():
+            words = constant[name][chosen] if name in constant else event.count(scope | exact)
+            if event.hops:
+                words = words * timing.hops(tiles, event.hops, scope, chunk.assumptions)
+            arrays.append(np.broadcast_to(whole(words), tiles.shape))
+        return [*arrays, np.broadcast_to(exact["dram_bytes"], tiles.shape)]
+
+    grouped = runs.regroup(index.ravel())
+    _, sums = grouped.by_row(values, np.ones(len(first), dtype=bool))
+    return dict(zip([*irregular, "dram_bytes"], sums, strict=True))
