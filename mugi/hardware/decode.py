@@ -76,7 +76,9 @@ class Stepped:
             name: timing.effective(self.counts[name].at(row, chosen), cycles.at(row, chosen))
             for name, cycles in self.cycles.items()
         }
-        return found | dict.fromkeys(self.bounds & found.keys(), features["offchip_words"])
+        for name in self.bounds:
+            found[name] = features["offchip_words"]
+        return found
 
     def sum_cycles(self, runs: Runs) -> np.ndarray:
         """Return the cycles of all steps, one value a run."""

@@ -130,7 +130,7 @@ def nonlinear_features(rows, columns, softmax, symbols: Mapping, assumptions: Ma
 
 
 def offchip_features(rows, columns, symbols: Mapping, assumptions: Mapping) -> dict:
-    """Return the exact off-chip words, DRAM accesses and bytes, and tiles of nonlinear operations."""
+    """Return exact off-chip words, DRAM accesses and bytes, and tiles of nonlinear operations."""
     tiles, accesses, dram_words = memory.nonlinear_offchip(
         rows, columns, symbols["lanes"], symbols["nonlinear_elements"], symbols["o_width"]
     )

@@ -59,9 +59,9 @@ def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
 
     Takes the runs that `evaluate` takes. Columns: those of a run, then component, tag, level
     (array, sram, router or dram), instances (whole chip), area_mm2, leakage_mw, dynamic_energy_nj
-    and dynamic_energy_G_nj for the six groups G. Rows are ordered by run, then by component as in the
-    design, and only components that the chip has. Each is in one tag: sums over all but dram give
-    the totals of `evaluate`.
+    and dynamic_energy_G_nj for the six groups G. Rows are ordered by run, then by component as in
+    the design, and only components that the chip has. Each is in one tag: sums over all but dram
+    give the totals of `evaluate`.
     """
     runs, parts = _evaluated(runs, _components, progress)
     table = pd.concat([part for _, part in parts]).sort_values("row", kind="stable")
