@@ -190,7 +190,10 @@ def judge_claim(claim: dict[str, str], table: pd.DataFrame | None) -> dict[str, 
         result["verdict"] = DIFFERS
     elif recorded == BUT or not corrected_holds:
         result["verdict"] = BUT
-        result["reason"] = claim["reason"] or "holds only with the published assumptions"
+        result["reason"] = (
+            claim["reason"]
+            or "Only with the published assumptions; the corrected model gives the value beside"
+        )
     else:
         result["verdict"] = REPRODUCED
     result["agrees"] = (result["verdict"] == DIFFERS) == (recorded == DIFFERS)
