@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import style
 
-from mugi.carbon import read_table
+from mugi.files import read_table
 
 EVENTS = {
     "as-published": ["projection", "attention", "ffn", "nonlinear", "embodied"],

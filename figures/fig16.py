@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import style
 
-from mugi.carbon import read_table
+from mugi.files import read_table
 
 EVENTS = {
     "projection": ["projection"],

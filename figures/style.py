@@ -221,7 +221,8 @@ def save(figure, stem: Path, frame: pd.DataFrame) -> None:
 def run_script(make: Callable, description: str, tables: str | None = None) -> int:
     """Run a figure script: call `make(table, stem)` with the paths on the command line.
 
-    With `tables="+"` the first is a list of paths. Returns 0, or 2 after printing one line for each mistake in the input.
+    With `tables="+"` the first is a list of paths. Returns 0, or 2 after printing one line for each
+    mistake in the input.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("table", type=Path, nargs=tables, help="result table to draw")

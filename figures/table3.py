@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 import style
 
-from mugi.carbon import read_table
-from mugi.files import write_csv, write_text
+from mugi.files import read_table, write_csv, write_text
 
 # the paper's rows in its order: group, name, design, variant, array height, mesh of nodes
 ROWS = [

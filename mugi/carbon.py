@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from mugi.errors import InputError, nearest
-from mugi.files import write_csv
+from mugi.files import read_table, write_csv
 
 CONSTANTS = [
     "carbon_intensity_g_per_kwh",
@@ -116,34 +116,6 @@ def _embodied(hardware, constants) -> pd.DataFrame:
         operational_carbon_kgco2e=0.0,
         embodied_carbon_kgco2e=g_per_mm2 * hardware["area_mm2"] * share / 1e3,
     )
-
-
-def read_table(path: Path, columns=(), numbers=()) -> pd.DataFrame:
-    """Read a CSV, empty cells as empty text; `InputError` if one of the `columns` is missing.
-
-    Every cell of the columns `numbers` must be a number.
-    """
-    try:
-        table = pd.read_csv(path, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(f"{path}: {reason}") from None
-    needed = [*columns, *(name for name in numbers if name not in columns)]
-    mistakes = [
-        f"{path}: missing column '{name}'{nearest(name, table.columns)}"
-        for name in needed
-        if name not in table
-    ]
-    for name in [name for name in numbers if name in table]:
-        bad = table.index[pd.to_numeric(table[name], errors="coerce").isna()]
-        if len(bad):
-            cell = table.loc[bad[0], name]
-            mistakes.append(f"{path}: line {bad[0] + 2}, {name}: '{cell}' is not a number")
-    if not len(table) and not mistakes:
-        mistakes.append(f"{path}: no rows")
-    if mistakes:
-        raise InputError("\n".join(mistakes))
-    return table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -25,9 +25,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mugi.carbon import read_table
 from mugi.errors import InputError, nearest, unknown
-from mugi.files import write_csv, write_text
+from mugi.files import read_table, write_csv, write_text
 
 LEDGER = files("mugi") / "data" / "claims.csv"
 TEXT = [

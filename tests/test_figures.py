@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from test_carbon import made_up_runs
 
-from mugi.carbon import carbon, load_constants, read_table
+from mugi.carbon import carbon, load_constants
+from mugi.files import read_table
 
 FIGURES = Path(__file__).parents[1] / "figures"
 sys.path.insert(0, str(FIGURES))
