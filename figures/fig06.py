@@ -13,7 +13,7 @@ from mugi.errors import InputError
 from mugi.files import read_table
 
 CONTROLS = ["native", "exact"]
-WORST = 2.0  # the colour scale ends at this ratio to exact; larger values are printed, not told apart
+WORST = 2.0  # where the colour scale ends; larger ratios look alike but are printed
 
 
 def make(table: Path, stem: Path) -> None:
@@ -81,7 +81,8 @@ def draw(axis, cells: pd.DataFrame, model: str) -> None:
     for _, best in cells[cells["closest_to_exact"]].iterrows():
         column = values.columns.get_loc(best["max_exponent"])
         row = values.index.get_loc(best["lut_size"])
-        axis.add_patch(plt.Rectangle((column, row), 1, 1, fill=False, lw=1.4, clip_on=False))
+        frame = plt.Rectangle((column, row), 1, 1, fill=False, ec="black", lw=1.4, clip_on=False)
+        axis.add_patch(frame)
     axis.set(xlabel="highest exponent of the LUT", ylabel="LUT size [exponents]")
     axis.set_title(
         f"{model}: native {first['native_perplexity']:.4g}, "

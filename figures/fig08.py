@@ -35,7 +35,7 @@ def make(tables: list[Path], stem: Path) -> None:
         low, high = CLOSE_UP[function]
         draw(whole, panel, methods)
         draw(close, panel[panel["x"].between(low, high)], methods)
-        whole.set(title=NAMES[function], ylim=(-108, 40), ylabel="Relative error [%]")
+        whole.set(title=NAMES[function], ylim=(-108, 80), ylabel="Relative error [%]")
         close.set(title=f"{NAMES[function]}, close-up", ylabel="")
     for axis in axes[-1]:
         axis.set_xlabel("input")

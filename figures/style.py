@@ -171,7 +171,7 @@ def stacked_panels(rows: dict[str, pd.DataFrame], value: str, label: str):
 def stacked_bars(axis, bars: pd.DataFrame, value: str) -> None:
     """Draw one panel: a bar a letter, its events stacked in the order of the table."""
     letters, events = bars["bar"].unique(), bars["event"].unique()
-    panel = bars.set_index(["bar", "event"])[value].unstack().loc[letters, events]  # noqa: PD010
+    panel = bars.set_index(["bar", "event"])[value].unstack().loc[letters, events]
     panel.plot.bar(ax=axis, stacked=True, width=0.8, legend=False, color=EVENT_COLOURS, rot=0, lw=0)
     axis.set_xlabel("")
     for tick in axis.get_xticklabels():

@@ -33,20 +33,20 @@ class Assumption:
     interval: tuple[float, float] | None = None
 
     @property
-    def values(self) -> tuple[Value, ...]:
+    def choices(self) -> tuple[Value, ...]:
         """Return the named values, the published one first."""
         return tuple(dict.fromkeys((self.published, self.corrected, *self.others)))
 
     def parse(self, value: object) -> Value | None:
         """Return the allowed value that `value` spells, or None."""
-        for allowed in self.values:
+        for allowed in self.choices:
             if value == allowed or str(value) == str(allowed):
                 return allowed
         try:
             number = float(value)
         except (TypeError, ValueError):
             return None
-        for allowed in self.values:
+        for allowed in self.choices:
             if isinstance(allowed, int | float) and number == allowed:
                 return allowed
         low, high = self.interval or (1, 0)
@@ -55,7 +55,7 @@ class Assumption:
     @property
     def allowed(self) -> str:
         """Return the allowed values in words."""
-        names = ", ".join(map(str, self.values))
+        names = ", ".join(map(str, self.choices))
         if not self.interval:
             return names
         return f"{names} or a number from {self.interval[0]:g} to {self.interval[1]:g}"
@@ -337,9 +337,7 @@ def check(name: str, value: object) -> str | None:
         )
     if REGISTRY[name].parse(value) is None:
         allowed = REGISTRY[name]
-        return (
-            f"assumption.{name} is {allowed.allowed}, not '{value}'{nearest(value, allowed.values)}"
-        )
+        return f"assumption.{name} is {allowed.allowed}, not '{value}'{nearest(value, allowed.choices)}"
     return None
 
 

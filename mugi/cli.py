@@ -24,7 +24,7 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one subcommand; return 0, 1 (a claim's verdict changed) or 2 (bad input, said in a line)."""
+    """Run one subcommand; return 0, 1 (a claim's verdict changed) or 2 (bad input)."""
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="mugi", description=__doc__.split(".")[0])
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -1,6 +1,7 @@
 """The configuration file: its schema, and checking it with one line for each mistake."""
 
 import argparse
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
@@ -15,6 +16,7 @@ from mugi.errors import InputError, describe, nearest, unknown
 
 DEFAULT = Path("config.yaml")
 TASKS = Path(__file__).parent / "accuracy" / "tasks"
+HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 FIGURES = ("fig06", "fig08", "fig15", "fig16", "table3")
 
 
@@ -165,7 +167,7 @@ def read(path: Path) -> dict:
 
 
 def merge(base: dict, changes: dict) -> dict:
-    """Return `base` with `changes`, mappings merged key by key, as Snakemake merges --configfile."""
+    """Return `base` with `changes`, merged key by key as Snakemake does with --configfile."""
     merged = dict(base)
     for key, value in changes.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -175,11 +177,13 @@ def merge(base: dict, changes: dict) -> dict:
 
 def check(settings: dict) -> Config:
     """Return the checked configuration; raise InputError with one line for each mistake."""
+    mistakes = []
     try:
         config = Config.model_validate(settings)
+        mistakes += _model_mistakes(config)
     except ValidationError as error:
-        raise InputError("\n".join(_lines(error))) from None
-    mistakes = [*_model_mistakes(config), *_hardware_mistakes(config)]
+        mistakes += _lines(error)
+    mistakes += _hardware_mistakes(settings.get("hardware"))
     if mistakes:
         raise InputError("\n".join(mistakes))
     return config
@@ -218,18 +222,26 @@ def _keys_at(path: Iterable[object]) -> list[str]:
 
 def _model_mistakes(config: Config) -> Iterable[str]:
     for name, model in config.models.items():
-        if model.source == "embedded" and name not in EMBEDDED:
+        source = model.source
+        if source == "embedded" and name not in EMBEDDED:
             yield f"models.{name}: {unknown('embedded model', name, EMBEDDED)}"
+        elif source != "embedded" and not HUB_ID.match(source) and not Path(source).is_dir():
+            yield (
+                f"models.{name}.source: no folder '{source}'{nearest(source, ['embedded'])}; "
+                "allowed: embedded, a hub id (org/name), an existing checkpoint folder"
+            )
     for section in ("accuracy", "sweep"):
         for index, name in enumerate(getattr(config, section).models):
             if name not in config.models:
                 yield f"{section}.models.{index}: {unknown('model', name, config.models)}"
 
 
-def _hardware_mistakes(config: Config) -> Iterable[str]:
+def _hardware_mistakes(grids: object) -> Iterable[str]:
     from mugi.hardware import check_runs, expand
 
-    for index, grid in enumerate(config.hardware):
+    for index, grid in enumerate(grids if isinstance(grids, list) else []):
+        if not isinstance(grid, dict):
+            continue
         try:
             mistakes = check_runs(expand([grid]))
         except InputError as error:

@@ -79,7 +79,7 @@ def questions() -> list[dict]:
 
 
 def _question(subject: str, block: str) -> dict:
-    """Parse `question (A) … (B) … (C) … (D) … A: reasoning … answer is (X)`, with 4 or 5 options."""
+    """Parse `question (A) … (D) … A: reasoning … answer is (X)`, with 4 or 5 options."""
     asked, _, reasoning = block.partition("\nA:")
     question, *options = _OPTIONS.split(asked.strip())
     answer = _ANSWER.search(reasoning)

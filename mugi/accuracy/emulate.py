@@ -84,9 +84,7 @@ class Heads(NamedTuple):
     def sequence(self, index: int, queries: slice, keys: slice) -> "Heads":
         """Return one sequence of the batch, cut to some queries and keys."""
         one = slice(index, index + 1)
-        return Heads(
-            self.query[one, :, queries], self.key[one, :, keys], self.value[one, :, keys]
-        )
+        return Heads(self.query[one, :, queries], self.key[one, :, keys], self.value[one, :, keys])
 
 
 class TableAttention:
@@ -171,7 +169,7 @@ class TableAttention:
     def _hide(
         scores: torch.Tensor, mask: torch.Tensor | None, start: int, stop: int, causal: bool
     ) -> None:
-        """Set the scores of unseen keys to -inf; scores are (batch, KV heads, keys, shared, queries)."""
+        """Set scores (batch, KV heads, keys, shared, queries) of unseen keys to -inf."""
         batch, kv_heads, keys, shared, queries = scores.shape
         if causal:
             later = torch.ones(queries, queries, dtype=torch.bool, device=scores.device).tril(-1)
@@ -191,9 +189,7 @@ class TableAttention:
         largest = largest.clamp_min_(torch.finfo(scores.dtype).min)  # a row without keys
         below = torch.sub(largest, scores, out=lookup.buffer("below", scores.shape, scores.dtype))
         codes = below.view(torch.int16)
-        exponentials = lookup.gather(
-            codes, pick(lookup.members(codes)) if lookup.sliding else None
-        )
+        exponentials = lookup.gather(codes, pick(lookup.members(codes)) if lookup.sliding else None)
         total = exponentials.sum(dim, keepdim=True)
         total = total.clamp_min_(torch.finfo(torch.bfloat16).tiny)
         if self.reciprocal:
@@ -216,12 +212,12 @@ class TableAttention:
         elif mask is not None:
             scores.masked_fill_(~mask, -math.inf)
         scores = scores.view(-1, keys)
-        weights = self._softmax(scores, 1, self._strided_offset)
+        weights = self._softmax(scores, 1, self._strided_pick)
         weights = weights.view(batch, query_heads, queries, keys).to(value.dtype)
         return (weights @ value).transpose(1, 2)
 
-    def _strided_offset(self, members: torch.Tensor) -> torch.Tensor:
-        """Table offsets for (rows, keys): pad rows at the end, group along the first of two axes."""
+    def _strided_pick(self, members: torch.Tensor) -> torch.Tensor:
+        """Pick for (rows, keys): rows padded at the end, groups along the first of two axes."""
         group = self.lookup.stack.group
         rows, keys = members.shape
         apart = -(-rows // group)

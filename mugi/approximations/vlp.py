@@ -77,9 +77,7 @@ class VLP(Method):
         count = self.lut - self.sliding_window + 1
         tables = np.stack([self.table(function, position) for position in range(count)])
         extreme = "max" if self.max_exp is not None else "min"
-        return TableStack(
-            tables, self._positions(), extreme, self.group, self.grouping, self.zeros
-        )
+        return TableStack(tables, self._positions(), extreme, self.group, self.grouping, self.zeros)
 
     def _positions(self) -> np.ndarray:
         """Window position by extreme magnitude code: the window reaches the extreme exponent."""
