@@ -336,8 +336,8 @@ def check(name: str, value: object) -> str | None:
             f"unknown assumption '{name}'{nearest(name, REGISTRY)}; `mugi assumptions` lists them"
         )
     if REGISTRY[name].parse(value) is None:
-        allowed = REGISTRY[name]
-        return f"assumption.{name} is {allowed.allowed}, not '{value}'{nearest(value, allowed.choices)}"
+        close = nearest(value, REGISTRY[name].choices)
+        return f"assumption.{name} is {REGISTRY[name].allowed}, not '{value}'{close}"
     return None
 
 

@@ -103,7 +103,9 @@ def _number_mistakes(runs: pd.DataFrame) -> list[tuple[int, str]]:
         wrong = ~(numbers >= least) | (numbers != np.floor(numbers)) | (numbers > 2**31)
         wrong = np.where(empty, column in REQUIRED, wrong)
         for row in np.flatnonzero(wrong):
-            shown = "empty" if empty[row] else f"'{runs[column].iloc[row]}'"
+            value = runs[column].iloc[row]
+            value = f"{value:g}" if isinstance(value, float) else value
+            shown = "empty" if empty[row] else f"'{value}'"
             floor = f"a whole number of at least {least}"
             found.append((int(row), f"{column} must be {floor}, not {shown}"))
     return found

@@ -81,50 +81,56 @@ class Stepped:
         return found
 
     def sum_cycles(self, runs: Runs) -> np.ndarray:
-        """Return the cycles of all steps, one value a run."""
+        """Return the cycles of all steps, one value a run.
+
+        The longest of several lines is convex in the row: where rows 1, middle and last lie on a
+        line, so do all between. Row 0 is taken as it is, for another event often leads there.
+        """
         chunk, assumptions = self.chunk, self.chunk.assumptions
-        last = runs.last_row[:, None].astype(float)
-        middle = np.floor(last / 2)
+        last = np.maximum(runs.last_row[:, None], 1.0)
+        rows = (0.0, 1.0, np.floor((last + 1) / 2), last)
         busy, cycles = [], []
-        surely = np.ones(chunk.profiles, dtype=bool)
-        for row in (0.0 * last, middle, last):
+        sure = np.ones(chunk.profiles, dtype=bool)
+        for row in rows:
             durations = {name: line.at(row) for name, line in self.durations.items()}
             busy.append(timing.busiest(durations, assumptions))
             if self.rough:
                 for name, line in self.rough.items():
                     durations[name] = durations.get(name, 0.0) + line.at(row)
                 upper = timing.busiest(durations, assumptions)
-                surely &= np.all(upper <= busy[-1] * (1 + 1e-13), axis=1)
+                sure &= np.all(upper <= busy[-1] * (1 + 1e-13), axis=1)
             features = {name: line.at(row) for name, line in self.features.items()}
             cycles.append(
                 timing.operation_cycles(busy[-1], features, self.fill, chunk.symbols, assumptions)
             )
-        linear = surely & _on_chord(busy, last, middle)
-        simple = linear & _on_chord(cycles, last, middle) & self._even()
-        if self.exact and assumptions["dram_time"] == "per_op":
-            rate = timing.dram_cycles(chunk.symbols, assumptions)
-            for row, value in ((0.0, cycles[0]), (last, cycles[2])):
-                bound = self.features["dram_bytes"].at(row) * rate
-                simple &= np.all(bound < value, axis=1)
-        total = runs.closed(_chord(cycles, last))
+            if self.exact and assumptions["dram_time"] == "per_op":
+                bound = features["dram_bytes"] * timing.dram_cycles(chunk.symbols, assumptions)
+                sure &= np.all(bound < cycles[-1], axis=1)
+        linear = sure & _on_chord(busy, rows)
+        simple = linear & _on_chord(cycles, rows) & self._even()
+        line = _chord(cycles, last)
+        total = runs.closed(line) + runs.first_row(cycles[0] - line.start)
         if not simple.all():
-            line = _chord(busy, last)
-
-            def row_cycles(row, chosen):
-                features = self.row_features(row, chosen)
-                value = line.at(row, chosen)
-                crooked = ~linear[chosen]
-                if crooked.any():
-                    some = {name: pick(v, crooked) for name, v in features.items()}
-                    durations = self.durations_at(row, chosen[crooked], some)
-                    value[crooked] = timing.busiest(durations, assumptions)
-                fill = pick(self.fill, chosen)
-                symbols = chunk.take(chosen)
-                return [timing.operation_cycles(value, features, fill, symbols, assumptions)]
-
-            done, (sums,) = runs.by_row(row_cycles, ~simple)
+            done, (sums,) = runs.by_row(self._row_cycles(busy, last, linear), ~simple)
             total[done] = sums
         return total
+
+    def _row_cycles(self, busy: list[np.ndarray], last: np.ndarray, linear: np.ndarray):
+        """Return a function of a row and profiles that gives the cycles at its positions."""
+        chunk, line = self.chunk, _chord(busy, last)
+
+        def row_cycles(row: int, chosen: np.ndarray) -> list[np.ndarray]:
+            features = self.row_features(row, chosen)
+            value = line.at(row, chosen) if row else busy[0][chosen]
+            crooked = ~linear[chosen]
+            if crooked.any():
+                some = {name: pick(v, crooked) for name, v in features.items()}
+                durations = self.durations_at(row, chosen[crooked], some)
+                value[crooked] = timing.busiest(durations, chunk.assumptions)
+            symbols, fill = chunk.take(chosen), pick(self.fill, chosen)
+            return [timing.operation_cycles(value, features, fill, symbols, chunk.assumptions)]
+
+        return row_cycles
 
     def _even(self) -> np.ndarray:
         """Return where the spread over nodes leaves the cycles linear in the row."""
@@ -150,15 +156,16 @@ class Stepped:
 
 
 def _chord(values: list[np.ndarray], last: np.ndarray) -> Line:
-    first, _, end = values
-    first, end = np.broadcast_arrays(first, end)
-    return Line(first, (end - first) / np.maximum(last, 1))
+    """Return the line through values in rows 1 and last."""
+    first, end = np.broadcast_arrays(values[1], values[3])
+    slope = (end - first) / np.maximum(last - 1, 1)
+    return Line(first - slope, slope)
 
 
-def _on_chord(values: list[np.ndarray], last: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """Return where a convex sequence is a line, because its middle lies on the chord."""
-    chord = _chord(values, last).at(middle)
-    return np.all(np.abs(values[1] - chord) <= 1e-13 * np.abs(chord), axis=1)
+def _on_chord(values: list[np.ndarray], rows: tuple) -> np.ndarray:
+    """Return where values in row 1, in the middle and in the last row lie on a line."""
+    chord = _chord(values, rows[3]).at(rows[2])
+    return np.all(np.abs(values[2] - chord) <= 1e-13 * np.abs(chord), axis=1)
 
 
 def stepped_gemm(chunk: Chunk, name: str, runs: Runs) -> dict[str, np.ndarray]:

@@ -1,7 +1,6 @@
 """Accelerators as data: a design's YAML merged with what it extends and its variant, costed."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -22,6 +21,7 @@ from mugi.hardware.events import (
 from mugi.hardware.expressions import Expression, check_names, parse
 from mugi.hardware.technology import PER, technology, unit_cost
 
+FILES = (".yaml", ".yml")  # endings of designs that are read from a path, anew each time
 GIVEN = ("array_height", "array_width", "R", "Q", "P")  # symbols every expression may use
 TAGS = (
     "fifo", "tc", "pe", "value_reuse", "accumulator", "nonlinear", "vector", "control",
@@ -99,14 +99,24 @@ def variants(name: str) -> list[str]:
     return list(dict.fromkeys([first, *table.get("variants", {})]))
 
 
-@cache
 def load_design(name: str, variant: str = "") -> Design:
     """Load a packaged design by name or one from a YAML file by path, with one of its variants.
 
     Raises InputError with one line per mistake in the file: unknown keys, components, classes,
     tags or symbols, and expressions that are not arithmetic.
     """
-    table = deepcopy(_merged(name))
+    if name.endswith(FILES):
+        return _load(name, variant)
+    return _load_packaged(name, variant)
+
+
+@cache
+def _load_packaged(name: str, variant: str) -> Design:
+    return _load(name, variant)
+
+
+def _load(name: str, variant: str) -> Design:
+    table = _merged(name)
     allowed = variants(name)
     variant = variant or allowed[0]
     if variant not in allowed:
@@ -116,7 +126,7 @@ def load_design(name: str, variant: str = "") -> Design:
 
 
 def _read(name: str) -> dict:
-    if name.endswith((".yaml", ".yml")):
+    if name.endswith(FILES):
         path = Path(name)
     else:
         path = files("mugi.hardware").joinpath("designs", f"{name}.yaml")
@@ -165,7 +175,7 @@ def _merge(base: object, change: object) -> object:
 
 
 def _build(name: str, variant: str, table: dict) -> Design:
-    file = name if name.endswith((".yaml", ".yml")) else f"{name}.yaml"
+    file = name if name.endswith(FILES) else f"{name}.yaml"
     lines: list[str] = []
     known = {*GIVEN, *REGISTRY, *table.get("parameters", {})}
 

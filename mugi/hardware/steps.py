@@ -78,6 +78,12 @@ class Runs:
         slopes = np.cumsum(line.slope, axis=1)
         return total + rows * ((rows - 1) / 2 * slopes[p, -1] + slopes[p, rest])
 
+    def first_row(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum of values in row 0 only, one value a run."""
+        sums = np.cumsum(values, axis=1)
+        end = np.where(self.rows > 0, ROW - 1, self.rest - 1)
+        return sums[self.profile, end] - sums[self.profile, self.first - 1]
+
     def by_row(self, values: Callable, chosen: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         """Sum values(row, profiles) over positions, for the runs of chosen profiles only.
 

@@ -81,27 +81,35 @@ FIXED_NONLINEARS = _operations("prefill", "softmax", "silu") + _operations("deco
 STEPPED = _operations("decode", "qkt", "av", "softmax")
 
 
+@cache
 def models() -> list[str]:
     """Return the names of the models that come with the package."""
     return sorted(path.name[:-5] for path in files("mugi.hardware").joinpath("models").iterdir())
 
 
-@cache
 def load_model(name: str) -> Model:
     """Return a packaged model by name, or one from a YAML file by its path.
 
     Raises InputError for an unknown name, a missing, unknown or impossible field.
     """
     if name in models():
-        path = files("mugi.hardware").joinpath("models", f"{name}.yaml")
-    elif name.endswith((".yaml", ".yml")):
-        path = Path(name)
-        if not path.is_file():
+        return _packaged_model(name)
+    if name.endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
             raise InputError(f"model file '{name}' does not exist")
-    else:
-        raise InputError(unknown("model", name, models()) + ", or the path of a YAML file")
+        return _parsed(name, Path(name).read_text())
+    raise InputError(unknown("model", name, models()) + ", or the path of a YAML file")
+
+
+@cache
+def _packaged_model(name: str) -> Model:
+    path = files("mugi.hardware").joinpath("models", f"{name}.yaml")
+    return _parsed(name, path.read_text())
+
+
+def _parsed(name: str, text: str) -> Model:
     try:
-        table = yaml.safe_load(path.read_text())
+        table = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(f"{name}: not YAML: {str(error).splitlines()[0]}") from error
     return _checked(name, table)

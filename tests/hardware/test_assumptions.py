@@ -1,0 +1,167 @@
+"""Assumptions: each flip changes what it should and nothing else; presets and the registry."""
+
+import argparse
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mugi.assumptions import REGISTRY, preset, resolve, run
+from mugi.errors import InputError
+from mugi.hardware import evaluate
+
+DESIGNS = [
+    ("mugi", "vlp", 128), ("mugi", "lut", 256), ("carat", "", 256), ("systolic", "mac", 16),
+    ("systolic", "figna", 16), ("systolic", "pwl", 16), ("systolic", "taylor", 16),
+    ("simd", "mac", 64), ("tensor", "", 8),
+]  # fmt: skip
+COLUMNS = {
+    "time": ["cycles"],
+    "energy": ["dynamic_energy_nj"],
+    "dram": ["dram_energy_nj"],
+    "area": ["area_mm2"],
+    "leakage": ["leakage_mw"],
+    "tokens": ["tokens"],
+    "total": ["total_energy_j"],
+}
+VLP, MACS, NOC = {"mugi", "carat"}, {"systolic", "simd", "tensor"}, "noc"
+# assumption -> (what changes beside the total energy, designs it changes or None for all)
+EFFECTS = {
+    "decode_steps": ("time energy dram", None),
+    "lm_head_decode": ("time energy dram", None),
+    "lm_head_prefill": ("time energy dram", None),
+    "mha_70b_kv_heads": ("time energy dram", None),
+    "dram_time": ("time", None),
+    "dram_bandwidth_gb_s": ("time", None),
+    "nonlinear_dram_traffic": ("dram", None),
+    "noc_tiling": ("time", None),
+    "noc_link_bits": ("time", None),
+    "ws_timing": ("time", {"systolic", "simd"}),
+    "ws_load_rows": ("time", {"systolic", "simd"}),
+    "pipeline_fill": ("time", None),
+    "sram_ports": ("time", None),
+    "softmax_passes": ("time energy", None),
+    "precise_cycles": ("time energy", {"carat", "systolic", "simd", "tensor"}),
+    "pwl_interval": ("time", {"systolic"}),
+    "nonlinear_overlap": ("time", {"carat", "systolic", "simd", "tensor"}),
+    "silu_passes": ("time energy", {"mugi"}),
+    "prefill_tile": ("time energy dram", None),
+    "partial_sum_reads": ("energy", None),
+    "dequant_group": ("time energy", None),
+    "dram_words": ("dram", None),
+    "lut_copies": ("energy", {"mugi"}),
+    "lut_value_bits": ("energy dram", {"mugi"}),
+    "noc_activity": ("energy", None),
+    "figna_activity": ("energy", {"systolic"}),
+    "figna_multiplier": ("energy area leakage", {"systolic"}),
+    "figna_sharing": ("energy area leakage", {"systolic"}),
+    "pe_fifo_activity": ("energy time", VLP),
+    "ws_weight_loads": ("energy time", MACS),
+    "weight_register_activity": ("energy", MACS),
+    "temporal_converter_activity": ("energy", VLP),
+    "vector_register_activity": ("energy", {"systolic"}),
+    "pwl_activity": ("energy", {"systolic"}),
+    "activity_slips": ("energy", {"mugi"}),
+    "idle_activity": ("energy time", None),
+    "router_bits": ("energy", None),
+    "router_energy": ("energy", None),
+    "noc_hops": ("energy", None),
+    "energy_scope": ("", None),
+    "dram_energy": ("dram", None),
+    "max_tree_width": ("energy area leakage", {"mugi"}),
+    "input_unit": ("energy area leakage", {"mugi"}),
+    "sram_capacity": ("area leakage energy time dram", {"simd", "tensor"}),
+    "fifo_depth_energy": ("energy", None),
+    "logic_area": ("area", None),
+    "tokens_counted": ("tokens", None),
+}
+NEEDS = {
+    "dram_bandwidth_gb_s": {"dram_time": "per_op"},
+    "ws_load_rows": {"ws_timing": "double_buffered"},
+    "ws_timing": {"ws_load_rows": "sram_width"},
+}
+FLIPS = [(name, value) for name, entry in REGISTRY.items() for value in entry.choices[1:]]
+
+
+def runs(**assumed) -> pd.DataFrame:
+    """Return one run a design and node count, with assumptions flipped."""
+    rows = [
+        {"design": d, "variant": v, "array_height": h, "noc_rows": n, "noc_cols": n,
+         "model": "llama_2_70b", "batch_size": 1 if n == 1 else 8, "seq_len": 700}
+        for (d, v, h), n in itertools.product(DESIGNS, [1, 8])
+    ]  # fmt: skip
+    return pd.DataFrame(rows).assign(**{f"assumption.{k}": v for k, v in assumed.items()})
+
+
+@pytest.fixture(scope="module")
+def published():
+    return evaluate(runs())
+
+
+def test_every_assumption_has_an_expected_effect():
+    assert set(EFFECTS) == set(REGISTRY)
+
+
+@pytest.mark.parametrize(("name", "value"), FLIPS, ids=lambda v: str(v))
+def test_a_flip_changes_what_it_should(published, name, value):
+    needed = NEEDS.get(name, {})
+    base = evaluate(runs(**needed)) if needed else published
+    flipped = evaluate(runs(**needed, **{name: value}))
+    effects, designs = EFFECTS[name]
+    changes = {
+        family: (flipped[columns].to_numpy() != base[columns].to_numpy()).any(axis=1)
+        for family, columns in COLUMNS.items()
+    }
+    for family, changed in changes.items():
+        if family not in effects.split() and family != "total":
+            assert not changed.any(), f"{name} = {value} changes {family}"
+    if effects:
+        assert np.any([changes[family] for family in effects.split()]), f"{name} does nothing"
+    if designs:
+        touched = set(base["design"][np.any(list(changes.values()), axis=0)])
+        assert touched <= designs
+
+
+def test_corrected_differs_from_published_only_in_errors_and_omissions():
+    published, corrected = preset("as-published"), preset("corrected")
+    for name, entry in REGISTRY.items():
+        assert entry.kind in ("error", "omission", "choice")
+        assert (published[name] != corrected[name]) == (entry.kind != "choice"), name
+        assert entry.reason.endswith(".") and entry.source
+
+
+def test_presets_equal_their_values_spelt_out():
+    for name in ("as-published", "corrected"):
+        spelt = {f"assumption.{key}": value for key, value in preset(name).items()}
+        other = {"as-published": "corrected", "corrected": "as-published"}[name]
+        pd.testing.assert_frame_equal(
+            evaluate(runs().assign(preset=name)).drop(columns="preset"),
+            evaluate(runs().assign(preset=other, **spelt)).drop(columns=["preset", *spelt]),
+        )
+
+
+def test_values_spelt_as_text_or_numbers_are_the_same():
+    flips = {"idle_activity": "0.25", "max_tree_width": "8.0", "dequant_group": "whole_k"}
+    assert resolve("as-published", flips) == preset("as-published") | {
+        "idle_activity": 0.25,
+        "max_tree_width": 8,
+        "dequant_group": "whole_k",
+    }
+
+
+def test_mistakes_are_named_together():
+    with pytest.raises(InputError) as error:
+        resolve("as-published", {"dram_tim": 1, "idle_activity": 2, "noc_tiling": "evn"})
+    lines = str(error.value).splitlines()
+    assert len(lines) == 3
+    assert "did you mean 'dram_time'" in lines[0] and "did you mean 'even'" in lines[2]
+
+
+def test_command_lists_them(capsys):
+    run(argparse.Namespace(names=[]))
+    assert set(REGISTRY) <= set(capsys.readouterr().out.split())
+    run(argparse.Namespace(names=["dram_time"]))
+    assert "per_op" in capsys.readouterr().out
+    with pytest.raises(InputError, match="did you mean 'dram_time'"):
+        run(argparse.Namespace(names=["dram_tim"]))

@@ -1,0 +1,169 @@
+"""Bad runs, bad designs, bad models: one clear line a mistake, nothing computed."""
+
+import re
+
+import pandas as pd
+import pytest
+import yaml
+
+from mugi.cli import main
+from mugi.errors import InputError
+from mugi.hardware import check_runs, evaluate, expand
+from mugi.hardware.design import designs, load_design, variants
+from mugi.hardware.expressions import parse
+from mugi.hardware.workload import load_model
+
+RUN = {
+    "design": "mugi",
+    "array_height": 128,
+    "model": "llama_2_7b",
+    "batch_size": 8,
+    "seq_len": 512,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"design": "mugy"}, "unknown design 'mugy' (did you mean 'mugi'?)"),
+        ({"variant": "mac"}, "unknown variant of mugi 'mac'; one of: vlp, lut"),
+        ({"model": "llama_2_8b"}, "unknown model 'llama_2_8b'"),
+        ({"model": "nowhere.yaml"}, "model file 'nowhere.yaml' does not exist"),
+        ({"array_height": 0}, "array_height must be a whole number of at least 1, not '0'"),
+        ({"array_height": 100}, "array_height must be a multiple of 8"),
+        ({"array_height": 65536}, "the array has more rows than values fit its SRAMs"),
+        ({"array_width": -8}, "array_width must be a whole number of at least 1, not '-8'"),
+        ({"array_width": 2.5}, "array_width must be a whole number of at least 1, not '2.5'"),
+        ({"noc_rows": 0}, "noc_rows must be a whole number of at least 1, not '0'"),
+        ({"batch_size": -1}, "batch_size must be a whole number of at least 1, not '-1'"),
+        ({"batch_size": "many"}, "batch_size must be a whole number of at least 1, not 'many'"),
+        ({"batch_size": None}, "batch_size must be a whole number of at least 1, not empty"),
+        ({"seq_len": 32}, "seq_len must be a whole number of at least 64, not '32'"),
+        ({"kv_heads": 7}, "32 heads do not divide among 7 kv_heads"),
+        ({"preset": "fixed"}, "unknown preset 'fixed'; one of: as-published, corrected"),
+        ({"assumption.dram_time": "per_opp"}, "assumption.dram_time is none, per_op, whole_run"),
+    ],
+)
+def test_bad_cells(changes, expected):
+    lines = check_runs(pd.DataFrame([RUN, RUN | changes]))
+    assert len(lines) == 1
+    assert lines[0].startswith("line 3: ") and expected in lines[0]
+    with pytest.raises(InputError):
+        evaluate(pd.DataFrame([RUN | changes]))
+
+
+def test_bad_tables():
+    assert check_runs(pd.DataFrame([RUN])) == []
+    frame = pd.DataFrame([RUN]).rename(columns={"array_height": "array_hieght"})
+    assert check_runs(frame) == [
+        "column 'array_height' is missing",
+        "column 'array_hieght' is not known (did you mean 'array_height'?)",
+    ]
+    assert "unknown assumption" in check_runs(pd.DataFrame([RUN | {"assumption.dram": 1}]))[0]
+    assert check_runs(pd.DataFrame([RUN]).head(0)) == ["there are no runs"]
+    with pytest.raises(InputError, match="grid 2: unknown key 'heigth'"):
+        expand([{"design": "mugi"}, {"heigth": [1, 2]}])
+
+
+def test_all_mistakes_by_line_and_nothing_written(tmp_path, capsys):
+    path = tmp_path / "runs.csv"
+    bad = [RUN | {"batch_size": 0, "seq_len": 1}, RUN, RUN | {"design": "sytolic"}]
+    pd.DataFrame(bad).to_csv(path, index=False)
+    output = tmp_path / "out" / "results.csv"
+    assert main(["evaluate", str(path), "-o", str(output)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["line 2", "line 2", "line 4"]
+    assert not output.parent.exists()
+
+
+def design_file(tmp_path, **changes) -> str:
+    table = {"extends": ["mac_array"], "array_width": "array_height"}
+    table["parameters"] = {
+        "H": "array_height", "W": "array_width", "fifo_depth": 8, "weight_shifts": "pes",
+        "i_width": 128, "w_width": 128, "o_width": 128,
+    }  # fmt: skip
+    for key, value in changes.items():
+        table.setdefault(key, {})
+        table[key] = table[key] | value if isinstance(value, dict) else value
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(table))
+    return str(path)
+
+
+def test_a_design_of_ones_own(tmp_path):
+    path = design_file(tmp_path)
+    result = evaluate(pd.DataFrame([RUN | {"design": path, "array_height": 32}])).iloc[0]
+    assert result["design"] == path and result["cycles"] > 0
+
+
+BAD_DESIGNS = [
+    ({"colour": 1}, "unknown key 'colour'"),
+    ({"extends": ["mac_aray"]}, "unknown design 'mac_aray'"),
+    ({"dataflow": "is"}, "dataflow: must be os or ws, not 'is'"),
+    ({"parameters": {"W": "array_with"}}, "parameters.W: unknown symbol 'array_with'"),
+    ({"parameters": {"W": "H", "H": "W"}}, "need each other"),
+    ({"parameters": {"W": "import os"}}, "parameters.W: 'import os' is not an arithmetic"),
+    ({"parameters": {"W": "H.__class__"}}, "'H.__class__' is not allowed"),
+    ({"parameters": {"W": "open(H)"}}, "'open(H)' is not allowed"),
+    ({"parameters": {"i_width": None}}, "parameters: i_width is missing"),
+    ({"components": {"x": {"class": "regster", "tag": "pe"}}}, "unknown component class 'regster'"),
+    ({"components": {"x": {"class": "fifo", "tag": "pee"}}}, "unknown tag 'pee'"),
+    ({"components": {"x": {"class": "fifo", "tag": "pe", "wdth": 1}}}, "unknown key 'wdth'"),
+    ({"gemm": {"events": {"e": {"count": "B", "use": {"multi": 1}}}}}, "unknown component 'multi'"),
+    ({"gemm": {"events": {"e": {"count": "Bee"}}}}, "gemm.events.e.count: unknown symbol 'Bee'"),
+    ({"gemm": {"events": {"e": {"cuont": "B"}}}}, "unknown key 'cuont'"),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), BAD_DESIGNS)
+def test_bad_designs(tmp_path, changes, expected):
+    path = design_file(tmp_path, **changes)
+    with pytest.raises(InputError) as error:
+        load_design(path)
+    assert any(expected in line for line in str(error.value).splitlines()), str(error.value)
+
+
+def test_division_by_zero_names_file_and_key(tmp_path):
+    events = {"e": {"count": "B/(H - H)", "use": {"multiplier": 1}}}
+    path = design_file(tmp_path, gemm={"events": events})
+    with pytest.raises(InputError, match=r"gemm.events.e.count: 'B/\(H - H\)' divides by zero"):
+        evaluate(pd.DataFrame([RUN | {"design": path}]))
+    path = design_file(tmp_path, parameters={"i_width": "128/(H - 128)"})
+    assert "divides by zero" in check_runs(pd.DataFrame([RUN | {"design": path}]))[0]
+
+
+def test_design_that_is_not_yaml(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("parameters: {W: 1\nextends: [")
+    with pytest.raises(InputError, match=r"broken.yaml line 2: not YAML"):
+        load_design(str(path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"layers": 0}, "layers must be a positive whole number, not 0"),
+        ({"kv_heads": 3}, "heads 8 does not divide by 3 heads"),
+        ({"depth": 2}, "unknown key 'depth'"),
+        ({"vocabulary": "big"}, "vocabulary must be a positive whole number, not 'big'"),
+    ],
+)
+def test_bad_models(tmp_path, changes, expected):
+    model = {"dim": 512, "layers": 2, "heads": 8, "kv_heads": 4, "ffn_dim": 64, "vocabulary": 10}
+    path = tmp_path / "model.yaml"
+    path.write_text(yaml.safe_dump(model | changes))
+    with pytest.raises(InputError, match=re.escape(expected)):
+        load_model(str(path))
+
+
+@pytest.mark.parametrize("text", ["1 +", "a[0]", "lambda: 1", "min(1)", "f'{a}'", "[1]", "not a"])
+def test_expressions_that_are_not_arithmetic(text):
+    with pytest.raises(InputError, match=r"here: .* is not an arithmetic expression"):
+        parse(text, "here")
+
+
+def test_every_packaged_design_and_variant_loads():
+    assert designs() == ["carat", "mugi", "simd", "systolic", "tensor"]
+    for name in designs():
+        for variant in variants(name):
+            assert load_design(name, variant).components

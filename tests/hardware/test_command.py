@@ -1,0 +1,80 @@
+"""`mugi evaluate` and what it writes."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+
+from mugi.cli import main
+from mugi.hardware import breakdown, evaluate, expand, models
+
+GRID = {"design": "mugi", "array_height": [64, 256], "model": "llama_2_7b", "batch_size": [1, 8]}
+RUNS = expand([GRID | {"seq_len": 256}])
+
+
+def test_expand_crosses_in_order_without_repeats():
+    runs = expand([{"design": ["a", "b"], "seq_len": [1, 2]}, {"design": "a", "seq_len": [2, 3]}])
+    assert runs.to_numpy().tolist() == [["a", 1], ["a", 2], ["b", 1], ["b", 2], ["a", 3]]
+    assert set(models()) >= {"llama_2_7b", "llama_2_13b", "llama_2_70b", "llama_2_70b_GQA"}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_tables(tmp_path, ending):
+    source = tmp_path / "runs.csv"
+    RUNS.assign(note=range(len(RUNS))).to_csv(source, index=False)
+    results, parts = tmp_path / f"results.{ending}", tmp_path / "sub" / f"parts.{ending}"
+    assert main(["evaluate", str(source), "-o", str(results), "--breakdown", str(parts)]) == 0
+    read = pd.read_csv if ending == "csv" else pd.read_parquet
+    written = read(results)
+    assert written["note"].tolist() == list(range(len(RUNS)))
+    expected = evaluate(RUNS)
+    numbers = expected.select_dtypes("number").columns
+    pd.testing.assert_frame_equal(written[numbers], expected[numbers], rtol=1e-15)
+    assert len(read(parts)) == len(breakdown(RUNS))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["runs.csv", results.name, "sub"]
+    )
+
+
+def test_grid(tmp_path, capsys):
+    path = tmp_path / "grid.yaml"
+    path.write_text(yaml.safe_dump([GRID | {"seq_len": [256]}]))
+    assert main(["evaluate", "--grid", str(path)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+def test_one_configuration(capsys):
+    options = "--design mugi --array-height 256 --model llama_2_70b_GQA --batch-size 8"
+    assert main(["evaluate", *options.split(), "--seq-len", "4096"]) == 0
+    printed = capsys.readouterr().out
+    assert "1.3868 tokens/s" in printed and "3.3748 tokens/J" in printed
+    totals = [line.split()[1::2] for line in printed.splitlines() if line.startswith("total")]
+    assert totals[1] == totals[2] == ["3.10079", "61.4625", "8257.31"]
+    assert main(["evaluate", *options.split(), "--seq-len", "4096", "--assume", "dram_tim=1"]) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nowhere.csv"],
+        ["--grid", "nowhere.yaml"],
+        ["x.csv", "-o", "x.txt"],
+        ["x.csv", "--grid", "y"],
+    ],
+)
+def test_bad_arguments(arguments, capsys):
+    assert main(["evaluate", *arguments]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_import_is_light():
+    code = (
+        "import sys, time; start = time.perf_counter(); import mugi.hardware;"
+        "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules;"
+        "print(time.perf_counter() - start)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(found.stdout) < 2  # 0.4 s alone; test machines are busy

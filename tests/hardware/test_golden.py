@@ -1,0 +1,7 @@
+"""Results are those of the golden files; see golden.py to regenerate them."""
+
+from golden import differences
+
+
+def test_golden():
+    assert differences() == []
