@@ -106,10 +106,10 @@ rule collect_accuracy:
         "results/logs/collect_accuracy/{table}.log",
     benchmark:
         "results/benchmarks/collect_accuracy/{table}.tsv"
-    conda:
-        ENVIRONMENT
     wildcard_constraints:
         table="accuracy|sweep",
+    conda:
+        ENVIRONMENT
     message:
         "One {wildcards.table} table of all models"
     shell:

@@ -13,6 +13,7 @@ rule figures:
 rule fig06:
     input:
         table="results/accuracy/sweep.csv",
+        script="figures/fig06.py",
         sources=sources("figures/fig06.py"),
     output:
         "results/figures/fig06.csv",
@@ -21,7 +22,10 @@ rule fig06:
             "results/figures/fig06.png",
             caption="../report/fig06.rst",
             category="Accuracy",
-            labels={"figure": "Fig. 6", "shows": "perplexity by LUT size and max exponent"},
+            labels={
+                "figure": "Fig. 6",
+                "shows": "perplexity by LUT size and max exponent",
+            },
         ),
     log:
         "results/logs/fig06.log",
@@ -34,12 +38,13 @@ rule fig06:
     message:
         "Fig. 6: perplexity over LUT size and max exponent"
     shell:
-        "python figures/{rule}.py {input.table} -o {params.stem} 2> {log}"
+        "python {input.script} {input.table} -o {params.stem} 2> {log}"
 
 
 use rule fig06 as fig08 with:
     input:
         table=rules.approximations.input,
+        script="figures/fig08.py",
         sources=sources("figures/fig08.py"),
     output:
         "results/figures/fig08.csv",
@@ -61,6 +66,7 @@ use rule fig06 as fig08 with:
 use rule fig06 as fig15 with:
     input:
         table="results/carbon/carbon.csv",
+        script="figures/fig15.py",
         sources=sources("figures/fig15.py"),
     output:
         "results/figures/fig15.csv",
@@ -82,6 +88,7 @@ use rule fig06 as fig15 with:
 use rule fig06 as fig16 with:
     input:
         table="results/hardware/hardware.csv",
+        script="figures/fig16.py",
         sources=sources("figures/fig16.py"),
     output:
         "results/figures/fig16.csv",
@@ -103,6 +110,7 @@ use rule fig06 as fig16 with:
 use rule fig06 as table3 with:
     input:
         table="results/hardware/hardware.csv",
+        script="figures/table3.py",
         sources=sources("figures/table3.py"),
     output:
         report(
