@@ -54,3 +54,10 @@ def model_arguments(wildcards):
 def options(name, values):
     """A repeated command-line option."""
     return [f"--{name}={value}" for value in values]
+
+
+def drawn(name):
+    """What a figure's or table's script writes."""
+    folder = "tables" if name.startswith("table") else "figures"
+    kinds = ["csv", "md", "tex"] if folder == "tables" else ["csv", "pdf", "png"]
+    return [f"results/{folder}/{name}.{kind}" for kind in kinds]

@@ -1,10 +1,3 @@
-def drawn(name):
-    """What a figure's or table's script writes."""
-    folder = "tables" if name.startswith("table") else "figures"
-    kinds = ["csv", "md", "tex"] if folder == "tables" else ["csv", "pdf", "png"]
-    return [f"results/{folder}/{name}.{kind}" for kind in kinds]
-
-
 rule figures:
     input:
         [drawn(name) for name in config["figures"]],
