@@ -54,7 +54,8 @@ rule evaluate_accuracy:
     shell:
         "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
         "{params.tasks:q} --seed {params.seed} --threads {threads} "
-        "-o {output.table} --lm-eval-json {output.lm_eval} " + TEE
+        "-o {output.table} --lm-eval-json {output.lm_eval} "
+        "2> >(tee {log} >&2)"
 
 
 rule sweep_accuracy:
@@ -89,7 +90,8 @@ rule sweep_accuracy:
     shell:
         "mugi accuracy {params.model:q} {params.approximations:q} "
         "--window {params.window} --stride {params.stride} --windows {params.windows} "
-        "--threads {threads} -o {output.table} " + TEE
+        "--threads {threads} -o {output.table} "
+        "2> >(tee {log} >&2)"
 
 
 rule collect_accuracy:

@@ -1,5 +1,4 @@
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -23,10 +22,8 @@ wildcard_constraints:
 
 
 # jobs find the commands of the environment that runs snakemake, activated or not
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")
 ENVIRONMENT = "../../envs/mugi.yaml"
-# progress to the terminal, and a copy to the log
-TEE = "2> >(tee {log} >&2)"
 
 
 def checkpoint_of(wildcards):

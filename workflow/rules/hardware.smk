@@ -32,7 +32,8 @@ rule evaluate_hardware:
         "Time, energy and area of every configured accelerator"
     shell:
         "mugi evaluate --grid <(echo {params.grid:q}) -o {output.table} "
-        "--breakdown {output.breakdown} " + TEE
+        "--breakdown {output.breakdown} "
+        "2> >(tee {log} >&2)"
 
 
 rule account_carbon:
