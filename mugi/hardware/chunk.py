@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,13 +15,18 @@ class Chunk:
 
     design: Design
     assumptions: Mapping
-    symbols: Mapping
+    symbols: dict
     sizes: Mapping
     profiles: int
 
     def take(self, chosen: np.ndarray) -> dict:
         """Return the symbols of some profiles."""
-        return {key: pick(value, chosen) for key, value in self.symbols.items()}
+        return self.symbols | {key: self.symbols[key][chosen] for key in self.arrays}
+
+    @cached_property
+    def arrays(self) -> list[str]:
+        """Return the symbols that differ between profiles."""
+        return [k for k, v in self.symbols.items() if np.ndim(v) == 2 and len(v) > 1]
 
 
 def pick(value: object, chosen: np.ndarray) -> object:

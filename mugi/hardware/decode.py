@@ -28,35 +28,46 @@ class Stepped:
         self.chunk, self.fill, self.exact = chunk, fill, exact
         counts, cycles = section.evaluate(features, chunk.symbols)
         features = dict(features) | noc_features(counts, chunk.symbols, features)
-        through = lambda value: Line.through(value, chunk.profiles)  # noqa: E731
-        self.counts = {name: through(value) for name, value in counts.items()}
-        self.cycles = {name: through(value) for name, value in cycles.items()}
-        used = (*NOC_FEATURES, "dram_bytes", "B", "M", "N")
-        self.features = {name: through(features[name]) for name in used if name in features}
+        self.counts = {n: Line.through(v, chunk.profiles) for n, v in counts.items()}
+        self.cycles = {n: Line.through(v, chunk.profiles) for n, v in cycles.items()}
+        self.features = {
+            name: Line.through(features[name], chunk.profiles)
+            for name in (*NOC_FEATURES, "dram_bytes", "B", "M", "N")
+            if name in features
+        }
         self.bounds = {"osram_offchip_reads", "osram_offchip_writes"} if exact else set()
         self.durations, self.rough = self._durations()
 
     def _durations(self) -> tuple[dict[str, Line], dict[str, Line]]:
-        """Return events whose duration is a line, and upper bounds of those of the others."""
+        """Return events whose duration is a line, and upper bounds of those of the others.
+
+        Events that others outlast at every position are left out.
+        """
+        prune = self.chunk.assumptions["sram_ports"] == "independent"
         lines, rough = {}, {}
-        for name, cycles in self.cycles.items():
-            count = self.counts[name]
+        order = sorted(self.cycles, key=lambda name: -self.cycles[name].start[:, -1].sum())
+        for name in order:
+            cycles, count = self.cycles[name], self.counts[name]
+            if prune and cycles.below(lines.values()):
+                continue
+            if name in self.bounds:
+                rough[name] = cycles
+                continue
             floor = whole(count.start)
             stepwise = np.abs(count.slope - np.rint(count.slope)) > 1e-6
             cut = (floor < count.start - 1e-6).any(axis=1, keepdims=True) | stepwise
             if not cut.any():
                 lines[name] = cycles
-            else:
-                ratio = np.divide(
-                    cycles.start, count.start, out=np.zeros_like(floor), where=count.start > 0
-                )
-                constant = np.ptp(ratio, axis=1, keepdims=True) <= 1e-12 * ratio[:, :1]
-                kept = Line(np.where(cut, ratio * floor, cycles.start), cycles.slope)
-                upper = cut & ~(constant & ~stepwise)
-                lines[name] = Line(np.where(upper, 0, kept.start), np.where(upper, 0, kept.slope))
-                rough[name] = Line(np.where(upper, cycles.start, 0), upper * cycles.slope)
-        for name in self.bounds & lines.keys():
-            rough[name] = lines.pop(name)
+                continue
+            ratio = np.divide(
+                cycles.start, count.start, out=np.zeros_like(floor), where=count.start > 0
+            )
+            constant = np.ptp(ratio, axis=1, keepdims=True) <= 1e-12 * ratio[:, :1]
+            upper = cut & ~(constant & ~stepwise)
+            kept = Line(np.where(cut, ratio * floor, cycles.start), cycles.slope)
+            lines[name] = kept.scaled(1.0 - upper)
+            if upper.any():
+                rough[name] = cycles.scaled(1.0 * upper)
         return lines, rough
 
     def row_features(self, row, chosen) -> dict:

@@ -71,8 +71,9 @@ class Design:
     def symbols(self, given: Mapping, assumptions: Mapping) -> dict:
         """Return given symbols, assumptions and the design's parameters; arrays broadcast."""
         symbols = dict(assumptions) | dict(given)
-        for name, expression in self.parameters.items():
-            symbols[name] = expression(symbols)
+        with np.errstate(all="ignore"):
+            for name, expression in self.parameters.items():
+                symbols[name] = expression.checked(expression(symbols))
         return symbols
 
     def costs(self, symbols: Mapping, assumptions: Mapping) -> dict[str, dict]:

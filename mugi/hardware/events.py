@@ -50,15 +50,28 @@ class Section:
     def evaluate(self, features: Mapping, symbols: Mapping) -> tuple[dict, dict]:
         """Return count and cycles by event, before rounding down and before NoC hops."""
         scope = dict(symbols) | dict(features)
-        for name, expression in self.symbols.items():
-            scope[name] = expression(scope)
+        known: dict[tuple, np.ndarray] = {}  # the value of each text, evaluated once
         counts, cycles = {}, {}
-        for name, event in self.events.items():
-            counts[name] = event.count(scope)
-            duration = event.cycles(scope)
-            if np.any(duration):
-                cycles[name] = event.unit(scope) * duration
+        with np.errstate(all="ignore"):
+            for name, expression in self.symbols.items():
+                scope[name] = expression(scope)
+            for name, event in self.events.items():
+                counts[name] = _once(known, event.count, scope)
+                duration = _once(known, event.cycles, scope)
+                if event.unit.text != "1":
+                    key = (event.unit.text, event.cycles.text)
+                    if key not in known:
+                        known[key] = event.unit.checked(event.unit(scope)) * duration
+                    duration = known[key]
+                if event.cycles.text != "0":
+                    cycles[name] = duration
         return counts, cycles
+
+
+def _once(known: dict, expression: Expression, scope: Mapping) -> np.ndarray:
+    if expression.text not in known:
+        known[expression.text] = expression.checked(expression(scope))
+    return known[expression.text]
 
 
 def gemm_features(

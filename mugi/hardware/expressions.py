@@ -46,17 +46,19 @@ class Expression:
     def __call__(self, symbols: Symbols):
         """Return the value, a number, text or an array, given a value for every name.
 
-        Raises InputError when the value is not finite, which is how a division by zero shows.
+        Raises InputError where numbers divide by zero; arrays then hold values that are not finite,
+        which `checked` looks for.
         """
         try:
-            with np.errstate(all="ignore"):
-                value = self.function(symbols)
-                finite = isinstance(value, str) or np.isfinite(np.sum(value))
-        except ZeroDivisionError:
-            finite = False
+            return self.function(symbols)
+        except ZeroDivisionError as error:
+            raise InputError(f"{self.where}: '{self.text}' divides by zero") from error
         except TypeError as error:
             raise InputError(f"{self.where}: '{self.text}' is not arithmetic: {error}") from error
-        if not finite:
+
+    def checked(self, value):
+        """Return the expression's value; raises InputError if any of it is not finite."""
+        if not isinstance(value, str) and not np.isfinite(np.sum(value)):
             raise InputError(f"{self.where}: '{self.text}' divides by zero or is not finite")
         return value
 

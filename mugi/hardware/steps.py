@@ -6,7 +6,7 @@ slope) stands for all positions. What does not (counts rounded down, maxima that
 rules) is summed row by row, for the profiles that need it only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +48,13 @@ class Line:
         """Return the line times a factor of shape (profiles, 1)."""
         return Line(self.start * factor, self.slope * factor)
 
+    def below(self, others: Iterable["Line"]) -> bool:
+        """Return whether some other line is at least as high at all positions, in each profile."""
+        found = np.zeros(len(self.start), dtype=bool)
+        for other in others:
+            found |= ((self.start <= other.start) & (self.slope <= other.slope)).all(axis=1)
+        return bool(found.all())
+
 
 class Runs:
     """The runs of a set of profiles: which profile, and which positions they decode.
@@ -63,6 +70,13 @@ class Runs:
         self.first = first
         self.last_row = np.zeros(profile.max() + 1, dtype=int)
         np.maximum.at(self.last_row, profile, self.rows)
+        self.edges = np.unique(np.append(self.rest, [first, ROW]))
+        self.at_first, self.at_rest = (np.searchsorted(self.edges, x) for x in (first, self.rest))
+
+    def upto(self, values: np.ndarray) -> np.ndarray:
+        """Return sums of the first values of a row, up to each edge: (profiles, edges)."""
+        starts = np.append(0, self.edges[:-1])
+        return np.cumsum(np.add.reduceat(values, starts, axis=1), axis=1)
 
     def regroup(self, index: np.ndarray) -> "Runs":
         """Return the same runs over other profiles; `index` maps each old one to its new one."""
@@ -70,19 +84,18 @@ class Runs:
 
     def closed(self, line: Line) -> np.ndarray:
         """Return the sum of a line, one value a run."""
-        starts = np.cumsum(line.start, axis=1)
-        rows, rest, p = self.rows, self.rest - 1, self.profile
-        total = rows * starts[p, -1] + starts[p, rest] - starts[p, self.first - 1]
+        starts, rows, rest, p = self.upto(line.start), self.rows, self.at_rest, self.profile
+        total = rows * starts[p, -1] + starts[p, rest] - starts[p, self.at_first]
         if line.slope.shape[1] == 1:
-            return total + line.slope[p, 0] * rows * (ROW / 2 * (rows - 1) + rest + 1)
-        slopes = np.cumsum(line.slope, axis=1)
+            return total + line.slope[p, 0] * rows * (ROW / 2 * (rows - 1) + self.rest)
+        slopes = self.upto(line.slope)
         return total + rows * ((rows - 1) / 2 * slopes[p, -1] + slopes[p, rest])
 
     def first_row(self, values: np.ndarray) -> np.ndarray:
         """Return the sum of values in row 0 only, one value a run."""
-        sums = np.cumsum(values, axis=1)
-        end = np.where(self.rows > 0, ROW - 1, self.rest - 1)
-        return sums[self.profile, end] - sums[self.profile, self.first - 1]
+        sums = self.upto(values)
+        end = np.where(self.rows > 0, len(self.edges) - 1, self.at_rest)
+        return sums[self.profile, end] - sums[self.profile, self.at_first]
 
     def by_row(self, values: Callable, chosen: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         """Sum values(row, profiles) over positions, for the runs of chosen profiles only.
@@ -97,15 +110,15 @@ class Runs:
             place = np.zeros(len(chosen), dtype=int)
             place[active] = np.arange(len(active))
             ending = np.flatnonzero(self.rows[runs] == row)
-            profile, rest = self.profile[runs[ending]], self.rest[runs[ending]] - 1
+            profile, rest = self.profile[runs[ending]], self.at_rest[runs[ending]]
             arrays = values(row, active)
             if totals is None:
                 totals = np.zeros((len(arrays), len(chosen)))
                 sums = [np.zeros(len(runs)) for _ in arrays]
             for total, result, array in zip(totals, sums, arrays, strict=True):
-                reached = np.cumsum(array, axis=1)
+                reached = self.upto(array)
                 if row == 0:
-                    reached = reached - reached[:, self.first - 1 : self.first]
+                    reached = reached - reached[:, self.at_first, None]
                 result[ending] = total[profile] + reached[place[profile], rest]
                 total[active] += reached[:, -1]
         return runs, sums or []
