@@ -4,7 +4,7 @@ import argparse
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -214,9 +214,10 @@ def _keys_at(path: Iterable[object]) -> list[str]:
     """Return the keys allowed at `path` of the configuration."""
     section = Config
     for part in path:
-        kind = section.model_fields[part].annotation if isinstance(section, type) else section
-        arguments = get_args(kind)
-        section = arguments[-1] if arguments else kind
+        if get_origin(section) is dict:
+            section = get_args(section)[-1]
+        else:
+            section = section.model_fields[part].annotation
     return list(section.model_fields)
 
 
@@ -246,4 +247,5 @@ def _hardware_mistakes(grids: object) -> Iterable[str]:
             mistakes = check_runs(expand([grid]))
         except InputError as error:
             mistakes = str(error).splitlines()
-        yield from (f"hardware.{index}: {line}" for line in dict.fromkeys(mistakes))
+        lines = dict.fromkeys(re.sub(r"^line \d+: ", "", mistake) for mistake in mistakes)
+        yield from (f"hardware.{index}: {line}" for line in lines)

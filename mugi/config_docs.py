@@ -1,4 +1,4 @@
-"""`mugi schema`: the configuration's JSON schema, or its table in docs/configuration.md."""
+"""`mugi schema`: the configuration's JSON schema, or the tables of docs/configuration.md."""
 
 import argparse
 import json
@@ -8,25 +8,41 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from mugi.approximations import METHODS
 from mugi.config import Config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `mugi schema`."""
     parser.add_argument(
-        "--markdown", action="store_true", help="the table of docs/configuration.md"
+        "--markdown", action="store_true", help="the tables of docs/configuration.md"
     )
 
 
 def run(args: argparse.Namespace) -> None:
     """Print the schema or the table."""
-    print(markdown() if args.markdown else json.dumps(Config.model_json_schema(), indent=2))
+    if args.markdown:
+        print(markdown(), method_markdown(), sep="\n\n")
+    else:
+        print(json.dumps(Config.model_json_schema(), indent=2))
 
 
 def markdown() -> str:
     """Return one table row for each key, nested keys with dots."""
     rows = ["| key | type | meaning |", "|---|---|---|"]
     rows += [f"| `{key}` | {kind} | {meaning} |" for key, kind, meaning in _rows(Config, "")]
+    return "\n".join(rows)
+
+
+def method_markdown() -> str:
+    """Return one table row for each method parameter: default and meaning."""
+    rows = ["| method | parameter | default | meaning |", "|---|---|---|---|"]
+    for name, method in METHODS.items():
+        for parameter, field in method.model_fields.items():
+            if parameter != "name":
+                default = "" if field.is_required() else f"`{field.default}`"
+                default = "" if field.default is None else default
+                rows.append(f"| `{name}` | `{parameter}` | {default} | {field.description} |")
     return "\n".join(rows)
 
 

@@ -1,0 +1,211 @@
+"""The configuration: one line for each mistake, and schema, default file and docs in step."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mugi.cli import main
+from mugi.config import FIGURES, Config, check, merge, read
+from mugi.config_docs import markdown, method_markdown
+from mugi.errors import InputError
+
+ROOT = Path(__file__).parent.parent
+DEFAULT = read(ROOT / "config.yaml")
+
+# changes to the default configuration -> what its one line says
+MISTAKES = {
+    "unknown section": ({"acuracy": {}}, ["acuracy", "did you mean 'accuracy'?", "one of: models"]),
+    "unknown key": (
+        {"accuracy": {"perplexity": {"windws": 3}}},
+        ["accuracy.perplexity.windws", "did you mean 'windows'?", "window, stride, windows"],
+    ),
+    "unknown key of a model": (
+        {"models": {"smollm2_135m": {"dtyp": "x"}}},
+        ["models.smollm2_135m.dtyp", "did you mean 'dtype'?"],
+    ),
+    "text for a number": (
+        {"accuracy": {"perplexity": {"window": "wide"}}},
+        ["accuracy.perplexity.window", "must be a valid integer", "'wide'"],
+    ),
+    "number as text": (
+        {"accuracy": {"perplexity": {"window": "1024"}}},
+        ["accuracy.perplexity.window", "must be a valid integer", "'1024'"],
+    ),
+    "fraction for a whole number": (
+        {"sweep": {"windows": 1.5}},
+        ["sweep.windows", "must be a valid integer", "1.5"],
+    ),
+    "number for a list": ({"sweep": {"lut": 8}}, ["sweep.lut", "must be a valid list", "8"]),
+    "empty list": ({"sweep": {"lut": []}}, ["sweep.lut", "at least 1 item"]),
+    "nothing for a section": ({"accuracy": None}, ["accuracy", "valid dictionary"]),
+    "window of one token": (
+        {"accuracy": {"perplexity": {"window": 1, "stride": 1}}},
+        ["accuracy.perplexity.window", "greater than or equal to 2", "1"],
+    ),
+    "stride beyond the window": (
+        {"accuracy": {"perplexity": {"stride": 2048}}},
+        ["accuracy.perplexity", "stride 2048 must be 1 to 1024"],
+    ),
+    "negative seed": ({"accuracy": {"seed": -1}}, ["accuracy.seed", "greater than or equal to 0"]),
+    "unknown task": (
+        {"accuracy": {"tasks": {"mugi_pros": 3}}},
+        ["accuracy.tasks.mugi_pros", "did you mean 'mugi_prose'?", "mugi_mmlu_dev, mugi_prose"],
+    ),
+    "no documents": (
+        {"accuracy": {"tasks": {"mugi_prose": 0}}},
+        ["accuracy.tasks.mugi_prose", "greater than or equal to 1", "0"],
+    ),
+    "unknown model": (
+        {"accuracy": {"models": ["smollm2"]}},
+        ["accuracy.models.0", "'smollm2'", "did you mean 'smollm2_135m'?"],
+    ),
+    "unknown embedded model": (
+        {"models": {"smollm": {**DEFAULT["models"]["smollm2_135m"]}}},
+        ["models.smollm", "unknown embedded model", "smollm2_135m"],
+    ),
+    "missing checkpoint folder": (
+        {"models": {"smollm2_135m": {"source": "./nowhere"}}},
+        ["models.smollm2_135m.source", "no folder './nowhere'", "hub id"],
+    ),
+    "unknown precision": (
+        {"models": {"smollm2_135m": {"dtype": "bfloat"}}},
+        ["models.smollm2_135m.dtype", "'bfloat16', 'float16' or 'float32'", "did you mean"],
+    ),
+    "unknown device": (
+        {"models": {"smollm2_135m": {"device": "gpu"}}},
+        ["models.smollm2_135m.device", "'gpu'"],
+    ),
+    "unknown method": (
+        {"approximations": {"exp": {"methods": ["vpl:lut=8,max_exp=3"]}}},
+        ["approximations.exp.methods.0", "unknown method 'vpl'", "did you mean 'vlp'?"],
+    ),
+    "unknown parameter": (
+        {"approximations": {"exp": {"methods": ["vlp:luts=8,max_exp=3"]}}},
+        ["approximations.exp.methods.0", "unknown parameter 'luts'", "did you mean 'lut'?"],
+    ),
+    "unknown policy": (
+        {"approximations": {"silu": {"methods": ["vlp:lut=8,max_exp=3,overflow=flash"]}}},
+        ["approximations.silu.methods.0", "overflow", "'flush' or 'saturate'", "'flash'"],
+    ),
+    "sliding window wider than the LUT": (
+        {"accuracy": {"approximations": ["softmax=vlp:lut=4,window=8,max_exp=3"]}},
+        ["accuracy.approximations.0", "sliding window 8 is wider than the LUT (4)"],
+    ),
+    "unknown operation": (
+        {"accuracy": {"approximations": ["softmx=exact"]}},
+        ["accuracy.approximations.0", "unknown operation 'softmx'", "did you mean 'softmax'?"],
+    ),
+    "backward range": (
+        {"approximations": {"gelu": {"range": [5, -5]}}},
+        ["approximations.gelu", "[lower, higher]"],
+    ),
+    "unknown figure": (
+        {"figures": ["fig99"]},
+        ["figures.0", "unknown figure 'fig99'", "did you mean", "table3"],
+    ),
+    "array height 0": (
+        {"hardware": [{**DEFAULT["hardware"][0], "array_height": 0}]},
+        ["hardware.0", "array_height", "at least 1", "'0'"],
+    ),
+    "batch -1": (
+        {"hardware": [{**DEFAULT["hardware"][0], "batch_size": -1}]},
+        ["hardware.0", "batch_size", "at least 1", "'-1'"],
+    ),
+    "unknown design": (
+        {"hardware": [{**DEFAULT["hardware"][0], "design": "mugy"}]},
+        ["hardware.0", "unknown design 'mugy'", "did you mean 'mugi'?"],
+    ),
+    "unknown LLM of the cost model": (
+        {"hardware": [{**DEFAULT["hardware"][0], "model": "llama_2_9b"}]},
+        ["hardware.0", "'llama_2_9b'", "llama_2_7b"],
+    ),
+    "unknown column of a run": (
+        {"hardware": [{**DEFAULT["hardware"][0], "batchsize": 8}]},
+        ["hardware.0", "batchsize", "did you mean 'batch_size'?"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_gets_one_line(name):
+    change, expected = MISTAKES[name]
+    with pytest.raises(InputError) as error:
+        check(merge(copy.deepcopy(DEFAULT), change))
+    (line,) = str(error.value).splitlines()
+    for part in expected:
+        assert part in line
+
+
+def test_all_mistakes_are_told_at_once():
+    changes = [MISTAKES[name][0] for name in ("unknown section", "negative seed", "batch -1")]
+    settings = DEFAULT
+    for change in changes:
+        settings = merge(settings, change)
+    with pytest.raises(InputError) as error:
+        check(settings)
+    assert len(str(error.value).splitlines()) == 3
+
+
+def test_the_default_and_the_smoke_configuration_are_valid():
+    check(DEFAULT)
+    check(merge(DEFAULT, read(ROOT / "config" / "smoke.yaml")))
+
+
+def test_smoke_changes_only_keys_that_the_default_has():
+    def paths(settings, prefix=()):
+        for key, value in settings.items():
+            yield (*prefix, key)
+            if isinstance(value, dict):
+                yield from paths(value, (*prefix, key))
+
+    assert set(paths(read(ROOT / "config" / "smoke.yaml"))) <= set(paths(DEFAULT))
+
+
+def test_default_configuration_names_every_key_of_the_schema():
+    assert list(DEFAULT) == list(Config.model_fields)
+    assert list(check(DEFAULT).model_dump()) == list(DEFAULT)
+
+
+def test_every_figure_that_the_workflow_draws_can_be_configured():
+    drawn = {path.stem for path in (ROOT / "figures").glob("*.py")} - {"style"}
+    assert drawn == set(FIGURES)
+
+
+def test_docs_hold_the_tables_of_the_schema_and_of_the_methods():
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert markdown() in text
+    assert method_markdown() in text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, "No such file"),
+        ("a: [1", "not YAML"),
+        ("just a text", "must hold keys and values"),
+        ("accuracy: {seed: -1}", "accuracy.seed"),
+    ],
+)
+def test_check_command_says_it_in_a_line_and_exits_2(text, expected, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / "mine.yaml"
+    if text is not None:
+        path.write_text(text)
+    assert main(["check", str(path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert expected in line
+
+
+def test_check_command_accepts_the_default(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert main(["check"]) == 0
+    assert "no mistakes" in capsys.readouterr().out
+
+
+def test_schema_command_prints_json(capsys):
+    assert main(["schema"]) == 0
+    schema = yaml.safe_load(capsys.readouterr().out)
+    assert set(schema["properties"]) == set(Config.model_fields)
+    assert schema["additionalProperties"] is False
