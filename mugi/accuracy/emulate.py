@@ -12,8 +12,9 @@ import torch
 
 from mugi.approximations import Method
 from mugi.approximations.tables import ONE_CODE, TableStack
+from mugi.numerics import INF_CODE, NAN_CODE
 
-INF_CODE = 0x7F80
+_NAN_CODES = 0x10000 - 0xFF80  # codes from -inf on, the negative NaN
 
 
 class _Lookup:
@@ -28,8 +29,10 @@ class _Lookup:
         self.stack = stack
         half = 1 << 15
         tables = stack.tables[:, half:] if negative_only else np.roll(stack.tables, half, axis=1)
-        self.tables = torch.from_numpy(tables.copy().view(np.int16)).view(torch.bfloat16)
-        self.tables = self.tables.reshape(-1).to(device)
+        # in front of a softmax table lie entries for the negative codes, which only a NaN has
+        lead = np.full(_NAN_CODES, NAN_CODE, dtype=np.uint16) if negative_only else []
+        flat = np.concatenate([lead, tables.reshape(-1)]).astype(np.uint16)
+        self.tables = torch.from_numpy(flat.view(np.int16)).view(torch.bfloat16).to(device)
         self.sliding = len(tables) > 1
         # to the extreme code, and back: a wrapping shift makes what does not count lose
         smallest = stack.extreme == "min"
@@ -38,7 +41,7 @@ class _Lookup:
         self.shift = half - 1 if smallest else half - INF_CODE
         positions = stack.positions.astype(np.int32)
         positions[INF_CODE] = positions[0]  # nothing but masked inputs and zeros
-        offsets = positions * tables.shape[1] + (0 if negative_only else half)
+        offsets = positions * tables.shape[1] + (_NAN_CODES if negative_only else half)
         self.offsets = torch.from_numpy(offsets).to(device)
         self._kept: dict[str, torch.Tensor] = {}
 
