@@ -96,8 +96,8 @@ class TableAttention:
     Per row: the BF16 maximum is subtracted in BF16, exp is gathered, summed in FP32 and rounded
     to BF16, and divided (or multiplied by the BF16 reciprocal). Masked keys get probability 0, a
     row without any key all zeros. Under `rows`, `group` contiguous queries of one head share the
-    window of each key column, tiles counted from the sequence's first real token, so that
-    padding and batch size do not change any result.
+    window of each key column, tiles counted from the sequence's first real token and ended at
+    its last, so that padding and batch size do not change any result.
     """
 
     def __init__(self, method: Method, device: torch.device):
@@ -120,19 +120,20 @@ class TableAttention:
         batch, query_heads, queries, head_dim = heads.query.shape
         keys = heads.key.shape[2]
         out = heads.query.new_zeros(batch, queries, query_heads, head_dim)
-        for index, seen in enumerate(mask):
+        own = keys - queries  # key index of the first query's own token
+        for index, seen in enumerate(mask.expand(batch, -1, -1, -1)):
             real = seen.any(dim=(0, 1)).nonzero()
             if len(real) == 0:
                 continue
             key_range = slice(int(real[0]), int(real[-1]) + 1)
-            own = keys - queries  # key index of the first query's own token
-            query_range = slice(max(key_range.start - own, 0), max(key_range.stop - own, 0))
-            out[index : index + 1, query_range] = self._tiles(
-                heads.sequence(index, query_range, key_range),
-                seen[None, :, query_range, key_range],
-                scaling,
-                causal=False,
-            )
+            # queries of padding, of real tokens, of padding: each with tiles of their own
+            ends = [min(max(end - own, 0), queries) for end in (key_range.start, key_range.stop)]
+            for query_range in map(slice, [0, *ends], [*ends, queries]):
+                part = seen[None, :, query_range, key_range]
+                if part.any():
+                    out[index : index + 1, query_range] = self._tiles(
+                        heads.sequence(index, query_range, key_range), part, scaling, causal=False
+                    )
         return out
 
     def _tiles(
