@@ -246,7 +246,9 @@ class TableActivation(torch.nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the function of `inputs`, any shape, in the inputs' dtype."""
         codes = inputs.to(torch.bfloat16).contiguous().view(torch.int16)
-        first = self._pick(codes & 0x7FFF) if self.lookup.sliding else None
+        first = None
+        if self.lookup.sliding:  # nothing is masked: +inf picks as the largest number does
+            first = self._pick((codes & 0x7FFF).clamp_max_(INF_CODE - 1))
         return self.lookup.gather(codes, first).to(inputs.dtype, copy=True)
 
     def _pick(self, magnitudes: torch.Tensor) -> torch.Tensor:
