@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
@@ -12,7 +13,7 @@ from mugi.accuracy.emulate import Heads, TableActivation, TableAttention
 from mugi.approximations import Method
 from mugi.errors import InputError
 
-INTERFACE = "mugi"
+_NAMES = (f"mugi_{number}" for number in count())  # of attention interfaces: blocks may nest
 FUNCTION_OF_ACTIVATION = {"silu": "silu", "swish": "silu", "gelu": "gelu"}
 """Name of the activation in a model's configuration -> function that the tables hold."""
 
@@ -45,18 +46,19 @@ def _attention(model: PreTrainedModel, method: Method | None) -> Iterator[None]:
         causal = causal and attention_mask is None and query.shape[2] > 1
         return attention(Heads(query, key, value), attention_mask, scaling, causal), None
 
-    AttentionInterface.register(INTERFACE, interface)
-    AttentionMaskInterface.register(INTERFACE, sdpa_mask)
-    model.set_attn_implementation(INTERFACE)
+    name = next(_NAMES)
+    AttentionInterface.register(name, interface)
+    AttentionMaskInterface.register(name, sdpa_mask)
     try:
+        model.set_attn_implementation(name)
         with torch.inference_mode():
             model(torch.zeros(1, 2, dtype=torch.long, device=model.device))
         _expect(len(sites), model, "attention")
         yield
     finally:
         model.set_attn_implementation(before)
-        AttentionInterface._global_mapping.pop(INTERFACE, None)
-        AttentionMaskInterface._global_mapping.pop(INTERFACE, None)
+        AttentionInterface._global_mapping.pop(name, None)
+        AttentionMaskInterface._global_mapping.pop(name, None)
 
 
 @contextmanager
