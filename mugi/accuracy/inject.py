@@ -66,7 +66,8 @@ def _activations(model: PreTrainedModel, method: Method | None) -> Iterator[None
     if method is None:
         yield
         return
-    name = getattr(model.config, "hidden_act", None)
+    config = model.config
+    name = getattr(config, "hidden_act", None) or getattr(config, "activation_function", None)
     if name not in FUNCTION_OF_ACTIVATION:
         allowed = ", ".join(sorted(FUNCTION_OF_ACTIVATION))
         raise InputError(f"activation '{name}' of this model has no tables; allowed: {allowed}")
