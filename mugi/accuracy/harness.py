@@ -28,8 +28,8 @@ class MugiLM(HFLM):
     HFLM without a mask, which `rows` groups of a sliding window would see: `batch_size` is 1.
     """
 
-    def __init__(self, approximation: str = NATIVE, batch_size: int = 1, **kwargs):
-        if int(batch_size) != 1:
+    def __init__(self, approximation: str = NATIVE, batch_size: int | str = 1, **kwargs):
+        if str(batch_size) != "1":
             raise InputError(f"batch_size is {batch_size}; allowed: 1")
         super().__init__(batch_size=1, **kwargs)
         self.approximation = parse_operations(approximation)
