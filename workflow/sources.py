@@ -54,12 +54,11 @@ def _imported(path: Path) -> list[Path]:
 def _files_of(module: str) -> list[Path]:
     """Return the file of a `mugi` module with the `__init__.py` of its packages, or nothing."""
     parts = module.split(".")
-    if parts[0] != "mugi":
+    own = [ROOT.joinpath(*parts, "__init__.py"), ROOT.joinpath(*parts).with_suffix(".py")]
+    own = [path for path in own if path.is_file()]
+    if parts[0] != "mugi" or not own:
         return []
-    packages = [ROOT.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts) + 1)]
-    found = [path for path in packages if path.is_file()]
-    plain = ROOT.joinpath(*parts).with_suffix(".py")
-    return [*found, plain] if plain.is_file() else found
+    return [ROOT.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts))] + own
 
 
 def _beside(path: Path, module: str) -> list[Path]:

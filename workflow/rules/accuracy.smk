@@ -42,11 +42,11 @@ rule evaluate_accuracy:
         approximations=options("approx", config["accuracy"]["approximations"]),
         perplexity=[
             f"--{key}={value}"
-            for key, value in config["accuracy"]["perplexity"].items()
+            for key, value in sorted(config["accuracy"]["perplexity"].items())
         ],
         tasks=[
             f"--task={task}={documents}"
-            for task, documents in config["accuracy"]["tasks"].items()
+            for task, documents in sorted(config["accuracy"]["tasks"].items())
         ],
         seed=config["accuracy"]["seed"],
     message:
