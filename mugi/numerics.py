@@ -46,7 +46,8 @@ def to_bf16(values: np.ndarray) -> np.ndarray:
     magnitude = np.where(nan, 0.0, np.abs(values))
     _, exponent = np.frexp(magnitude)
     quantum = np.maximum(exponent - 8, _MIN_QUANTUM)
-    rounded = np.ldexp(np.rint(np.ldexp(magnitude, -quantum)), quantum)
+    with np.errstate(over="ignore"):
+        rounded = np.ldexp(np.rint(np.ldexp(magnitude, -quantum)), quantum)
     rounded = np.where(rounded > _MAX_BF16, np.inf, rounded)
     codes = (rounded.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
     sign = np.signbit(values).astype(np.uint16) << 15
