@@ -1,6 +1,7 @@
 """The `mugi` command. Each subcommand lives with its stage and is imported only when it is run."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
 
@@ -18,6 +19,7 @@ COMMANDS = {
     "accuracy": ("mugi.accuracy.command", "accuracy of a model under approximations"),
     "collect": ("mugi.collect", "tables with the same columns as one table"),
     "evaluate": ("mugi.hardware.command", "time, energy and area of accelerators on LLMs"),
+    "assumptions": ("mugi.assumptions", "list the switches of the cost model"),
     "carbon": ("mugi.carbon", "operational and embodied carbon of evaluated runs"),
     "claims": ("mugi.claims", "judge the paper's claims from the result tables"),
 }
@@ -35,7 +37,12 @@ def main(argv: list[str] | None = None) -> int:
             command.add_arguments(subparser)
     args = parser.parse_args(argv)
     try:
-        return command.run(args) or 0
+        status = command.run(args) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except InputError as error:
         for line in str(error).splitlines():
             print(f"mugi {args.command}: {line}", file=sys.stderr)

@@ -58,3 +58,14 @@ def drawn(name):
     folder = "tables" if name.startswith("table") else "figures"
     kinds = ["csv", "md", "tex"] if folder == "tables" else ["csv", "pdf", "png"]
     return [f"results/{folder}/{name}.{kind}" for kind in kinds]
+
+
+def own_files(grids):
+    """Designs and LLMs that the user describes in files of their own."""
+    values = [grid.get(key) for grid in grids for key in ("design", "model")]
+    names = [
+        name
+        for value in values
+        for name in ([value] if isinstance(value, str) else value)
+    ]
+    return sorted({name for name in names if name.endswith((".yaml", ".yml"))})

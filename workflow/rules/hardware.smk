@@ -11,6 +11,7 @@ rule carbon:
 
 rule evaluate_hardware:
     input:
+        own_files=own_files(config["hardware"]),
         sources=sources(
             "mugi.hardware.command",
             "mugi/hardware/designs/*.yaml",
