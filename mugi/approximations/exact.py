@@ -12,13 +12,22 @@ from mugi.numerics import CODES, from_bf16, to_bf16
 def silu(x: np.ndarray) -> np.ndarray:
     """x·sigmoid(x), the activation of Llama; -0 at -inf."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(np.isneginf(x), -0.0, x / (1 + np.exp(-x)))
+        return _above_half(x, np.where(np.isneginf(x), -0.0, x / (1 + np.exp(-x))))
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
     """x·Φ(x), the erf form of GELU; -0 at -inf."""
     with np.errstate(under="ignore", invalid="ignore"):
-        return np.where(np.isneginf(x), -0.0, x * erfc(-x / np.sqrt(2)) / 2)
+        return _above_half(x, np.where(np.isneginf(x), -0.0, x * erfc(-x / np.sqrt(2)) / 2))
+
+
+def _above_half(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return `y`, an activation that for tiny `x` lies above x/2 by less than float64 shows.
+
+    It matters where x/2 is halfway between two subnormal BF16 values.
+    """
+    tiny = (x != 0) & (np.abs(x) < 2.0**-60)
+    return np.where(tiny, np.nextafter(x / 2, np.inf), y)
 
 
 def exp(x: np.ndarray) -> np.ndarray:
