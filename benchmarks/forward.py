@@ -1,18 +1,21 @@
 """Forward pass with table-emulated softmax and SiLU against the native sdpa one.
 
 Both run in one process, alternately; the printed ratio is of the fastest passes:
-    python benchmarks/forward.py results/models/smollm2_135m
+    python benchmarks/forward.py results/models/smollm2_135m -o results/benchmarks/forward.csv
 """
 
 import argparse
 import time
 from contextlib import nullcontext
+from pathlib import Path
 
+import pandas as pd
 import torch
 
 from mugi.accuracy.inject import injected
 from mugi.accuracy.models import load
 from mugi.approximations import parse_operations
+from mugi.files import write_csv
 
 CASES = [
     "softmax=vlp:lut=8,max_exp=3",
@@ -26,9 +29,11 @@ def main() -> None:
     """Print one line per batch shape and approximation."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", help="checkpoint folder")
-    parser.add_argument("--passes", type=int, default=7)
+    parser.add_argument("--passes", type=int, default=7, help="passes to take the fastest of")
+    parser.add_argument("-o", "--output", type=Path, help="CSV of the printed lines")
     args = parser.parse_args()
     model, _ = load(args.model, "bfloat16", "sdpa", "cpu")
+    rows = []
     generator = torch.Generator().manual_seed(0)
     for batch, length in [(1, 1024), (4, 256), (1, 128)]:
         tokens = torch.randint(0, model.config.vocab_size, (batch, length), generator=generator)
@@ -38,11 +43,17 @@ def main() -> None:
             for _ in range(args.passes):
                 native.append(seconds(model, tokens, nullcontext()))
                 tables.append(seconds(model, tokens, injected(model, *approximation)))
-            ratio = min(tables) / min(native)
-            print(
-                f"{batch}x{length}  {case:62} {min(tables):6.3f} s  "
-                f"native sdpa {min(native):6.3f} s  ratio {ratio:.2f}"
-            )
+            row = {
+                "batch x tokens": f"{batch} x {length}",
+                "approximation": case,
+                "tables [s]": f"{min(tables):.3f}",
+                "native sdpa [s]": f"{min(native):.3f}",
+                "ratio": f"{min(tables) / min(native):.2f}",
+            }
+            print("  ".join(f"{value:>12}" for value in row.values()))
+            rows.append(row)
+    if args.output:
+        write_csv(pd.DataFrame(rows), args.output)
 
 
 @torch.inference_mode()

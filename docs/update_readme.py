@@ -1,0 +1,93 @@
+"""Write the measured numbers and pictures of README.md from results/.
+
+    python docs/update_readme.py
+
+Each block between `<!-- NAME -->` and `<!-- end -->` is replaced by what the tables say.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+RESULTS = ROOT / "results"
+PICTURES = ["fig06", "fig16"]
+
+
+def accuracy() -> str:
+    """One row per approximation of the embedded model."""
+    rows = pd.read_csv(RESULTS / "accuracy" / "accuracy.csv", keep_default_na=False)
+    keys = ["softmax", "activation"]
+    table = rows.pivot_table(index=keys, columns="metric", values="value", sort=False)
+    error = rows[rows["metric"] == "acc"].set_index(keys)["standard_error"].astype(float)
+    cells = pd.DataFrame(
+        {
+            "token perplexity": table["token_perplexity"].map("{:.2f}".format),
+            "word perplexity": table["word_perplexity"].map("{:.1f}".format),
+            "KL to native [nats]": table["kl_divergence_nats"].map("{:.4f}".format),
+            "top-1 agreement": table["top1_agreement"].map("{:.1%}".format),
+            "MMLU dev accuracy": table["acc"].map("{:.2f}".format) + error.map(" ± {:.2f}".format),
+        }
+    ).reset_index()
+    first = rows[rows["metric"] == "token_perplexity"].iloc[0]
+    note = (
+        f"{first['model']} in {first['dtype']}, native attention {first['attention']}; token "
+        f"perplexity, KL and agreement over {first['tokens']} tokens in windows of "
+        f"{first['window_tokens']} (stride {first['stride_tokens']}, no BOS)."
+    )
+    return f"{markdown(cells)}\n\n{note}"
+
+
+def verdicts() -> str:
+    """How many claims have which verdict, and every claim that does not hold."""
+    claims = pd.read_csv(RESULTS / "claims" / "claims.csv", keep_default_na=False)
+    counts = claims["verdict"].value_counts(sort=False).rename_axis("verdict").reset_index()
+    wrong = claims[claims["verdict"] == "differs"]
+    wrong = wrong[["id", "statement", "printed", "computed", "reason"]].copy()
+    wrong["computed"] = pd.to_numeric(wrong["computed"]).map("{:.4g}".format)
+    return f"{markdown(counts)}\n\nThe claims that differ:\n\n{markdown(wrong)}"
+
+
+def times() -> str:
+    """Seconds of every rule, and of the forward pass where its benchmark was run."""
+    folder = RESULTS / "benchmarks"
+    rules = {}
+    for path in sorted(folder.rglob("*.tsv")):
+        rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
+        rules[rule] = rules.get(rule, 0) + pd.read_csv(path, sep="\t")["s"].sum()
+    slow = {rule: seconds for rule, seconds in rules.items() if seconds >= 5}
+    slow["all other rules"] = sum(rules.values()) - sum(slow.values())
+    table = pd.DataFrame({"rule": slow.keys(), "seconds": [f"{s:.0f}" for s in slow.values()]})
+    text = markdown(table)
+    forward = folder / "forward.csv"
+    if forward.is_file():
+        text += f"\n\nForward pass against native sdpa:\n\n{markdown(pd.read_csv(forward))}"
+    return text
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Return a Markdown table."""
+    rows = [table.columns, ["---"] * len(table.columns), *table.astype(str).to_numpy()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main() -> None:
+    """Replace the blocks and copy the pictures."""
+    text = README.read_text(encoding="utf-8")
+    for block in (accuracy, verdicts, times):
+        pattern = rf"(<!-- {block.__name__} -->\n).*?(\n<!-- end -->)"
+        text, count = re.subn(pattern, lambda m, b=block: m[1] + b() + m[2], text, flags=re.S)
+        if count != 1:
+            raise SystemExit(f"README.md has {count} blocks '{block.__name__}', expected 1")
+    README.write_text(text, encoding="utf-8")
+    for name in PICTURES:
+        shutil.copyfile(
+            RESULTS / "figures" / f"{name}.png", ROOT / "docs" / "images" / f"{name}.png"
+        )
+
+
+if __name__ == "__main__":
+    main()
