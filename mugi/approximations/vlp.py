@@ -24,7 +24,8 @@ class VLP(Method):
 
     The policies name what the paper leaves open; the published code's choices are
     `overflow=flush`, `underflow=clamp` (softmax) or `keep` (activations), `grouping=strided` and
-    `zeros=count`.
+    `zeros=count`. An input inside the LUT but above the sliding window (only `min_exp` leaves any)
+    becomes the window's largest value; `keep` with `flush` keeps its mantissa, as published.
     """
 
     name: Literal["vlp"] = "vlp"
@@ -97,7 +98,9 @@ class VLP(Method):
         high = low + self.sliding_window - 1
         above, below = fields.exponent > high, fields.exponent < low
 
-        mantissa = np.where(above, (1 << self.mantissa) - 1, fields.mantissa)
+        mantissa = fields.mantissa
+        if self.underflow != "keep" or self.overflow == "saturate":
+            mantissa = np.where(above, (1 << self.mantissa) - 1, mantissa)
         if self.underflow == "clamp":
             mantissa = np.where(below, 0, mantissa)
         inside = Fields(fields.sign, mantissa, np.clip(fields.exponent, low, high))
