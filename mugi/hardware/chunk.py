@@ -1,12 +1,17 @@
 """Profiles evaluated together. A profile is all that a run is but its length."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from mugi.hardware.design import Design
+
+# Symbols that time and traffic need in a single row of positions.
+ROW_SYMBOLS = (
+    "P", "R", "Q", "H", "W", "lanes", "nonlinear_elements", "o_width", "lookup_table",
+    "frequency_mhz",
+)  # fmt: skip
 
 
 @dataclass
@@ -19,14 +24,9 @@ class Chunk:
     sizes: Mapping
     profiles: int
 
-    def take(self, chosen: np.ndarray) -> dict:
-        """Return the symbols of some profiles."""
-        return self.symbols | {key: self.symbols[key][chosen] for key in self.arrays}
-
-    @cached_property
-    def arrays(self) -> list[str]:
-        """Return the symbols that differ between profiles."""
-        return [k for k, v in self.symbols.items() if np.ndim(v) == 2 and len(v) > 1]
+    def take(self, chosen: np.ndarray, names: Iterable[str] = ROW_SYMBOLS) -> dict:
+        """Return some symbols of some profiles."""
+        return {name: pick(self.symbols[name], chosen) for name in names}
 
 
 def pick(value: object, chosen: np.ndarray) -> object:

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mugi.hardware import timing, workload
+from mugi.hardware import softmax, timing, workload
 from mugi.hardware.chunk import Chunk, array_tiles, noc_features, pick
 from mugi.hardware.events import (
     OFFCHIP_SYMBOLS,
     Section,
+    dram_traffic,
     gemm_features,
     nonlinear_features,
     offchip_features,
 )
+from mugi.hardware.memory import DRAM_BITS
 from mugi.hardware.steps import POSITIONS, ROW, Line, Runs, whole
 
 NOC_FEATURES = ("all_tiles", "output_tiles", "array_tiles", "i_bits", "w_bits", "o_bits")
@@ -237,36 +239,72 @@ def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
     return table | {"cycles": operation.sum_cycles(runs)}
 
 
-def _offchip_sums(
-    operation: Stepped, irregular: Mapping, rows: np.ndarray, runs: Runs
-) -> dict[str, np.ndarray]:
+def _offchip_sums(operation: Stepped, irregular: Mapping, rows: np.ndarray, runs: Runs) -> dict:
     """Return sums of the events that follow the exact off-chip words, and dram_bytes.
 
-    They depend on few symbols, so profiles that share those are summed once.
+    Words have a closed form. Router events, rounded down at every position, do not.
     """
+    chunk = operation.chunk
+    words, dram_words = _word_sums(chunk, rows, runs)
+    scope = {k: pick(v, runs.profile) for k, v in chunk.symbols.items()}
+    steps = (runs.seq_len - runs.first)[:, None]
+    features = dram_traffic(words, dram_words, scope, chunk.assumptions, steps)
+    scope |= features | {"offchip_words": words}
+    table = {"dram_bytes": features["dram_bytes"][:, 0]}
+    routed = {}
+    for name, event in irregular.items():
+        if event.hops:
+            routed[name] = event
+            table[name] = np.zeros(len(steps))
+        else:
+            table[name] = event.count(scope)[:, 0]
+    meshes = np.broadcast_to(chunk.symbols["P"] > 1, (chunk.profiles, 1))[:, 0]
+    if routed and meshes.any():
+        done, sums = _routed_words(operation, routed, rows, runs, meshes)
+        for name, found in zip(routed, sums, strict=True):
+            table[name][done] = found
+    return table
+
+
+def _word_sums(chunk: Chunk, rows: np.ndarray, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    """Return off-chip words of oSRAM and of DRAM of all decode steps, each of shape (runs, 1)."""
+    symbols = (chunk.symbols[key] for key in ("lanes", "nonlinear_elements", "o_width"))
+    columns = [np.broadcast_to(c, (chunk.profiles, 1)) for c in (rows, *symbols)]
+    cases, index = np.unique(np.hstack(columns), axis=0, return_inverse=True)
+    *sizes, width = cases.T
+    which = np.tile(index.ravel()[runs.profile], 2)
+    position = np.append(runs.seq_len, np.full_like(runs.seq_len, runs.first))
+    widths = [width, np.full_like(width, DRAM_BITS)]
+    sums = softmax.word_sums(*sizes, widths, which, position).reshape(2, 2, -1)
+    words, dram_words = sums[:, 0] - sums[:, 1]
+    return words[:, None], dram_words[:, None]
+
+
+def _routed_words(operation: Stepped, routed: Mapping, rows, runs: Runs, meshes) -> tuple:
+    """Return runs and sums of router events; profiles that share all they depend on go once."""
     chunk, symbols = operation.chunk, operation.chunk.symbols
     names = {"lanes", "nonlinear_elements", "o_width", "P", "R", "Q"}
-    names |= {n for event in irregular.values() for n in event.count.names if n in symbols}
-    names = sorted(name for name in names if np.ndim(symbols[name]))
+    names |= {n for event in routed.values() for n in event.count.names if n in symbols}
+    names = sorted(names)
     others = [
-        name for name, event in irregular.items() if not event.count.names & set(OFFCHIP_SYMBOLS)
+        name for name, event in routed.items() if not event.count.names & set(OFFCHIP_SYMBOLS)
     ]
     constant = {name: operation.counts[name].start[:, :1] for name in others}
-    columns = [rows, *(symbols[name] for name in names), *constant.values()]
-    columns = [np.broadcast_to(column, (chunk.profiles, 1)) for column in columns]
+    columns = [symbols[name] for name in names if np.ndim(symbols[name])]
+    columns = [
+        np.broadcast_to(c, (chunk.profiles, 1)) for c in (rows, *columns, *constant.values())
+    ]
     _, first, index = np.unique(np.hstack(columns), axis=0, return_index=True, return_inverse=True)
 
     def values(row, chosen):
         chosen = first[chosen]
-        exact, scope = operation.exact(row, chosen), chunk.take(chosen)
-        tiles, arrays = exact["output_tiles"], []
-        for name, event in irregular.items():
+        exact, scope = operation.exact(row, chosen), chunk.take(chosen, names)
+        arrays = []
+        for name, event in routed.items():
             words = constant[name][chosen] if name in constant else event.count(scope | exact)
-            if event.hops:
-                words = words * timing.hops(tiles, event.hops, scope, chunk.assumptions)
-            arrays.append(np.broadcast_to(whole(words), tiles.shape))
-        return [*arrays, np.broadcast_to(exact["dram_bytes"], tiles.shape)]
+            passes = timing.hops(exact["output_tiles"], event.hops, scope, chunk.assumptions)
+            arrays.append(whole(words * passes))
+        return arrays
 
     grouped = runs.regroup(index.ravel())
-    _, sums = grouped.by_row(values, np.ones(len(first), dtype=bool))
-    return dict(zip([*irregular, "dram_bytes"], sums, strict=True))
+    return grouped.by_row(values, meshes[first])

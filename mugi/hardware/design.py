@@ -28,7 +28,8 @@ TAGS = (
     "sram", "router", "dram",
 )  # fmt: skip
 NEEDED = (
-    "H", "W", "lanes", "fill", "nonlinear_fill", "nonlinear_elements", "macros",
+    "H", "W", "lanes", "fill", "nonlinear_fill", "nonlinear_elements", "lookup_table",
+    "macros",
     "i_width", "i_depth", "w_width", "w_depth", "o_width", "o_depth",
 )  # fmt: skip
 KEYS = {

@@ -137,7 +137,7 @@ def nonlinear_features(rows, columns, softmax, symbols: Mapping, assumptions: Ma
         "all_tiles": 1.0,
         "output_tiles": 1.0,
     }
-    return features | _dram(
+    return features | dram_traffic(
         features["offchip_words"], columns * dram_column_words, symbols, assumptions
     )
 
@@ -148,14 +148,20 @@ def offchip_features(rows, columns, symbols: Mapping, assumptions: Mapping) -> d
         rows, columns, symbols["lanes"], symbols["nonlinear_elements"], symbols["o_width"]
     )
     features = {"offchip_words": accesses, "output_tiles": tiles, "all_tiles": tiles}
-    return features | _dram(accesses, dram_words, symbols, assumptions)
+    return features | dram_traffic(accesses, dram_words, symbols, assumptions)
 
 
-def _dram(sram_words, dram_words, symbols: Mapping, assumptions: Mapping) -> dict:
+def dram_traffic(
+    sram_words, dram_words, symbols: Mapping, assumptions: Mapping, times: float = 1.0
+) -> dict:
+    """Return DRAM accesses and bytes of nonlinear operations done `times` times in all.
+
+    Published artifact: off-chip words of the SRAM count as accesses; bytes follow 64-bit words.
+    """
     kept = 0.0 if assumptions["nonlinear_dram_traffic"] == "none" else 1.0
     accesses = sram_words if assumptions["dram_words"] == "sram_words" else dram_words
-    table = np.ceil(96 * assumptions["lut_value_bits"] / 64) if "lut_words" in symbols else 0.0
+    table = symbols["lookup_table"] * np.ceil(96 * assumptions["lut_value_bits"] / 64)
     return {
         "dram_accesses": kept * accesses,
-        "dram_bytes": 8 * (2 * kept * dram_words + table),
+        "dram_bytes": 8 * (2 * kept * dram_words + table * times),
     }

@@ -110,17 +110,19 @@ class Runs:
             place = np.zeros(len(chosen), dtype=int)
             place[active] = np.arange(len(active))
             ending = np.flatnonzero(self.rows[runs] == row)
-            profile, rest = self.profile[runs[ending]], self.at_rest[runs[ending]]
+            profile = self.profile[runs[ending]]
+            kept = np.arange(ROW) < self.rest[runs[ending], None]
+            if row == 0:
+                kept &= np.arange(ROW) >= self.first
             arrays = values(row, active)
             if totals is None:
                 totals = np.zeros((len(arrays), len(chosen)))
                 sums = [np.zeros(len(runs)) for _ in arrays]
             for total, result, array in zip(totals, sums, arrays, strict=True):
-                reached = self.upto(array)
-                if row == 0:
-                    reached = reached - reached[:, self.at_first, None]
-                result[ending] = total[profile] + reached[place[profile], rest]
-                total[active] += reached[:, -1]
+                array = np.broadcast_to(array, (len(active), ROW))
+                partial = (array[place[profile]] * kept).sum(axis=1)
+                result[ending] = total[profile] + partial
+                total[active] += array[:, self.first if row == 0 else 0 :].sum(axis=1)
         return runs, sums or []
 
     def counts(self, line: Line) -> np.ndarray:

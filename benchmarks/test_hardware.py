@@ -1,0 +1,93 @@
+"""Speed of the hardware model: the published matrix, long sequences, a single run, start-up.
+
+Ratios are taken between rounds of one process; `pytest benchmarks/test_hardware.py -s` prints them.
+"""
+
+import subprocess
+import sys
+import time
+
+import pandas as pd
+
+from mugi.hardware import evaluate, expand
+
+LENGTHS, BATCHES = [128, 256, 512, 1024, 2048, 4096], [1, 2, 4, 8, 16, 32]
+MODELS = [
+    {"model": ["llama_2_7b", "llama_2_13b", "llama_2_70b"]},
+    {"model": "llama_2_70b_GQA", "kv_heads": [8, 16, 32, 64]},
+]
+VLP = [
+    {"design": "mugi", "variant": ["vlp", "lut"], "array_height": [64, 128, 256]},
+    {"design": "carat", "array_height": [64, 128, 256]},
+]
+RIVALS = {"design": ["systolic", "simd"], "variant": ["mac", "figna"]}
+SINGLE = [
+    *VLP,
+    RIVALS | {"array_height": [8, 16, 32, 64]},
+    {"design": "systolic", "variant": ["pwl", "taylor"], "array_height": 16},
+    {"design": "tensor", "array_height": 8},
+]
+MESHES = [
+    *[grid | {"noc_rows": n, "noc_cols": n} for n in (4, 8) for grid in VLP],
+    *[RIVALS | {"array_height": [8, 16], "noc_rows": n, "noc_cols": n} for n in (4, 8)],
+    *[{"design": "tensor", "array_height": 8, "noc_rows": 2, "noc_cols": n} for n in (1, 2)],
+]
+
+
+def published_matrix() -> pd.DataFrame:
+    """Return the 7,308 configurations of the published artifact."""
+    single = [g | m | {"batch_size": BATCHES, "seq_len": LENGTHS} for m in MODELS for g in SINGLE]
+    meshes = [g | m | {"batch_size": 8, "seq_len": 4096} for m in MODELS for g in MESHES]
+    return pd.concat([expand([grid]) for grid in single + meshes], ignore_index=True)
+
+
+def seconds(runs: pd.DataFrame, rounds: int = 3) -> float:
+    """Return the least time of some rounds of evaluating the runs."""
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        evaluate(runs)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def test_published_matrix(benchmark):
+    runs = published_matrix()
+    assert len(runs) == 7308
+    benchmark.pedantic(evaluate, args=(runs,), rounds=3, warmup_rounds=1)
+
+
+def test_corrected_matrix(benchmark):
+    runs = published_matrix().assign(preset="corrected")
+    benchmark.pedantic(evaluate, args=(runs,), rounds=3, warmup_rounds=1)
+
+
+def test_long_sequences_cost_no_more():
+    runs = published_matrix().query("seq_len == 4096 and noc_rows != noc_rows")
+    short, long = seconds(runs), seconds(runs.assign(seq_len=131072))
+    print(
+        f"\n{len(runs)} single-node runs: 4k {short:.2f} s, 128k {long:.2f} s, {long / short:.2f}x"
+    )
+    assert long < 1.5 * short
+
+
+def test_runs_share_work():
+    runs = published_matrix()
+    alone = runs.sample(40, random_state=0)
+    each = sum(seconds(alone.iloc[[i]], 1) for i in range(len(alone))) / len(alone)
+    shared = seconds(runs) / len(runs)
+    print(f"\none run alone {1e3 * each:.1f} ms, in the matrix {1e3 * shared:.3f} ms")
+    assert shared < each / 20
+
+
+def test_start_up():
+    start = time.perf_counter()
+    command = "evaluate --design mugi --array-height 256 --model llama_2_7b --batch-size 8"
+    subprocess.run(
+        [sys.executable, "-m", "mugi.cli", *command.split(), "--seq-len", "4096"],
+        check=True,
+        capture_output=True,
+    )
+    whole = time.perf_counter() - start
+    print(f"\nmugi evaluate, one run from the shell: {whole:.2f} s")
+    assert whole < 3
