@@ -3,6 +3,8 @@
 import hashlib
 import importlib.util
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import torch
@@ -34,8 +36,14 @@ def prepare(name: str, folder: Path) -> None:
         quantization_config=GgufConfig(dequantize=True),
         dtype=torch.bfloat16,
     )
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(source, gguf_file=embedded.file).save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=embedded.file)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        checkpoint = Path(temporary) / folder.name
+        model.save_pretrained(checkpoint)
+        tokenizer.save_pretrained(checkpoint)
+        shutil.rmtree(folder, ignore_errors=True)
+        checkpoint.rename(folder)
 
 
 def _package_folder(embedded: EmbeddedModel) -> Path:
