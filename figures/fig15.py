@@ -18,10 +18,6 @@ EVENTS = {
     "corrected": ["projection", "attention", "ffn", "nonlinear", "output", "embodied"],
 }
 KEYS = ["bar", "model", "design", "variant", "array_height", "preset", "accounting", "event"]
-RUN = [
-    *["model", "design", "variant", "array_height", "noc_rows", "noc_cols"],
-    *["kv_heads", "batch_size", "seq_len", "preset", "accounting", "event"],
-]
 # rows of panels: preset of the hardware model, accounting of the carbon
 ROWS = {
     "as published": ("as-published", "as-published"),
@@ -40,7 +36,7 @@ def shares(table: pd.DataFrame, preset: str, accounting: str) -> pd.DataFrame:
 
 def make(path: Path, stem: Path) -> None:
     """Draw the figure from the carbon table; the last row only if the corrected preset was run."""
-    table = read_table(path, RUN, ["carbon_kgco2e"])
+    table = read_table(path, [*style.RUN, "accounting", "event"], ["carbon_kgco2e"])
     presets = style.presets(table)
     rows = {name: shares(table, *keys) for name, keys in ROWS.items() if keys[0] in presets}
     style.use_style()

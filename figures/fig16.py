@@ -16,10 +16,6 @@ EVENTS = {
     "output": ["output"],
 }
 KEYS = ["bar", "model", "design", "variant", "array_height", "preset", "event"]
-RUN = [
-    *["model", "design", "variant", "array_height", "noc_rows", "noc_cols"],
-    *["kv_heads", "batch_size", "seq_len", "preset"],
-]
 
 
 def latency(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
@@ -29,7 +25,9 @@ def latency(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
     """
     drawn = [event for event in EVENTS if event != "output" or preset == "corrected"]
     events = [
-        hardware[RUN].assign(event=event, latency_s=sum(hardware[f"runtime_{g}_s"] for g in groups))
+        hardware[style.RUN].assign(
+            event=event, latency_s=sum(hardware[f"runtime_{g}_s"] for g in groups)
+        )
         for event, groups in EVENTS.items()
     ]
     bars = style.pick_bars(pd.concat(events), "MCSTP", drawn, preset=preset)
@@ -40,7 +38,7 @@ def latency(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
 def make(table: Path, stem: Path) -> None:
     """Draw the figure from the hardware table, one row of panels for each preset in it."""
     columns = [f"runtime_{group}_s" for groups in EVENTS.values() for group in groups]
-    hardware = read_table(table, RUN, columns)
+    hardware = read_table(table, style.RUN, columns)
     rows = {
         preset.replace("-", " "): latency(hardware, preset) for preset in style.presets(hardware)
     }

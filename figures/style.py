@@ -4,6 +4,7 @@ import argparse
 import io
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import matplotlib
@@ -18,6 +19,7 @@ from mugi.errors import InputError
 from mugi.files import write_bytes, write_csv
 
 COLUMN_IN = 3.3  # width of one column of the paper
+MISTAKES_SHOWN = 10
 # one colour per design, from Okabe and Ito's colour-blind-safe set (jfly.uni-koeln.de/color),
 # the yellows darkened until text in them can be read on white
 DESIGN_COLOURS = {
@@ -50,9 +52,15 @@ LABELS = {
     "llama_2_70b": "70B",
     "llama_2_70b_GQA": "70B GQA",
 }
-MODELS = ["llama_2_7b", "llama_2_13b", "llama_2_70b", "llama_2_70b_GQA"]
+# model -> KV heads in the paper's runs
+MODELS = {"llama_2_7b": 32, "llama_2_13b": 40, "llama_2_70b": 64, "llama_2_70b_GQA": 8}
+MHA_MODELS = [model for model in MODELS if not model.endswith("GQA")]
 # the configuration of every table and figure here: paper §6.3, batch 8, sequence length 4096
 PAPER_RUN = {"batch_size": 8, "seq_len": 4096}
+RUN = [
+    *["design", "variant", "array_height", "noc_rows", "noc_cols"],
+    *["model", "kv_heads", "batch_size", "seq_len", "preset"],
+]
 # letter under a bar -> design, variant, array height (Figs. 15 and 16)
 BARS = {
     "M": ("mugi", "vlp", 256),
@@ -63,6 +71,13 @@ BARS = {
     "P": ("systolic", "pwl", 16),
 }
 BAR_NAMES = {"M": "Mugi", "C": "Carat", "S": "SA", "D": "SD", "T": "SA Taylor", "P": "SA PWL"}
+LEGEND = {
+    "loc": "outside upper center",
+    "frameon": False,
+    "handlelength": 0.8,
+    "handletextpad": 0.3,
+    "columnspacing": 0.9,
+}
 
 
 def use_style() -> None:
@@ -76,6 +91,7 @@ def use_style() -> None:
             "axes.titlesize": 7,
             "axes.labelsize": 7,
             "axes.linewidth": 0.6,
+            "hatch.linewidth": 0.3,
             "pdf.fonttype": 42,
             "savefig.dpi": 300,
         }
@@ -91,19 +107,47 @@ def presets(table: pd.DataFrame) -> list[str]:
 
 
 def pick(table: pd.DataFrame, wanted: list[dict]) -> pd.DataFrame:
-    """Return the one row of `table` for each of `wanted`, in that order; else `InputError`."""
-    rows, mistakes = [], []
-    for keys in wanted:
-        found = table
-        for name, value in keys.items():
-            found = found[found[name] == value]
-        if len(found) != 1:
-            text = ", ".join(f"{name}={value}" for name, value in keys.items())
-            mistakes.append(f"{len(found)} rows with {text}; exactly one is needed")
-        rows.append(found)
+    """Return the one row of `table` for each of `wanted`, in that order; else `InputError`.
+
+    All of `wanted` have the same keys.
+    """
+    keys = pd.DataFrame(wanted)
+    numbered = keys.assign(_place=range(len(keys)))
+    rows = table.merge(numbered, on=list(keys)).sort_values("_place", kind="stable")
+    found = rows["_place"].value_counts().reindex(numbered["_place"], fill_value=0)
+    mistakes = [
+        f"{count} rows with {', '.join(f'{k}={v}' for k, v in wanted[place].items())}; "
+        "exactly one is needed"
+        for place, count in found.items()
+        if count != 1
+    ]
+    if len(mistakes) > MISTAKES_SHOWN:
+        mistakes[MISTAKES_SHOWN:] = [f"and {len(mistakes) - MISTAKES_SHOWN} more like these"]
     if mistakes:
         raise InputError("\n".join(mistakes))
-    return pd.concat(rows, ignore_index=True)
+    return rows.drop(columns="_place").reset_index(drop=True)
+
+
+def pick_runs(
+    table: pd.DataFrame, chips: list[tuple], models: list[str], presets: list[str], **lists
+) -> pd.DataFrame:
+    """Return the runs of every preset × model × value in `lists` × chip, in that order.
+
+    A chip is a name (or any text), design, variant and array height, and rows and columns of nodes
+    where it has a NoC; the column `chip` is its name.
+    """
+    lists = {**{key: [value] for key, value in PAPER_RUN.items()}, **lists}
+    names, wanted = [], []
+    for preset, model, *values, chip in product(presets, models, *lists.values(), chips):
+        name, design, variant, height, *mesh = chip
+        names.append(name)
+        keys = {"preset": preset, "design": design, "variant": variant, "array_height": height}
+        keys |= dict(zip(["noc_rows", "noc_cols"], mesh or (1, 1), strict=True))
+        keys |= {"model": model, "kv_heads": MODELS[model]}
+        wanted.append(keys | dict(zip(lists, values, strict=True)))
+    runs = pick(table, wanted)
+    runs.insert(0, "chip", names)
+    return runs
 
 
 def pick_bars(table: pd.DataFrame, letters: str, events: list[str], **keys) -> pd.DataFrame:
@@ -120,7 +164,7 @@ def pick_bars(table: pd.DataFrame, letters: str, events: list[str], **keys) -> p
         {
             "model": model,
             **dict(zip(["design", "variant", "array_height"], BARS[letter], strict=True)),
-            **({"kv_heads": 8} if model == "llama_2_70b_GQA" else {}),
+            "kv_heads": MODELS[model],
             **single,
             "event": event,
         }
@@ -137,6 +181,52 @@ def per_mugi_total(bars: pd.DataFrame, value: str) -> pd.Series:
     """Divide `value` by the sum over the events of Mugi(256) on the same model."""
     totals = bars[bars["bar"] == "M"].groupby("model")[value].sum()
     return bars[value] / bars["model"].map(totals)
+
+
+def look(design: str, variant: str, light: bool = False) -> dict[str, str]:
+    """Return how a design's bars are filled: FIGNA is hatched, the smaller of two sizes lighter."""
+    colour = DESIGN_COLOURS.get(variant, DESIGN_COLOURS[design])
+    if light:
+        colour = sns.blend_palette([colour, "white"], 5)[2]
+    return {"facecolor": colour, "hatch": "//////" * (variant == "figna"), "edgecolor": "white"}
+
+
+def grouped_bars(axis, values: pd.DataFrame, looks: dict[str, dict]) -> None:
+    """Draw a group of bars for each row of `values`, a bar for each column; nothing where NaN."""
+    width = 0.86 / len(values.columns)
+    for place, name in enumerate(values):
+        left = [group + (place - len(values.columns) / 2) * width for group in range(len(values))]
+        axis.bar(left, values[name], width=width, align="edge", lw=0, **looks[name])
+    axis.set_xticks(range(len(values)), values.index)
+    axis.set_xlim(-0.55, len(values) - 0.45)
+    axis.axhline(1, color="0.4", lw=0.4, zorder=0)
+    axis.tick_params(axis="x", length=0, pad=1)
+    axis.tick_params(axis="y", length=2, pad=1)
+    sns.despine(ax=axis)
+
+
+def bar_panels(rows: dict[str, list[pd.DataFrame]], titles: list[str], looks: dict[str, dict]):
+    """Draw a row of panels of grouped bars for each of `rows` (y label -> panels); return it all.
+
+    `titles` are those of the columns of panels.
+    """
+    widths = [len(panel) for panel in next(iter(rows.values()))]
+    figure, axes = plt.subplots(
+        len(rows),
+        len(titles),
+        figsize=(COLUMN_IN, 0.5 + 0.9 * len(rows)),
+        width_ratios=widths,
+        sharex="col",
+        layout="constrained",
+        squeeze=False,
+    )
+    for axes_of_row, (label, panels) in zip(axes, rows.items(), strict=True):
+        axes_of_row[0].set_ylabel(label, fontsize=6)
+        for axis, panel in zip(axes_of_row, panels, strict=True):
+            grouped_bars(axis, panel.reindex(columns=list(looks)), looks)
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title)
+    return figure
 
 
 def stacked_panels(rows: dict[str, pd.DataFrame], value: str, label: str):
@@ -162,7 +252,8 @@ def stacked_panels(rows: dict[str, pd.DataFrame], value: str, label: str):
         axis.set_title(LABELS[model])
         bar_heights(axis, list(first["bar"].unique()))
     drawn = set(pd.concat(rows.values())["event"])
-    event_legend(figure, [event for event in EVENT_COLOURS if event in drawn])
+    events = {LABELS[e]: {"facecolor": c} for e, c in EVENT_COLOURS.items() if e in drawn}
+    legend(figure, events, ncols=len(events))
     names = [f"{bar}: {BAR_NAMES[bar]}({BARS[bar][2]})" for bar in first["bar"].unique()]
     figure.supxlabel("   ".join(names), fontsize=5)
     return figure
@@ -190,19 +281,10 @@ def bar_heights(axis, letters: list[str]) -> None:
     heights.spines["top"].set_visible(False)
 
 
-def event_legend(figure, events: list[str]) -> None:
-    """Put the legend of stacked events in one line on top of `figure`."""
-    handles = [plt.Rectangle((0, 0), 1, 1, color=EVENT_COLOURS[event]) for event in events]
-    figure.legend(
-        handles,
-        [LABELS[event] for event in events],
-        loc="outside upper center",
-        ncols=len(events),
-        frameon=False,
-        handlelength=0.8,
-        handletextpad=0.3,
-        columnspacing=0.9,
-    )
+def legend(figure, looks: dict[str, dict], ncols: int) -> None:
+    """Put a legend of filled squares (name -> how they are filled) on top of `figure`."""
+    handles = [plt.Rectangle((0, 0), 1, 1, lw=0, **fill) for fill in looks.values()]
+    figure.legend(handles, list(looks), ncols=ncols, **LEGEND)
 
 
 def save(figure, stem: Path, frame: pd.DataFrame) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 import style
+import tables
 
-from mugi.files import read_table, write_csv, write_text
+from mugi.files import read_table
 
 # the paper's rows in its order: group, name, design, variant, array height, mesh of nodes
 ROWS = [
@@ -31,10 +32,6 @@ ROWS = [
     ("NoC 4x4", "SD-F (16)", "simd", "figna", 16, (4, 4)),
     ("NoC 2x1", "Tensor (8)", "tensor", "", 8, (2, 1)),
 ]
-RUN = [
-    *["design", "variant", "array_height", "noc_rows", "noc_cols"],
-    *["model", "kv_heads", "batch_size", "seq_len", "preset"],
-]
 # column of the CSV -> heading
 VALUES = {
     "tokens_per_s": "Throughput [tokens/s]",
@@ -42,6 +39,7 @@ VALUES = {
     "tokens_per_s_per_mj": "Energy eff. [tokens/s/MJ]",
     "tokens_per_j": "Power eff. [tokens/s/W = tokens/J]",
 }
+TITLE = "Llama 2 70B GQA, batch 8, sequence length 4096"
 NOTE = (
     "Energy efficiency is throughput over the energy of the whole run, in tokens/s per megajoule; "
     "the paper prints the same numbers as tokens/s/µJ. Work per energy, tokens/J, is the column "
@@ -52,12 +50,12 @@ NOTE = (
 def table3(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
     """Return the 20 rows of Table 3 in the paper's order, all values of each in full."""
     run = {"model": "llama_2_70b_GQA", "kv_heads": 8, "preset": preset, **style.PAPER_RUN}
-    keys = [dict(zip(RUN[:5], (*row[2:5], *row[5]), strict=True)) | run for row in ROWS]
+    keys = [dict(zip(style.RUN[:5], (*row[2:5], *row[5]), strict=True)) | run for row in ROWS]
     table = style.pick(hardware, keys)
     table["tokens_per_s_per_mj"] = table["tokens_per_s_per_j"] * 1e6
     table.insert(0, "group", [row[0] for row in ROWS])
     table.insert(1, "name", [row[1] for row in ROWS])
-    return table[["preset", "group", "name", *RUN[:5], *VALUES]]
+    return table[["preset", "group", "name", *style.RUN[:5], *VALUES]]
 
 
 def printed(table: pd.DataFrame) -> list[list[str]]:
@@ -66,39 +64,16 @@ def printed(table: pd.DataFrame) -> list[list[str]]:
     return text.to_numpy().tolist()
 
 
-def markdown(tables: list[pd.DataFrame]) -> str:
-    """Return the tables, one a preset, in Markdown."""
-    lines = []
-    for table in tables:
-        lines += [f"**Llama 2 70B GQA, batch 8, sequence length 4096, {table.preset.iloc[0]}**", ""]
-        lines += [f"| Group | Design | {' | '.join(VALUES.values())} |", "|---|---|" + "--:|" * 4]
-        lines += [f"| {' | '.join(row)} |" for row in printed(table)] + [""]
-    return "\n".join([*lines, NOTE, ""])
-
-
-def latex(tables: list[pd.DataFrame]) -> str:
-    """Return the tables, one a preset, as LaTeX `tabular`s (package booktabs)."""
-    lines = []
-    for table in tables:
-        headings = " & ".join(["Group", "Design", *VALUES.values()]).replace("²", "$^2$")
-        lines += [f"% {table.preset.iloc[0]}", r"\begin{tabular}{llrrrr}", r"\toprule"]
-        lines += [rf"{headings} \\"]
-        for number, (group, *cells) in enumerate(printed(table)):
-            lines += [r"\midrule"] if number == 0 or group != ROWS[number - 1][0] else []
-            cells = [group.replace("x", r"$\times$"), *cells]
-            lines += [rf"{' & '.join(cells)} \\"]
-        lines += [r"\bottomrule", r"\end{tabular}", ""]
-    return "\n".join([*lines, "% " + NOTE.replace("µ", "u"), ""])
-
-
 def make(path: Path, stem: Path) -> None:
     """Write stem.csv, stem.md and stem.tex from the hardware table."""
     measured = ["tokens_per_s", "area_mm2", "tokens_per_s_per_j", "tokens_per_j"]
-    hardware = read_table(path, RUN, measured)
-    tables = [table3(hardware, preset) for preset in style.presets(hardware)]
-    write_csv(pd.concat(tables), stem.with_name(f"{stem.name}.csv"))
-    write_text(stem.with_name(f"{stem.name}.md"), markdown(tables))
-    write_text(stem.with_name(f"{stem.name}.tex"), latex(tables))
+    hardware = read_table(path, style.RUN, measured)
+    found = {preset: table3(hardware, preset) for preset in style.presets(hardware)}
+    parts = {f"{TITLE}, {preset}": printed(table) for preset, table in found.items()}
+    groups = [row[0] for row in ROWS]
+    rules = [n for n, group in enumerate(groups) if n == 0 or group != groups[n - 1]]
+    headings = ["Group", "Design", *VALUES.values()]
+    tables.save(stem, pd.concat(found.values()), parts, headings, NOTE, rules)
 
 
 if __name__ == "__main__":

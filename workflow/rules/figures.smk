@@ -56,6 +56,90 @@ use rule fig06 as fig08 with:
         "Fig. 8: relative error of approximations"
 
 
+use rule fig06 as fig11 with:
+    input:
+        table="results/hardware/hardware.csv",
+        sources=sources("figures/fig11.py"),
+    output:
+        "results/figures/fig11.csv",
+        "results/figures/fig11.pdf",
+        report(
+            "results/figures/fig11.png",
+            caption="../report/fig11.rst",
+            category="Hardware",
+            labels={"figure": "Fig. 11", "shows": "softmax and SiLU"},
+        ),
+    log:
+        "results/logs/fig11.log",
+    benchmark:
+        "results/benchmarks/fig11.tsv"
+    message:
+        "Fig. 11: throughput and efficiency of softmax and SiLU"
+
+
+use rule fig06 as fig12 with:
+    input:
+        table="results/hardware/hardware.csv",
+        sources=sources("figures/fig12.py"),
+    output:
+        "results/figures/fig12.csv",
+        "results/figures/fig12.pdf",
+        report(
+            "results/figures/fig12.png",
+            caption="../report/fig12.rst",
+            category="Hardware",
+            labels={"figure": "Fig. 12", "shows": "projection and attention"},
+        ),
+    log:
+        "results/logs/fig12.log",
+    benchmark:
+        "results/benchmarks/fig12.tsv"
+    message:
+        "Fig. 12: throughput and efficiency of matrix products"
+
+
+use rule fig06 as fig13 with:
+    input:
+        table=["results/hardware/hardware.csv", "results/hardware/breakdown.csv"],
+        sources=sources("figures/fig13.py"),
+    output:
+        "results/figures/fig13.csv",
+        "results/figures/fig13.pdf",
+        report(
+            "results/figures/fig13.png",
+            caption="../report/fig13.rst",
+            category="Hardware",
+            labels={"figure": "Fig. 13", "shows": "area and power by component"},
+        ),
+    log:
+        "results/logs/fig13.log",
+    benchmark:
+        "results/benchmarks/fig13.tsv"
+    message:
+        "Fig. 13: area and power by component"
+
+
+use rule fig06 as fig14 with:
+    input:
+        table="results/hardware/hardware.csv",
+        sources=sources("figures/fig14.py"),
+    output:
+        "results/figures/fig14.csv",
+        "results/figures/fig14.pdf",
+        report(
+            "results/figures/fig14.png",
+            caption="../report/fig14.rst",
+            category="Hardware",
+            labels={"figure": "Fig. 14", "shows": "batch sizes and lengths"},
+        ),
+    log:
+        "results/logs/fig14.log",
+    benchmark:
+        "results/benchmarks/fig14.tsv"
+    message:
+        "Fig. 14: throughput and energy by batch size"
+
+
 use rule fig06 as fig15 with:
     input:
         table="results/carbon/carbon.csv",
@@ -98,6 +182,90 @@ use rule fig06 as fig16 with:
         "results/benchmarks/fig16.tsv"
     message:
         "Fig. 16: end-to-end latency"
+
+
+use rule fig06 as fig17 with:
+    input:
+        table="results/hardware/hardware.csv",
+        sources=sources("figures/fig17.py"),
+    output:
+        "results/figures/fig17.csv",
+        "results/figures/fig17.pdf",
+        report(
+            "results/figures/fig17.png",
+            caption="../report/fig17.rst",
+            category="Hardware",
+            labels={"figure": "Fig. 17", "shows": "networks of nodes"},
+        ),
+    log:
+        "results/logs/fig17.log",
+    benchmark:
+        "results/benchmarks/fig17.tsv"
+    message:
+        "Fig. 17: throughput and efficiency of networks of nodes"
+
+
+use rule fig06 as roofline with:
+    input:
+        table="results/hardware/hardware.csv",
+        sources=sources("figures/roofline.py"),
+    output:
+        "results/figures/roofline.csv",
+        "results/figures/roofline.pdf",
+        report(
+            "results/figures/roofline.png",
+            caption="../report/roofline.rst",
+            category="Hardware",
+            labels={"figure": "Roofline", "shows": "DRAM traffic and speed"},
+        ),
+    log:
+        "results/logs/roofline.log",
+    benchmark:
+        "results/benchmarks/roofline.tsv"
+    message:
+        "Roofline: operations per byte of DRAM traffic"
+
+
+use rule fig06 as table1 with:
+    input:
+        table="results/hardware/hardware.csv",
+        sources=sources("figures/table1.py"),
+    output:
+        report(
+            "results/tables/table1.csv",
+            caption="../report/table1.rst",
+            category="Hardware",
+            labels={"figure": "Table 1", "shows": "language models"},
+        ),
+        "results/tables/table1.md",
+        "results/tables/table1.tex",
+    log:
+        "results/logs/table1.log",
+    benchmark:
+        "results/benchmarks/table1.tsv"
+    message:
+        "Table 1: language models"
+
+
+use rule fig06 as table2 with:
+    input:
+        table="results/hardware/hardware.csv",
+        sources=sources("figures/table2.py"),
+    output:
+        report(
+            "results/tables/table2.csv",
+            caption="../report/table2.rst",
+            category="Hardware",
+            labels={"figure": "Table 2", "shows": "configurations"},
+        ),
+        "results/tables/table2.md",
+        "results/tables/table2.tex",
+    log:
+        "results/logs/table2.log",
+    benchmark:
+        "results/benchmarks/table2.tsv"
+    message:
+        "Table 2: configurations of the accelerators"
 
 
 use rule fig06 as table3 with:

@@ -19,8 +19,7 @@ rule evaluate_hardware:
             "mugi/hardware/technology/*.yaml",
         ),
     output:
-        table="results/hardware/hardware.csv",
-        breakdown="results/hardware/breakdown.csv",
+        "results/hardware/hardware.csv",
     log:
         "results/logs/evaluate_hardware.log",
     benchmark:
@@ -32,8 +31,34 @@ rule evaluate_hardware:
     message:
         "Time, energy and area of every configured accelerator"
     shell:
-        "mugi evaluate --grid <(echo {params.grid:q}) -o {output.table} "
-        "--breakdown {output.breakdown} "
+        "mugi evaluate --grid <(echo {params.grid:q}) -o {output} "
+        "2> >(tee {log} >&2)"
+
+
+rule break_down_hardware:
+    input:
+        own_files=rules.evaluate_hardware.input.own_files,
+        sources=rules.evaluate_hardware.input.sources,
+    output:
+        "results/hardware/breakdown.csv",
+    log:
+        "results/logs/break_down_hardware.log",
+    benchmark:
+        "results/benchmarks/break_down_hardware.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        grid=json.dumps(
+            [
+                grid
+                for grid in config["hardware"]
+                if not isinstance(grid["seq_len"], list)
+            ]
+        ),
+    message:
+        "Area and energy of every component, without sweeps of the sequence length"
+    shell:
+        "mugi evaluate --grid <(echo {params.grid:q}) --breakdown {output} "
         "2> >(tee {log} >&2)"
 
 

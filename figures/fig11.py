@@ -1,0 +1,90 @@
+"""Fig. 11: throughput and efficiency of softmax and SiLU, over the precise vector array VA(16)'s.
+
+Geometric means of Llama 2 7B, 13B and 70B. The paper's energy efficiency is throughput over energy,
+which counts speed twice; work over energy is what it calls power efficiency.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import style
+import work
+
+from mugi.files import read_table
+
+CHIPS = [
+    ("Mugi (128)", "mugi", "vlp", 128),
+    ("Mugi (256)", "mugi", "vlp", 256),
+    ("Carat (128)", "carat", "", 128),
+    ("Carat (256)", "carat", "", 256),
+    ("VA-FP (16)", "systolic", "mac", 16),
+    ("Tensor (8)", "tensor", "", 8),
+    ("VA-PWL (16)", "systolic", "pwl", 16),
+    ("VA-Taylor (16)", "systolic", "taylor", 16),
+]
+LENGTHS = [128, 256, 512, 1024, 2048, 4096]
+EVENTS = {"softmax": "Softmax", "silu": "SiLU"}
+ROWS = {
+    "throughput_gelem_per_s": "Throughput",
+    "energy_efficiency_gelem_per_s_per_j": "Energy eff.\n(speed/energy)",
+    "power_efficiency_gelem_per_j": "Power eff.\n(work/energy)",
+}
+KEYS = ["preset", "event", "seq_len", "chip", "design", "variant", "array_height"]
+
+
+def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
+    """Return the metrics of one layer by function, length and chip, and their ratios to VA-FP."""
+    runs = style.pick_runs(hardware, CHIPS, style.MHA_MODELS, presets, seq_len=LENGTHS)
+    layers, elements = runs["layers"], work.operations(runs)
+    parts = []
+    for event in EVENTS:
+        layer = runs.assign(
+            **{
+                name: runs[name] / layers
+                for name in [f"runtime_{event}_s", f"dynamic_energy_{event}_nj"]
+            }
+        )
+        measured = work.efficiency(layer, elements[event] / layers, [event], "elem")
+        parts.append(runs[KEYS[:1] + KEYS[2:]].assign(event=event).join(measured))
+    means = work.geomean(pd.concat(parts), KEYS, list(measured))
+    # Taylor is a method for exponentials: the paper draws no SiLU of it
+    means = means[(means["variant"] != "taylor") | (means["event"] == "softmax")]
+    baseline = {"chip": "VA-FP (16)"}
+    return work.over_baseline(means, list(ROWS), baseline, ["preset", "event", "seq_len"])
+
+
+def make(table: Path, stem: Path) -> None:
+    """Draw the three rows of the paper; the corrected preset, if there, is a fourth."""
+    hardware = read_table(table, [*style.RUN, "layers"], work.COSTS)
+    presets = style.presets(hardware)
+    means = metrics(hardware, presets)
+    rows = {label: panels(means, presets[0], metric) for metric, label in ROWS.items()}
+    if "corrected" in presets[1:]:
+        metric, label = list(ROWS.items())[-1]
+        rows[f"{label}\ncorrected"] = panels(means, "corrected", metric)
+    looks = {
+        chip: style.look(design, variant, light=height == 128)
+        for chip, design, variant, height in CHIPS
+    }
+    style.use_style()
+    figure = style.bar_panels(rows, list(EVENTS.values()), looks)
+    style.legend(figure, looks, ncols=4)
+    figure.supxlabel("sequence length [tokens]; bars over VA-FP (16)", fontsize=6)
+    style.save(figure, stem, means)
+
+
+def panels(means: pd.DataFrame, preset: str, metric: str) -> list[pd.DataFrame]:
+    """Return the bars of each function: length × chip."""
+    shown = means[means["preset"] == preset]
+    names = {length: f"{length // 1024}k" if length >= 1024 else length for length in LENGTHS}
+    return [
+        shown[shown["event"] == event]
+        .pivot(index="seq_len", columns="chip", values=f"{metric}_ratio")
+        .rename(index=names)
+        for event in EVENTS
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(style.run_script(make, __doc__))

@@ -1,0 +1,94 @@
+"""Fig. 12: throughput and efficiency of projection and attention, over SA(16)'s.
+
+The upper rows divide by SA(16) on Llama 2 7B, as the paper does: its energy efficiency, throughput
+over energy, then falls for larger models whatever the design. If the corrected preset was run, the
+rows below divide by SA(16) on the same model and show work over energy.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import style
+import work
+
+from mugi.files import read_table
+
+CHIPS = [
+    ("Mugi (128)", "mugi", "vlp", 128),
+    ("Mugi (256)", "mugi", "vlp", 256),
+    ("Carat (128)", "carat", "", 128),
+    ("Carat (256)", "carat", "", 256),
+    ("SA (16)", "systolic", "mac", 16),
+    ("SA-F (16)", "systolic", "figna", 16),
+    ("SD (16)", "simd", "mac", 16),
+    ("SD-F (16)", "simd", "figna", 16),
+    ("Tensor (8)", "tensor", "", 8),
+]
+EVENTS = ["projection", "attention", "ffn"]
+# drawn: FFN goes as projection does, and the paper leaves the tensor core out
+DRAWN = {"projection": style.MHA_MODELS, "attention": style.MODELS}
+METRICS = {
+    "throughput_gop_per_s": "Throughput",
+    "energy_efficiency_gop_per_s_per_j": "Energy eff.\n(speed/energy)",
+    "power_efficiency_gop_per_j": "Power eff.\n(work/energy)",
+}
+KEYS = ["preset", "event", "model", "chip", "design", "variant", "array_height"]
+
+
+def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
+    """Return the metrics of one layer by event, model and chip, and both ratios to SA(16)."""
+    runs = style.pick_runs(hardware, CHIPS, style.MODELS, presets)
+    gops = work.operations(runs).div(runs["layers"], axis=0)
+    parts = []
+    for event in EVENTS:
+        costs = [f"runtime_{event}_s", f"dynamic_energy_{event}_nj"]
+        layer = runs.assign(**{name: runs[name] / runs["layers"] for name in costs})
+        measured = work.efficiency(layer, gops[event], [event], "op")
+        parts.append(runs.assign(event=event)[KEYS].join(measured))
+    table, values = pd.concat(parts, ignore_index=True), list(METRICS)
+    same_model = work.over_baseline(table, values, {"chip": "SA (16)"}, KEYS[:3])
+    baseline = {"chip": "SA (16)", "model": "llama_2_7b"}
+    return work.over_baseline(table, values, baseline, KEYS[:2]).join(
+        same_model[[f"{value}_ratio" for value in values]].add_suffix("_same_model")
+    )
+
+
+def panels(table: pd.DataFrame, preset: str, column: str) -> list[pd.DataFrame]:
+    """Return the bars of each event drawn: model × chip."""
+    shown = table[table["preset"] == preset]
+    return [
+        shown[shown["event"] == event]
+        .pivot(index="model", columns="chip", values=column)
+        .loc[models]
+        .rename(index=lambda model: style.LABELS[model].replace(" ", "\n"))
+        for event, models in DRAWN.items()
+    ]
+
+
+def make(path: Path, stem: Path) -> None:
+    """Draw the paper's three rows, and below them two of the corrected preset."""
+    hardware = read_table(path, [*style.RUN, "layers"], work.COSTS)
+    presets = style.presets(hardware)
+    table = metrics(hardware, presets)
+    rows = {
+        label: panels(table, presets[0], f"{metric}_ratio") for metric, label in METRICS.items()
+    }
+    if "corrected" in presets[1:]:
+        for metric in ["throughput_gop_per_s", "power_efficiency_gop_per_j"]:
+            column = f"{metric}_ratio_same_model"
+            rows[f"{METRICS[metric]}\ncorrected"] = panels(table, "corrected", column)
+    looks = {
+        chip: style.look(design, variant, light=height == 128)
+        for chip, design, variant, height in CHIPS
+        if design != "tensor"
+    }
+    style.use_style()
+    figure = style.bar_panels(rows, ["Projection / FFN", "Attention"], looks)
+    style.legend(figure, looks, ncols=4)
+    figure.supxlabel("bars over SA (16) on 7B; corrected: over SA (16) on each model", fontsize=6)
+    style.save(figure, stem, table)
+
+
+if __name__ == "__main__":
+    sys.exit(style.run_script(make, __doc__))

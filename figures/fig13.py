@@ -1,0 +1,138 @@
+"""Fig. 13: area and power by component, of one node without SRAM and of a 4×4 NoC, on Llama 2 7B.
+
+The left panel counts as the paper does: what is named accumulator is in its own group and in the
+accumulators too, and the control of Mugi is left out. If the corrected preset was run, the right
+panel has every component of it once. Labels are totals.
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+import style
+
+from mugi.files import read_table
+
+CHIPS = [
+    *[(f"Mugi ({height})", "mugi", "vlp", height) for height in (128, 256)],
+    *[(f"Mugi-L ({height})", "mugi", "lut", height) for height in (128, 256)],
+    *[(f"Carat ({height})", "carat", "", height) for height in (128, 256)],
+    *[(f"SA-F ({height})", "systolic", "figna", height) for height in (8, 16)],
+    *[(f"SD-F ({height})", "simd", "figna", height) for height in (8, 16)],
+]
+MODEL = "llama_2_7b"
+# cool for the groups of a node, warm for those of the NoC; told apart by lightness too
+NODE = {
+    "accumulator": ("Acc", "#0B3C5D"),
+    "fifo": ("FIFO", "#7FB7E6"),
+    "pe": ("PE", "#2C6E9B"),
+    "nonlinear": ("Nonlinear", "#C9E4F6"),
+    "vector": ("Vector", "#1B7F5C"),
+    "tc": ("TC", "#9AD9BE"),
+    "value_reuse": ("VR", "#4FAE8B"),
+    "control": ("Control", "#3C3C3C"),
+}
+NOC = {
+    "array": ("Array", "#B5481C"),
+    "sram": ("SRAM", "#F0A23C"),
+    "router": ("NoC", "#FBE3A6"),
+}
+PANELS = {
+    ("as-published", "as-published"): "as published",
+    ("corrected", "corrected"): "corrected, each once",
+}
+# level, measure -> unit of the label, factor to it; the bars of a chip from top to bottom
+BARS = {
+    ("node", "area_mm2"): ("mm²", 1),
+    ("node", "power_mw"): ("mW", 1),
+    ("noc", "area_mm2"): ("mm²", 1),
+    ("noc", "power_mw"): ("W", 1e-3),
+}
+MEASURES = ["area_mm2", "leakage_mw", "dynamic_power_mw", "power_mw"]
+KEYS = ["preset", "accounting", "level", "chip", "design", "variant", "array_height"]
+
+
+def components(breakdown: pd.DataFrame, hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
+    """Return area and power of every on-chip component, as published and, if run, corrected."""
+    batch = {"batch_size": [style.PAPER_RUN["batch_size"]]}
+    parts = []
+    for level, mesh in {"node": (1, 1), "noc": (4, 4)}.items():
+        chips = [(*chip, *mesh) for chip in CHIPS]
+        runs = style.pick_runs(hardware, chips, [MODEL], presets, **batch)
+        runs = runs[["chip", "runtime_s", *style.RUN]].assign(level=level)
+        parts.append(runs.merge(breakdown.rename(columns={"level": "part"}), on=style.RUN))
+    table = pd.concat(parts, ignore_index=True)
+    dynamic = table["dynamic_energy_nj"] * 1e-6 / table["runtime_s"]
+    table = table.assign(dynamic_power_mw=dynamic, power_mw=table["leakage_mw"] + dynamic)
+    array = (table["level"] == "node") & (table["part"] == "array")
+    noc = (table["level"] == "noc") & (table["part"] != "dram")
+    table["group"] = table["tag"].where(table["level"] == "node", table["part"])
+    return table[array | noc]
+
+
+def groups(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the sum of each group, and of all in the group `total`, in both ways of counting."""
+    node = table["level"] == "node"
+    again = table[node & (table["component"] == "accumulator") & (table["group"] != "accumulator")]
+    published = pd.concat([table[table["group"] != "control"], again.assign(group="accumulator")])
+    published = published[published["preset"] == "as-published"]
+    ways = [published.assign(accounting="as-published"), table.assign(accounting="corrected")]
+    both = pd.concat(ways, ignore_index=True)
+    both = pd.concat([both, both.assign(group="total")])
+    return both.groupby([*KEYS, "group"], sort=False)[MEASURES].sum().reset_index()
+
+
+def draw(axis, sums: pd.DataFrame) -> None:
+    """Draw a stacked bar of percents and its total for each chip and kind of bar."""
+    for place, (chip, *_) in enumerate(CHIPS):
+        for number, ((level, measure), (unit, factor)) in enumerate(BARS.items()):
+            shown = sums[(sums["chip"] == chip) & (sums["level"] == level)]
+            values, left, row = shown.set_index("group")[measure], 0.0, 5 * place + number
+            for group, (_, colour) in (NODE if level == "node" else NOC).items():
+                width = 100 * values.get(group, 0) / values["total"]
+                axis.barh(row, width, left=left, height=0.85, color=colour, lw=0)
+                left += width
+            total = f"{values['total'] * factor:.1f} {unit}"
+            axis.text(102, row, total, va="center", fontsize=4.5)
+    axis.set_yticks([5 * place + 1.5 for place in range(len(CHIPS))], [chip[0] for chip in CHIPS])
+    axis.set_ylim(5 * len(CHIPS) - 0.8, -0.8)
+    axis.set_xlim(0, 100)
+    axis.set_xticks([0, 50, 100])
+    axis.tick_params(axis="y", length=0, pad=1)
+    axis.tick_params(axis="x", length=2, pad=1)
+    sns.despine(ax=axis, left=True)
+
+
+def make(paths: list[Path], stem: Path) -> None:
+    """Draw the figure from the tables of runs and of their breakdown, in any order."""
+    tables = {path.stem: path for path in paths}
+    hardware = read_table(tables["hardware"], style.RUN, ["runtime_s"])
+    columns = [*style.RUN, "component", "tag", "level"]
+    breakdown = read_table(tables["breakdown"], columns, [*MEASURES[:2], "dynamic_energy_nj"])
+    presets = style.presets(hardware)
+    sums = groups(components(breakdown, hardware, presets))
+    panels = {keys: name for keys, name in PANELS.items() if keys[0] in presets}
+    style.use_style()
+    figure, axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(style.COLUMN_IN, 5.4),
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
+    )
+    for axis, ((preset, accounting), name) in zip(axes[0], panels.items(), strict=True):
+        draw(axis, sums[(sums["preset"] == preset) & (sums["accounting"] == accounting)])
+        axis.set_title(name, fontsize=6)
+    for tick, (_, design, *_) in zip(axes[0][0].get_yticklabels(), CHIPS, strict=True):
+        tick.set_color(style.DESIGN_COLOURS[design])
+    figure.supxlabel("share [%] of: array area, array power, 4×4 area, 4×4 power", fontsize=6)
+    colours = {name: {"facecolor": colour} for name, colour in (NODE | NOC).values()}
+    style.legend(figure, colours, ncols=6)
+    style.save(figure, stem, sums)
+
+
+if __name__ == "__main__":
+    sys.exit(style.run_script(make, __doc__, tables="+"))

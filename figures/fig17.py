@@ -1,0 +1,98 @@
+"""Fig. 17: throughput and efficiency of networks of nodes, over SA(8)'s on a 4×4 mesh.
+
+Geometric means of Llama 2 7B, 13B, 70B and 70B GQA; the paper's caption names three models, its
+numbers need all four. The paper's energy efficiency is throughput over energy. If the corrected
+preset was run, the rows below show tokens/s and tokens/J of it.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import style
+import work
+
+from mugi.files import read_table
+
+# groups of bars -> array height of the value-level designs, of SA and SD, nodes of the tensor core
+GROUPS = {"64/8/S": (64, 8, (1, 1)), "128/16/2": (128, 16, (2, 1)), "256/SU/4": (256, 64, (2, 2))}
+DESIGNS = {
+    "Mugi": ("mugi", "vlp"),
+    "Carat": ("carat", ""),
+    "SA": ("systolic", "mac"),
+    "SA-F": ("systolic", "figna"),
+    "SD": ("simd", "mac"),
+    "SD-F": ("simd", "figna"),
+}
+MESHES = {"": 4, " 8×8": 8}
+METRICS = {
+    "paper_throughput_gop_per_s": "Throughput",
+    "paper_energy_efficiency_gop_per_s_per_j": "Energy eff.\n(speed/energy)",
+    "paper_power_efficiency_gop_per_j": "Power eff.\n(work/energy)",
+}
+CORRECTED = {
+    "tokens_per_s": "Throughput\ncorrected",
+    "tokens_per_j": "Tokens/J\ncorrected",
+}
+VALUES = [*METRICS, *CORRECTED]
+RUN = ["design", "variant", "array_height", "noc_rows", "noc_cols", "nodes"]
+KEYS = ["preset", "group", "bar", *RUN, "area_mm2"]
+
+
+def chips() -> list[tuple]:
+    """Return group and bar, design, variant, array height and nodes of everything drawn."""
+    found = []
+    for group, (height, side, tensor) in GROUPS.items():
+        for name, run in DESIGNS.items():
+            square = name[0] == "S"
+            if square and side == 64:  # scaled up instead of out
+                found.append(((group, name), *run, side, 1, 1))
+                continue
+            size = side if square else height
+            found += [((group, f"{name}{mesh}"), *run, size, n, n) for mesh, n in MESHES.items()]
+        found.append(((group, "Tensor"), "tensor", "", 8, *tensor))
+    return found
+
+
+def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
+    """Return the metrics of every bar and their ratios to SA(8) on 4×4."""
+    runs = style.pick_runs(hardware, chips(), style.MODELS, presets)
+    published = work.efficiency(runs, work.published_gops(runs), work.ALL, "op")
+    published = published.rename(columns={name.removeprefix("paper_"): name for name in METRICS})
+    runs = runs.assign(group=runs["chip"].str[0], bar=runs["chip"].str[1])
+    table = runs[[*KEYS, *CORRECTED]].join(published)
+    means = work.geomean(table, KEYS, [*published, *CORRECTED])
+    return work.over_baseline(means, VALUES, {"group": "64/8/S", "bar": "SA"}, ["preset"])
+
+
+def panel(means: pd.DataFrame, preset: str, value: str) -> pd.DataFrame:
+    """Return the bars of one panel: group × bar."""
+    shown = means[means["preset"] == preset]
+    return shown.pivot(index="group", columns="bar", values=f"{value}_ratio").loc[list(GROUPS)]
+
+
+def make(path: Path, stem: Path) -> None:
+    """Draw the paper's three rows, and below them two of the corrected preset."""
+    columns = [*work.COSTS, "area_mm2", "tokens_per_s", "tokens_per_j"]
+    hardware = read_table(path, [*style.RUN, "nodes"], columns)
+    presets = style.presets(hardware)
+    means = metrics(hardware, presets)
+    rows = {label: [panel(means, presets[0], value)] for value, label in METRICS.items()}
+    if "corrected" in presets[1:]:
+        rows |= {label: [panel(means, "corrected", value)] for value, label in CORRECTED.items()}
+    looks = {}
+    for (_, bar), design, variant, *_ in chips():
+        looks[bar] = style.look(design, variant, light="8×8" in bar)
+    style.use_style()
+    figure = style.bar_panels(rows, [""], looks)
+    style.legend(figure, {bar: fill for bar, fill in looks.items() if "8×8" not in bar}, ncols=7)
+    figure.supxlabel(
+        "height of Mugi, Carat / of SA, SD (SU: one 64×64 node) / tensor cores\n"
+        "dark: 4×4 nodes, light: 8×8; all over SA (8) on 4×4",
+        fontsize=6,
+    )
+    style.save(figure, stem, means)
+
+
+if __name__ == "__main__":
+    sys.exit(style.run_script(make, __doc__))

@@ -1,0 +1,104 @@
+"""DRAM roofline: operations per byte of DRAM traffic and speed, with what bounds each chip.
+
+Bytes are those the model moves between DRAM and the chip over all operations and steps, of the
+corrected preset if it was run. A multiply-accumulate is two operations, an element of softmax or
+SiLU three.
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+import style
+import work
+
+from mugi.assumptions import REGISTRY
+from mugi.files import read_table
+from mugi.hardware.technology import technology
+
+# the last number of a chip: multiply-accumulates a cycle of all its nodes
+CHIPS = [
+    (("Mugi (64)", 64), "mugi", "vlp", 64),
+    (("Mugi (128)", 128), "mugi", "vlp", 128),
+    (("Mugi (256)", 256), "mugi", "vlp", 256),
+    (("Mugi (256) 8×8", 256 * 64), "mugi", "vlp", 256, 8, 8),
+    (("SA (8)", 64), "systolic", "mac", 8),
+    (("SA (16)", 256), "systolic", "mac", 16),
+    (("SA (16) 8×8", 256 * 64), "systolic", "mac", 16, 8, 8),
+    (("Tensor (8)", 2048), "tensor", "", 8),
+]
+MARKERS = dict(zip(style.MODELS, "os^D", strict=True))
+FILL = {"systolic": "none"}
+BANDWIDTH_GB_S = REGISTRY["dram_bandwidth_gb_s"].corrected
+
+
+def roofline(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
+    """Return intensity, speed, and the two bounds of every chip on every model."""
+    runs = style.pick_runs(hardware, CHIPS, style.MODELS, [preset])
+    gops = work.operations(runs)
+    gops = gops[work.GEMMS].sum(axis=1) + 3 * (gops["softmax"] + gops["silu"])
+    intensity = gops * 1e9 / runs["dram_bytes"]
+    peak = 2 * runs["chip"].str[1] * technology()["frequency_mhz"] / 1e3
+    table = runs.assign(
+        chip=runs["chip"].str[0],
+        intensity_op_per_byte=intensity,
+        throughput_gop_per_s=gops / runs["runtime_s"],
+        peak_gop_per_s=peak,
+        memory_bound_gop_per_s=intensity * BANDWIDTH_GB_S,
+        bandwidth_gb_per_s=BANDWIDTH_GB_S,
+    )
+    table["of_bound"] = table["throughput_gop_per_s"] / np.minimum(
+        peak, table["memory_bound_gop_per_s"]
+    )
+    keys = ["preset", "chip", "design", "variant", "array_height", "nodes", "model", "kv_heads"]
+    return table[[*keys, "dram_bytes", *table.columns[-6:]]]
+
+
+def draw(axis, table: pd.DataFrame) -> None:
+    """Draw the slanted roof of the memory, the flat ones of the arrays, and the points."""
+    ends = np.array([2.0, 512.0])
+    axis.plot(ends, ends * BANDWIDTH_GB_S, color="0.3", lw=0.8)
+    axis.text(2.2, 2.2 * BANDWIDTH_GB_S * 1.25, f"{BANDWIDTH_GB_S} GB/s", rotation=34, fontsize=5)
+    for peak, chips in table.groupby("peak_gop_per_s"):
+        axis.plot([peak / BANDWIDTH_GB_S, ends[1]], [peak, peak], color="0.6", lw=0.5, ls="--")
+        names = ", ".join(chips["chip"].unique())
+        axis.text(ends[1], peak * 1.06, names, fontsize=4.5, ha="right", color="0.2")
+    for row in table.itertuples():
+        axis.plot(
+            row.intensity_op_per_byte,
+            row.throughput_gop_per_s,
+            marker=MARKERS[row.model],
+            color=style.DESIGN_COLOURS[row.design],
+            markersize=3,
+            markerfacecolor=FILL.get(row.design),
+            markeredgewidth=0.6,
+            ls="",
+        )
+    axis.set(xscale="log", yscale="log", xlim=ends, ylim=(20, 30000))
+    axis.set(xlabel="operations per byte of DRAM traffic", ylabel="throughput [Gop/s]")
+    sns.despine(ax=axis)
+
+
+def make(path: Path, stem: Path) -> None:
+    """Draw the figure from the hardware table."""
+    hardware = read_table(path, [*style.RUN, "nodes"], ["dram_bytes", "runtime_s"])
+    table = roofline(hardware, style.presets(hardware)[-1])
+    style.use_style()
+    figure, axis = plt.subplots(figsize=(style.COLUMN_IN, 2.9), layout="constrained")
+    draw(axis, table)
+    looks = {style.LABELS[name]: (marker, "0.3", None) for name, marker in MARKERS.items()}
+    for name, design in {"Mugi": "mugi", "SA": "systolic", "Tensor": "tensor"}.items():
+        looks[name] = ("o", style.DESIGN_COLOURS[design], FILL.get(design))
+    handles = [
+        plt.Line2D([], [], marker=marker, color=colour, markerfacecolor=fill, markersize=3, ls="")
+        for marker, colour, fill in looks.values()
+    ]
+    figure.legend(handles, list(looks), ncols=len(looks), **style.LEGEND)
+    style.save(figure, stem, table)
+
+
+if __name__ == "__main__":
+    sys.exit(style.run_script(make, __doc__))

@@ -1,0 +1,118 @@
+"""Table 2: the configuration of every accelerator, read from its design and the technology."""
+
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+import style
+import tables
+
+from mugi import assumptions
+from mugi.errors import InputError
+from mugi.files import read_table
+from mugi.hardware.design import given, load_design
+from mugi.hardware.technology import technology
+
+RUN = ["preset", "design", "variant", "array_height", "array_width"]
+NAMES = {
+    ("mugi", "vlp"): "Mugi",
+    ("mugi", "lut"): "Mugi-L",
+    ("carat", ""): "Carat",
+    ("systolic", "mac"): "SA",
+    ("systolic", "figna"): "SA-F",
+    ("systolic", "pwl"): "SA PWL",
+    ("systolic", "taylor"): "SA Taylor",
+    ("simd", "mac"): "SD",
+    ("simd", "figna"): "SD-F",
+    ("tensor", ""): "Tensor",
+}
+# column of the CSV -> heading and how it is printed
+SHOWN = {
+    "array": ("Array", "{}"),
+    "macs_per_cycle": ("MACs/cycle", "{:.0f}"),
+    "window_cycles": ("Window [cycles]", "{:.0f}"),
+    "nonlinear_lanes": ("Nonlinear lanes", "{:.0f}"),
+    "nonlinear_cycles": ("Nonlinear [cycles]", "{:.0f}"),
+    "isram_kib": ("iSRAM [KiB]", "{:.0f}"),
+    "wsram_kib": ("wSRAM [KiB]", "{:.0f}"),
+    "osram_kib": ("oSRAM [KiB]", "{:.0f}"),
+    "area_mm2": ("Area [mm²]", "{:.2f}"),
+    "leakage_mw": ("Leakage [mW]", "{:.1f}"),
+}
+BANKS = 4  # of every SRAM
+NOTE = (
+    "One node. Window: cycles of an array step (the temporal signal of Mugi and Carat). "
+    "Nonlinear: cycles a pass over one element takes a lane; Mugi makes two for each. "
+)
+
+
+def configuration(run: dict) -> dict:
+    """Return the configuration of one chip, evaluated under the preset of `run`."""
+    design = load_design(run["design"], run["variant"])
+    assumed = assumptions.preset(run["preset"])
+    sizes = given(run["array_height"], run["array_width"], 1, 1)
+    symbols = design.symbols(sizes, assumed)
+    components = design.costs(symbols, assumed)
+    window = design.gemm.events["array_gemm"].unit(symbols)
+    cells = symbols.get("pes", symbols["H"] * symbols["W"])
+    deep = int(cells // (symbols["H"] * symbols["W"]))
+    nonlinear = design.nonlinear.events
+    step = nonlinear.get("vector_nonlinear") or nonlinear["weight_nonlinear"]
+    row = {
+        "array": f"{run['array_height']}×{run['array_width']}" + f"×{deep}" * (deep > 1),
+        "macs_per_cycle": cells / window,
+        "window_cycles": window,
+        "nonlinear_lanes": symbols["lanes"],
+        "nonlinear_cycles": step.unit(symbols),
+    }
+    if run["variant"] == "taylor":
+        row["taylor_degree"] = step.use["multiplier_vector"](symbols) / symbols["lanes"]
+    if run["variant"] == "pwl":
+        row["pwl_segments"] = components["pwl_comparator"]["instances"] / symbols["lanes"] + 1
+    for sram in "iwo":
+        bits = symbols[f"{sram}_width"] * symbols[f"{sram}_depth"] * BANKS * symbols["macros"]
+        row[f"{sram}sram_kib"] = bits / 8 / 1024
+    row["technology_nm"] = int(re.match(r"\d+", technology()["name"])[0])
+    row["frequency_mhz"] = technology()["frequency_mhz"]
+    row["dram_bandwidth_gb_s"] = assumed["dram_bandwidth_gb_s"]
+    return {key: value if isinstance(value, str) else float(value) for key, value in row.items()}
+
+
+def chips(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
+    """Return the configuration, area and leakage of every single node in the table."""
+    order = {key: place for place, key in enumerate(NAMES)}
+    keys = list(zip(hardware["design"], hardware["variant"], strict=True))
+    nodes = hardware.assign(place=[order.get(key) for key in keys])
+    nodes = nodes[(nodes["noc_rows"] == 1) & (nodes["noc_cols"] == 1) & nodes["place"].notna()]
+    nodes = nodes[nodes["preset"].isin(presets)].drop_duplicates(RUN)
+    if nodes.empty:
+        raise InputError(f"no run of one node of {', '.join(NAMES.values())}")
+    nodes = nodes.sort_values(["preset", "place", "array_height"], ignore_index=True)
+    rows = pd.DataFrame([configuration(run) for run in nodes[RUN].to_dict("records")])
+    return nodes[RUN].join(rows).join(nodes[["area_mm2", "leakage_mw"]])
+
+
+def make(path: Path, stem: Path) -> None:
+    """Write stem.csv, stem.md and stem.tex from the hardware table."""
+    hardware = read_table(path, [*style.RUN, "array_width"], ["area_mm2", "leakage_mw"])
+    presets = style.presets(hardware)
+    table = chips(hardware, presets)
+    parts = {}
+    for preset in presets:
+        shown = table[table["preset"] == preset]
+        names = [NAMES[key] for key in zip(shown["design"], shown["variant"], strict=True)]
+        cells = [shown[column].map(form.format) for column, (_, form) in SHOWN.items()]
+        parts[preset] = [list(row) for row in zip(names, *cells, strict=True)]
+    first = table.iloc[0]
+    common = (
+        f"All: {first['technology_nm']:.0f} nm, {first['frequency_mhz']:.0f} MHz, DRAM of "
+        f"{first['dram_bandwidth_gb_s']:.0f} GB/s (which bounds nothing as published). "
+        "Preset corrected: the SRAMs of 64×64 and tensor have the 1 MiB of the paper."
+    )
+    headings = ["Design", *(heading for heading, _ in SHOWN.values())]
+    tables.save(stem, table, parts, headings, NOTE + common)
+
+
+if __name__ == "__main__":
+    sys.exit(style.run_script(make, __doc__))
