@@ -60,7 +60,7 @@ def panels(table: pd.DataFrame, preset: str, column: str) -> list[pd.DataFrame]:
     return [
         shown[shown["event"] == event]
         .pivot(index="model", columns="chip", values=column)
-        .loc[models]
+        .loc[list(models)]
         .rename(index=lambda model: style.LABELS[model].replace(" ", "\n"))
         for event, models in DRAWN.items()
     ]

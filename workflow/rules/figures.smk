@@ -59,6 +59,7 @@ use rule fig06 as fig08 with:
 use rule fig06 as fig11 with:
     input:
         table="results/hardware/hardware.csv",
+        script="figures/fig11.py",
         sources=sources("figures/fig11.py"),
     output:
         "results/figures/fig11.csv",
@@ -80,6 +81,7 @@ use rule fig06 as fig11 with:
 use rule fig06 as fig12 with:
     input:
         table="results/hardware/hardware.csv",
+        script="figures/fig12.py",
         sources=sources("figures/fig12.py"),
     output:
         "results/figures/fig12.csv",
@@ -101,6 +103,7 @@ use rule fig06 as fig12 with:
 use rule fig06 as fig13 with:
     input:
         table=["results/hardware/hardware.csv", "results/hardware/breakdown.csv"],
+        script="figures/fig13.py",
         sources=sources("figures/fig13.py"),
     output:
         "results/figures/fig13.csv",
@@ -122,6 +125,7 @@ use rule fig06 as fig13 with:
 use rule fig06 as fig14 with:
     input:
         table="results/hardware/hardware.csv",
+        script="figures/fig14.py",
         sources=sources("figures/fig14.py"),
     output:
         "results/figures/fig14.csv",
@@ -187,6 +191,7 @@ use rule fig06 as fig16 with:
 use rule fig06 as fig17 with:
     input:
         table="results/hardware/hardware.csv",
+        script="figures/fig17.py",
         sources=sources("figures/fig17.py"),
     output:
         "results/figures/fig17.csv",
@@ -208,6 +213,7 @@ use rule fig06 as fig17 with:
 use rule fig06 as roofline with:
     input:
         table="results/hardware/hardware.csv",
+        script="figures/roofline.py",
         sources=sources("figures/roofline.py"),
     output:
         "results/figures/roofline.csv",
@@ -229,6 +235,7 @@ use rule fig06 as roofline with:
 use rule fig06 as table1 with:
     input:
         table="results/hardware/hardware.csv",
+        script="figures/table1.py",
         sources=sources("figures/table1.py"),
     output:
         report(
@@ -250,6 +257,7 @@ use rule fig06 as table1 with:
 use rule fig06 as table2 with:
     input:
         table="results/hardware/hardware.csv",
+        script="figures/table2.py",
         sources=sources("figures/table2.py"),
     output:
         report(
