@@ -30,8 +30,10 @@ class Stepped:
         self.chunk, self.fill, self.exact = chunk, fill, exact
         counts, cycles = section.evaluate(features, chunk.symbols)
         features = dict(features) | noc_features(counts, chunk.symbols, features)
-        self.counts = {n: Line.through(v, chunk.profiles) for n, v in counts.items()}
-        self.cycles = {n: Line.through(v, chunk.profiles) for n, v in cycles.items()}
+        values = [*counts.values(), *cycles.values()]  # many the same objects
+        lines = {id(value): Line.through(value, chunk.profiles) for value in values}
+        self.counts = {name: lines[id(value)] for name, value in counts.items()}
+        self.cycles = {name: lines[id(value)] for name, value in cycles.items()}
         self.features = {
             name: Line.through(features[name], chunk.profiles)
             for name in (*NOC_FEATURES, "dram_bytes", "B", "M", "N")
@@ -139,6 +141,7 @@ class Stepped:
             if crooked.any():
                 some = {name: pick(v, crooked) for name, v in features.items()}
                 durations = self.durations_at(row, chosen[crooked], some)
+                value = np.array(np.broadcast_to(value, (len(chosen), ROW)))
                 value[crooked] = timing.busiest(durations, chunk.assumptions)
             symbols, fill = chunk.take(chosen), pick(self.fill, chosen)
             return [timing.operation_cycles(value, features, fill, symbols, chunk.assumptions)]
@@ -186,10 +189,15 @@ def stepped_gemm(chunk: Chunk, name: str, runs: Runs) -> dict[str, np.ndarray]:
     sizes = workload.stepped_gemm(name, chunk.sizes, POSITIONS[None, :])
     features = gemm_features(*sizes, chunk.design, chunk.symbols, chunk.assumptions)
     operation = Stepped(chunk, chunk.design.gemm, features, chunk.symbols["fill"])
-    table = {}
+    table, sums = {}, {}
     for event, line in operation.counts.items():
         kind = chunk.design.gemm.events[event].hops
-        table[event] = _routed(operation, line, kind, runs) if kind else runs.counts(line)
+        if kind:
+            table[event] = _routed(operation, line, kind, runs)
+            continue
+        if id(line) not in sums:
+            sums[id(line)] = runs.counts(line)
+        table[event] = sums[id(line)]
     table["dram_bytes"] = runs.closed(operation.features["dram_bytes"])
     return table | {"cycles": operation.sum_cycles(runs)}
 

@@ -28,7 +28,7 @@ def whole(count: np.ndarray) -> np.ndarray:
 class Line:
     """A quantity at position 256 a + r: start[:, r - 1] + a slope, for each profile.
 
-    start has the shape (profiles, 256), slope (profiles, 1) or (profiles, 256).
+    start and slope have the shape (profiles, 256), or (profiles, 1) where all r have the same.
     """
 
     start: np.ndarray
@@ -38,7 +38,8 @@ class Line:
     def through(cls, values: np.ndarray, profiles: int) -> "Line":
         """Return the line through values at POSITIONS, which broadcast to (profiles, 257)."""
         values = np.broadcast_to(values, (profiles, len(POSITIONS)))
-        return cls(values[:, :ROW], values[:, ROW:] - values[:, ROW - 1 : ROW])
+        start, slope = values[:, :ROW], values[:, ROW:] - values[:, ROW - 1 : ROW]
+        return cls(start[:, :1] if (start == start[:, :1]).all() else start, slope)
 
     def at(self, row: float | np.ndarray, chosen: Chosen = ALL) -> np.ndarray:
         """Return the values of a row, of shape (chosen profiles, 256)."""
@@ -74,7 +75,9 @@ class Runs:
         self.at_first, self.at_rest = (np.searchsorted(self.edges, x) for x in (first, self.rest))
 
     def upto(self, values: np.ndarray) -> np.ndarray:
-        """Return sums of the first values of a row, up to each edge: (profiles, edges)."""
+        """Return sums of a row's first values, or of as many equal ones: (profiles, edges)."""
+        if values.shape[1] == 1:
+            return values * self.edges
         starts = np.append(0, self.edges[:-1])
         return np.cumsum(np.add.reduceat(values, starts, axis=1), axis=1)
 
