@@ -12,53 +12,52 @@ from mugi.files import read_table
 
 NAMES = {"exp": "exp (softmax)", "silu": "SiLU", "gelu": "GELU"}
 CLOSE_UP = {"exp": (-0.5, 0.0), "silu": (-0.5, 0.5), "gelu": (-0.5, 0.5)}  # the paper's insets
-NEAREST_TO_ZERO = 2**-8  # codes crowd towards zero: closer ones would be one vertical line
+COLOURS = {"vlp": "mugi", "pwl": "pwl", "taylor": "taylor", "partial": "simd", "exact": "tensor"}
 
 
 def make(tables: list[Path], stem: Path) -> None:
-    """Draw one row a function: the whole range, and the close-up with its own scale."""
-    errors = pd.concat([read_table(path, ["function", "method"], ["x"]) for path in tables])
-    errors["relative_error_percent"] = pd.to_numeric(errors["relative_error_percent"])
-    drawn = errors[(errors["x"].abs() >= NEAREST_TO_ZERO) | (errors["x"] == 0)]
-    functions = [name for name in NAMES if name in set(drawn["function"])]
+    """Draw two rows a function, the whole range and the close-up, and one column a method."""
+    errors = pd.concat(
+        [
+            read_table(path, ["function", "method"], ["x", "relative_error_percent"])
+            for path in tables
+        ]
+    )
+    panels = {
+        function: list(errors.loc[errors["function"] == function, "method"].unique())
+        for function in NAMES
+        if function in set(errors["function"])
+    }
+    columns = max(map(len, panels.values()))
     style.use_style()
     figure, axes = plt.subplots(
-        len(functions),
-        2,
-        figsize=(style.COLUMN_IN, 0.45 + 1.15 * len(functions)),
+        2 * len(panels),
+        columns,
+        figsize=(2 * style.COLUMN_IN, 1.9 * len(panels)),
         layout="constrained",
         squeeze=False,
     )
-    methods = list(drawn["method"].unique())
-    for (whole, close), function in zip(axes, functions, strict=True):
-        panel = drawn[drawn["function"] == function]
-        low, high = CLOSE_UP[function]
-        draw(whole, panel, methods)
-        draw(close, panel[panel["x"].between(low, high)], methods)
-        whole.set(title=NAMES[function], ylim=(-108, 80), ylabel="Relative error [%]")
-        close.set(title=f"{NAMES[function]}, close-up", ylabel="")
-    for axis in axes[-1]:
-        axis.set_xlabel("input")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)
-    style.save(figure, stem, drawn)
+    for axis in axes.flat:
+        axis.set_visible(False)
+    for row, (function, methods) in enumerate(panels.items()):
+        for column, method in enumerate(methods):
+            curve = errors[(errors["function"] == function) & (errors["method"] == method)]
+            whole, close = axes[2 * row][column], axes[2 * row + 1][column]
+            draw(whole, curve, method)
+            whole.set(title=f"{NAMES[function]}\n{method}", ylim=(-108, 108))
+            draw(close, curve[curve["x"].between(*CLOSE_UP[function])], method)
+            close.set_xlabel("input")
+        for axis in axes[2 * row : 2 * row + 2, 0]:
+            axis.set_ylabel("error [%]")
+    style.save(figure, stem, errors)
 
 
-def draw(axis, panel: pd.DataFrame, methods: list[str]) -> None:
-    """Draw one curve a method over one range of inputs."""
+def draw(axis, curve: pd.DataFrame, method: str) -> None:
+    """Draw the error of one method over one range of inputs."""
+    axis.set_visible(True)
     axis.axhline(0, color="0.8", lw=0.6)
-    for method, colour, dashes in zip(
-        methods, sns.color_palette("colorblind"), ["-", (0, (2, 1)), ":"] * 3, strict=False
-    ):
-        curve = panel[panel["method"] == method]
-        axis.plot(
-            curve["x"],
-            curve["relative_error_percent"],
-            label=method,
-            color=colour,
-            linestyle=dashes,
-            lw=0.7,
-        )
+    colour = style.DESIGN_COLOURS[COLOURS[method.partition(":")[0]]]
+    axis.plot(curve["x"], curve["relative_error_percent"], color=colour, lw=0.6)
     axis.tick_params(length=2, pad=1)
     sns.despine(ax=axis)
 

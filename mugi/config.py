@@ -2,12 +2,20 @@
 
 import argparse
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from mugi.accuracy.embedded import EMBEDDED
@@ -29,7 +37,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-def _checked(check, what: str):
+def _checked(check: Callable[[str], object]):
     """A text that `check` accepts; its InputError becomes the mistake."""
 
     def validate(value: object) -> object:
@@ -41,7 +49,7 @@ def _checked(check, what: str):
             raise PydanticCustomError("named", "{line}", {"line": str(error)}) from None
         return value
 
-    return Annotated[str, BeforeValidator(validate), Field(description=what)]
+    return Annotated[str, BeforeValidator(validate)]
 
 
 def _task(name: str) -> None:
@@ -50,9 +58,8 @@ def _task(name: str) -> None:
         raise InputError(unknown("task", name, tasks))
 
 
-MethodText = _checked(parse, "method, for example vlp:lut=8,max_exp=3")
-OperationsText = _checked(parse_operations, "native, or softmax=METHOD;activation=METHOD")
-Task = _checked(_task, "local lm-eval task")
+OperationsText = _checked(parse_operations)
+Task = _checked(_task)
 PositiveInt = Annotated[int, Field(ge=1)]
 
 
@@ -103,12 +110,11 @@ class Sweep(Section):
 
 
 class Error(Section):
-    """Fig. 8: inputs and methods of one function."""
+    """Inputs and methods of one function."""
 
     range: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
         description="lowest and highest input"
     )
-    methods: list[MethodText] = Field(min_length=1, description="methods to draw")
 
     @model_validator(mode="after")
     def _low_to_high(self) -> Self:
@@ -117,12 +123,23 @@ class Error(Section):
         return self
 
 
+def _error_of(function: str) -> type[Error]:
+    text = _checked(lambda value: parse(value, function))
+    methods = Field(min_length=1, description="methods to draw")
+    return create_model(
+        f"Error_{function}",
+        __base__=Error,
+        __doc__=f"Inputs and methods of {function}.",
+        methods=(list[text], methods),
+    )
+
+
 class Approximations(Section):
     """Fig. 8: relative error of approximations."""
 
-    exp: Error
-    silu: Error
-    gelu: Error
+    exp: _error_of("exp")
+    silu: _error_of("silu")
+    gelu: _error_of("gelu")
 
 
 class Config(Section):

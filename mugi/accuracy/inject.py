@@ -14,7 +14,13 @@ from mugi.approximations import Method
 from mugi.errors import InputError
 
 _NAMES = (f"mugi_{number}" for number in count())  # of attention interfaces: blocks may nest
-FUNCTION_OF_ACTIVATION = {"silu": "silu", "swish": "silu", "gelu": "gelu"}
+FUNCTION_OF_ACTIVATION = {
+    "silu": "silu",
+    "swish": "silu",
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+}
 """Name of the activation in a model's configuration -> function that the tables hold."""
 
 

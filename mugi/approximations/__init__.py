@@ -10,12 +10,16 @@ from pydantic import ValidationError
 
 from mugi.approximations.exact import FUNCTIONS
 from mugi.approximations.method import Exact, Method
+from mugi.approximations.partial import Partial
+from mugi.approximations.pwl import PWL
+from mugi.approximations.taylor import Taylor
 from mugi.approximations.vlp import VLP
 from mugi.errors import InputError, describe, unknown
 
-METHODS = {"exact": Exact, "vlp": VLP}
+METHODS = {"exact": Exact, "vlp": VLP, "pwl": PWL, "taylor": Taylor, "partial": Partial}
 
-OPERATIONS = ("softmax", "activation")
+OPERATIONS = {"softmax": ("exp",), "activation": ("silu", "gelu", "gelu_tanh")}
+"""Operation of a model -> the functions it may compute."""
 NATIVE = "native"
 
 __all__ = ["FUNCTIONS", "METHODS", "NATIVE", "Approximation", "Method", "parse", "parse_operations"]
@@ -32,8 +36,8 @@ class Approximation(NamedTuple):
         return ";".join(parts) or NATIVE
 
 
-def parse(text: str) -> Method:
-    """Return the method that `text` names.
+def parse(text: str, *functions: str) -> Method:
+    """Return the method that `text` names, able to compute one of `functions` if any are given.
 
     Raises InputError, one line per mistake, naming the parameter, its value and what is allowed.
     """
@@ -41,6 +45,9 @@ def parse(text: str) -> Method:
     if name not in METHODS:
         raise InputError(unknown("method", name, METHODS))
     method = METHODS[name]
+    if functions and not set(functions) & set(method.functions):
+        able = [known for known, kind in METHODS.items() if set(functions) & set(kind.functions)]
+        raise InputError(f"{name} cannot compute {functions[0]}; allowed: {', '.join(able)}")
     parameters = {}
     for part in filter(None, rest.split(",")):
         key, equals, value = (piece.strip() for piece in part.partition("="))
@@ -75,7 +82,7 @@ def parse_operations(text: str) -> Approximation:
                 raise InputError(f"'{text}': {unknown('operation', operation, OPERATIONS)}")
             if operation in methods:
                 raise InputError(f"'{text}': {operation} is given twice")
-            methods[operation] = parse(method)
+            methods[operation] = parse(method, *OPERATIONS[operation])
         except InputError as error:
             mistakes.append(str(error))
     if mistakes:

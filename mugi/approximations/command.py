@@ -21,6 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method", action="append", required=True, help="for example vlp:lut=12,max_exp=3"
     )
+    parser.add_argument(
+        "--smallest",
+        type=float,
+        default=2**-8,
+        help="leave out inputs closer to zero, where codes crowd (default: 2^-8)",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="CSV, one row an input")
 
 
@@ -28,19 +34,24 @@ def run(args: argparse.Namespace) -> None:
     """Tabulate every method and write one table."""
     if not args.low < args.high:
         raise InputError(f"range {args.low:g} to {args.high:g}: must be lower to higher")
-    methods = [parse(text) for text in args.method]
-    tables = [error_table(args.function, method, args.low, args.high) for method in methods]
+    methods = [parse(text, args.function) for text in args.method]
+    tables = [
+        error_table(args.function, method, args.low, args.high, args.smallest) for method in methods
+    ]
     write_csv(pd.concat(tables, ignore_index=True), args.output)
 
 
-def error_table(function: str, method: Method, low: float, high: float) -> pd.DataFrame:
+def error_table(
+    function: str, method: Method, low: float, high: float, smallest: float = 0.0
+) -> pd.DataFrame:
     """Return exact and approximate value and relative error of every BF16 input in [low, high].
 
-    Each input is alone in its group, so that the sliding window is placed for it: the best case.
+    Inputs other than zero closer to it than `smallest` are left out. Each input is alone in its group, so that the sliding window is placed for it: the best case.
     `exact` is float64; the error of a zero is 0 where both are zero.
     """
     values = from_bf16(CODES)
-    codes = CODES[(values >= low) & (values <= high)]
+    inside = (values >= low) & (values <= high)
+    codes = CODES[inside & ((np.abs(values) >= smallest) | (values == 0))]
     codes = codes[np.argsort(from_bf16(codes), kind="stable")]
     stack = method.stack(function)
     position = pick_positions(stack, codes[None], np.ones((1, len(codes)), dtype=bool))[0]

@@ -36,7 +36,14 @@ def exp(x: np.ndarray) -> np.ndarray:
         return np.exp(x)
 
 
-FUNCTIONS = {"exp": exp, "silu": silu, "gelu": gelu}
+def gelu_tanh(x: np.ndarray) -> np.ndarray:
+    """The tanh form of GELU, x·sigmoid(2·√(2/π)·(x + 0.044715·x³)); -0 at -inf."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        gate = 2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
+        return _above_half(x, np.where(np.isneginf(x), -0.0, x / (1 + np.exp(-gate))))
+
+
+FUNCTIONS = {"exp": exp, "silu": silu, "gelu": gelu, "gelu_tanh": gelu_tanh}
 """Function name -> float64 array function."""
 
 

@@ -6,10 +6,10 @@ exponents, placed so that it reaches the group's largest (or smallest) exponent.
 lut - window + 1 positions of the sliding window is one table over all BF16 codes.
 """
 
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mugi.approximations import exact
 from mugi.approximations.method import Method
@@ -53,13 +53,12 @@ class VLP(Method):
         "mantissa, or an argument of 0",
     )
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def check(self) -> None:
+        """Raise ValueError for a window without an anchor, or wider than the LUT."""
         if (self.max_exp is None) == (self.min_exp is None):
             raise ValueError("give either max_exp or min_exp (the anchored end of the LUT window)")
         if self.window is not None and self.window > self.lut:
             raise ValueError(f"sliding window {self.window} is wider than the LUT ({self.lut})")
-        return self
 
     @property
     def sliding_window(self) -> int:

@@ -1,6 +1,6 @@
-"""Write the measured numbers and pictures of README.md from results/.
+"""Write what README.md and docs/configuration.md say of results/ and of the schema.
 
-    python docs/update_readme.py
+    python docs/update.py
 
 Each block between `<!-- NAME -->` and `<!-- end -->` is replaced by what the tables say.
 """
@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from mugi.config_docs import markdown as keys
+from mugi.config_docs import method_markdown as methods
+
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
 RESULTS = ROOT / "results"
 PICTURES = ["fig06", "fig16"]
 
@@ -74,19 +76,26 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+BLOCKS = {
+    "README.md": {"accuracy": accuracy, "verdicts": verdicts, "times": times},
+    "docs/configuration.md": {"keys": keys, "methods": methods},
+}
+
+
 def main() -> None:
     """Replace the blocks and copy the pictures."""
-    text = README.read_text(encoding="utf-8")
-    for block in (accuracy, verdicts, times):
-        pattern = rf"(<!-- {block.__name__} -->\n).*?(\n<!-- end -->)"
-        text, count = re.subn(pattern, lambda m, b=block: m[1] + b() + m[2], text, flags=re.S)
-        if count != 1:
-            raise SystemExit(f"README.md has {count} blocks '{block.__name__}', expected 1")
-    README.write_text(text, encoding="utf-8")
+    for name, blocks in BLOCKS.items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for block, write in blocks.items():
+            pattern = rf"(<!-- {block} -->\n).*?(\n?<!-- end -->)"
+            filled = f"{write()}\n<!-- end -->"
+            text, count = re.subn(pattern, lambda m, new=filled: m[1] + new, text, flags=re.S)
+            if count != 1:
+                raise SystemExit(f"{name} has {count} blocks '{block}', expected 1")
+        (ROOT / name).write_text(text, encoding="utf-8")
     for name in PICTURES:
-        shutil.copyfile(
-            RESULTS / "figures" / f"{name}.png", ROOT / "docs" / "images" / f"{name}.png"
-        )
+        picture = f"{name}.png"
+        shutil.copyfile(RESULTS / "figures" / picture, ROOT / "docs" / "images" / picture)
 
 
 if __name__ == "__main__":
