@@ -23,7 +23,7 @@ NOC_FEATURES = ("all_tiles", "output_tiles", "array_tiles", "i_bits", "w_bits", 
 class Stepped:
     """An operation over all positions: lines of counts, cycles and features.
 
-    `exact(row, profiles)` returns features that no line gives, as they are in a row.
+    `exact(row, profiles)` returns features that no line gives, as they are in rows of profiles.
     """
 
     def __init__(self, chunk: Chunk, section: Section, features: Mapping, fill, exact=None):
@@ -75,7 +75,7 @@ class Stepped:
         return lines, rough
 
     def row_features(self, row, chosen) -> dict:
-        """Return tiles, channel bits and DRAM bytes in a row, for some profiles."""
+        """Return tiles, channel bits and DRAM bytes in rows of profiles."""
         features = {name: line.at(row, chosen) for name, line in self.features.items()}
         symbols = self.chunk.take(chosen)
         if self.exact:
@@ -86,7 +86,7 @@ class Stepped:
         return features
 
     def durations_at(self, row, chosen, features: Mapping) -> dict:
-        """Return the duration of every event in a row, counts rounded down as they are."""
+        """Return the duration of every event in rows of profiles, counts rounded down."""
         found = {
             name: timing.effective(self.counts[name].at(row, chosen), cycles.at(row, chosen))
             for name, cycles in self.cycles.items()
@@ -131,16 +131,16 @@ class Stepped:
         return total
 
     def _row_cycles(self, busy: list[np.ndarray], last: np.ndarray, linear: np.ndarray):
-        """Return a function of a row and profiles that gives the cycles at its positions."""
+        """Return a function of rows and profiles that gives the cycles at their positions."""
         chunk, line = self.chunk, _chord(busy, last)
 
-        def row_cycles(row: int, chosen: np.ndarray) -> list[np.ndarray]:
+        def row_cycles(row: np.ndarray, chosen: np.ndarray) -> list[np.ndarray]:
             features = self.row_features(row, chosen)
-            value = line.at(row, chosen) if row else busy[0][chosen]
+            value = np.where(row == 0, busy[0][chosen], line.at(row, chosen))
             crooked = ~linear[chosen]
             if crooked.any():
                 some = {name: pick(v, crooked) for name, v in features.items()}
-                durations = self.durations_at(row, chosen[crooked], some)
+                durations = self.durations_at(row[crooked], chosen[crooked], some)
                 value = np.array(np.broadcast_to(value, (len(chosen), ROW)))
                 value[crooked] = timing.busiest(durations, chunk.assumptions)
             symbols, fill = chunk.take(chosen), pick(self.fill, chosen)

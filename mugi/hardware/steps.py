@@ -14,6 +14,7 @@ import numpy as np
 from mugi.hardware.tiling import OFFCHIP_TILE as ROW
 
 POSITIONS = np.append(np.arange(1.0, ROW + 1), 2.0 * ROW)  # row 0, and the end of row 1
+ROWS_AT_ONCE = 512  # bounds memory where positions are gone through one by one
 EPSILON = 1e-6  # counts this close below a whole number are that number
 Chosen = np.ndarray | slice
 ALL = slice(None)
@@ -103,30 +104,38 @@ class Runs:
     def by_row(self, values: Callable, chosen: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         """Sum values(row, profiles) over positions, for the runs of chosen profiles only.
 
-        `values` returns a list of arrays of shape (profiles, 256). Returns the indices of the runs
-        and, for each of those arrays, the sums of the runs.
+        `values` takes rows of shape (n, 1) and as many profiles, and returns a list of arrays that
+        broadcast to (n, 256). Returns the indices of the runs, and their sums of each array.
         """
         runs = np.flatnonzero(chosen[self.profile])
-        totals, sums = None, None
-        for row in range(self.rows[runs].max(initial=-1) + 1):
-            active = np.flatnonzero(chosen & (self.last_row >= row))
-            place = np.zeros(len(chosen), dtype=int)
-            place[active] = np.arange(len(active))
-            ending = np.flatnonzero(self.rows[runs] == row)
-            profile = self.profile[runs[ending]]
-            kept = np.arange(ROW) < self.rest[runs[ending], None]
-            if row == 0:
-                kept &= np.arange(ROW) >= self.first
-            arrays = values(row, active)
-            if totals is None:
-                totals = np.zeros((len(arrays), len(chosen)))
-                sums = [np.zeros(len(runs)) for _ in arrays]
-            for total, result, array in zip(totals, sums, arrays, strict=True):
-                array = np.broadcast_to(array, (len(active), ROW))
-                partial = (array[place[profile]] * kept).sum(axis=1)
-                result[ending] = total[profile] + partial
-                total[active] += array[:, self.first if row == 0 else 0 :].sum(axis=1)
-        return runs, sums or []
+        profiles = np.flatnonzero(chosen)
+        counts = self.last_row[profiles] + 1
+        start = np.zeros(len(chosen), dtype=int)
+        start[profiles] = np.cumsum(counts) - counts
+        profile = np.repeat(profiles, counts)
+        row = np.arange(len(profile)) - start[profile]
+        ending = start[self.profile[runs]] + self.rows[runs]  # the row that each run ends in
+        order = np.argsort(ending, kind="stable")
+        found: list[tuple[np.ndarray, np.ndarray]] = []
+        for low in range(0, len(profile), ROWS_AT_ONCE):
+            part = slice(low, low + ROWS_AT_ONCE)
+            arrays = values(row[part, None], profile[part])
+            if not found:
+                found = [(np.zeros(len(profile)), np.zeros(len(runs))) for _ in arrays]
+            here = order[slice(*np.searchsorted(ending[order], (low, low + ROWS_AT_ONCE)))]
+            kept = np.arange(ROW) < self.rest[runs[here], None]
+            decoded = np.arange(ROW) >= np.where(row[part] == 0, self.first, 0)[:, None]
+            for (sums, partial), array in zip(found, arrays, strict=True):
+                array = array * decoded
+                sums[part] = array.sum(axis=1)
+                partial[here] = (array[ending[here] - low] * kept).sum(axis=1)
+        table = np.zeros((len(chosen), counts.max(initial=0) + 1))
+        results = []
+        for sums, partial in found:
+            table[profile, row + 1] = sums
+            before = np.cumsum(table, axis=1)
+            results.append(before[self.profile[runs], self.rows[runs]] + partial)
+        return runs, results
 
     def counts(self, line: Line) -> np.ndarray:
         """Return the sum of a line rounded down to whole events at every position."""
