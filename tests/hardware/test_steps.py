@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from random_runs import random_runs
 
-from mugi.hardware import decode, evaluate
+from mugi.hardware import evaluate, stepped
 from mugi.hardware.steps import Line, Runs, whole
 
 
@@ -23,9 +23,9 @@ def position_by_position(monkeypatch):
 
     def switch():
         monkeypatch.setattr(Runs, "counts", counts)
-        monkeypatch.setattr(decode, "_on_chord", nowhere)
+        monkeypatch.setattr(stepped, "_on_chord", nowhere)
         never = lambda self, tiles: np.zeros(self.chunk.profiles, dtype=bool)  # noqa: E731
-        monkeypatch.setattr(decode.Stepped, "_divides", never)
+        monkeypatch.setattr(stepped.Stepped, "divides", never)
 
     return switch
 
