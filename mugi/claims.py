@@ -5,9 +5,10 @@
 table             name of a result table without suffix (`hardware`, `carbon`); empty: not judged
 target            Snakemake target that makes the table, or will make it (`not yet`)
 column            arithmetic over the table's columns, as read by `pandas.DataFrame.eval`
-where             rows, as `key=value;key=value|other value`
+where             rows, as `key=value;key=value|other value;key>=number;key<=number`
 baseline_where    rows to divide by, model by model; empty: no division
-aggregate         over the models or rows selected: geomean, min or max; empty: there is only one
+aggregate         over the models or rows selected: geomean, min or max; sum: of the rows of each
+                  side before the division; empty: there is only one
 test              how the value must compare: empty: equal to `printed` at its `decimals`;
                   `within 0.05`: relative to `printed`; `>1`, `<1`: as it says
 corrected_column  replaces `column` in the corrected value, where the published formula is at fault
@@ -17,6 +18,7 @@ corrected value, shown beside it, is that of `corrected` where the table has it.
 """
 
 import argparse
+import operator
 import re
 import sys
 from importlib.resources import files
@@ -45,6 +47,7 @@ NOT_HERE, NOT_YET = "not reproducible here", "not yet"
 VERDICTS = [REPRODUCED, BUT, DIFFERS, NOT_HERE, NOT_YET]
 AGGREGATES = {"geomean": lambda x: float(np.exp(np.log(x).mean())), "min": min, "max": max}
 CORRECTABLE = ["preset", "accounting"]
+CONDITION = re.compile(r"(\w+)(=|[<>]=(?=-?\d+\.?\d*$))(.*)")
 TEST = re.compile(r"(within |>|<)(\d+\.?\d*)")
 
 
@@ -74,12 +77,15 @@ def _mistakes(claim: dict[str, str]) -> list[str]:
         return [*found, unknown("verdict", claim["verdict"], VERDICTS)]
     if claim["verdict"] != REPRODUCED and not claim["reason"]:
         found.append(f"'{claim['verdict']}' needs a reason")
-    judged = claim["verdict"] not in [NOT_HERE, NOT_YET]
-    if not judged:
+    if claim["verdict"] in [NOT_HERE, NOT_YET]:
         return found + [f"{name}: not judged, must be empty" for name in QUERY if claim[name]]
     found += [f"{name} is empty" for name in ["table", "column", "where"] if not claim[name]]
-    if claim["aggregate"] and claim["aggregate"] not in AGGREGATES:
-        found.append(unknown("aggregate", claim["aggregate"], AGGREGATES))
+    if claim["aggregate"] not in ["", "sum", *AGGREGATES]:
+        found.append(unknown("aggregate", claim["aggregate"], ["sum", *AGGREGATES]))
+    for side in ["where", "baseline_where"]:
+        for text in filter(None, claim[side].split(";")):
+            if not CONDITION.fullmatch(text):
+                found.append(f"{side}: '{text}' is not key=value, key>=number or key<=number")
     if claim["test"] and not TEST.fullmatch(claim["test"]):
         found.append(f"test '{claim['test']}'; allowed: empty, 'within 0.05', '>1', '<1'")
     if not claim["test"].startswith((">", "<")):
@@ -90,25 +96,29 @@ def _mistakes(claim: dict[str, str]) -> list[str]:
     return found
 
 
-def parse_where(where: str) -> dict[str, list[str]]:
-    """Return the allowed values of each key of `key=value;key=value|other value`."""
-    pairs = [pair.partition("=") for pair in where.split(";")]
-    return {key.strip(): values.split("|") for key, _, values in pairs}
+def parse_where(where: str) -> dict[tuple[str, str], list[str]]:
+    """Return what stands on the right of each (column, sign) of `key=value|other;key>=number`."""
+    parts = [CONDITION.fullmatch(text).groups() for text in where.split(";")]
+    return {(key, sign): values.split("|") for key, sign, values in parts}
 
 
-def select(table: pd.DataFrame, where: dict[str, list[str]]) -> pd.DataFrame:
-    """Return the rows of `table` with one of the allowed values of every key."""
-    rows = table
-    for key, values in where.items():
+def select(table: pd.DataFrame, where: dict[tuple[str, str], list[str]]) -> pd.DataFrame:
+    """Return the rows of `table` that meet all conditions; `InputError` if there are none."""
+    kept = np.arange(len(table))
+    for (key, sign), values in where.items():
         if key not in table:
             raise InputError(unknown("column", key, table.columns))
-        found = rows[rows[key].astype(str).isin(values)]
-        if not len(found):
-            text = "; ".join(f"{key}={'|'.join(values)}" for key, values in where.items())
-            there = ", ".join(sorted(set(rows[key].astype(str))))
-            raise InputError(f"no row with {text}: {key} there is {there}")
-        rows = found
-    return rows
+        cells = table[key].iloc[kept]
+        meets = cells.astype(str).isin(values)
+        if sign != "=":
+            compare = operator.ge if sign == ">=" else operator.le
+            meets = compare(pd.to_numeric(cells, errors="coerce"), float(values[0]))
+        if not meets.any():
+            text = "; ".join(f"{k}{s}{'|'.join(v)}" for (k, s), v in where.items())
+            there = ", ".join(sorted(set(cells.astype(str))))
+            raise InputError(f"no row with {text}: {key} there is {there[:200]}")
+        kept = kept[meets]
+    return table.iloc[kept]
 
 
 def evaluate(rows: pd.DataFrame, column: str) -> pd.Series:
@@ -135,20 +145,24 @@ def correctable(claim: dict[str, str], table: pd.DataFrame) -> list[str]:
 
 def compute(claim: dict[str, str], table: pd.DataFrame, corrected: list[str]) -> tuple[float, str]:
     """Return the value of a claim, with the keys `corrected` so, and what it was judged on."""
-    state = {key: ["as-published"] for key in CORRECTABLE if key in table}
-    state |= {key: ["corrected"] for key in corrected}
-    column = claim["column"]
-    values = evaluate(select(table, state | parse_where(claim["where"])), column)
+    state = {(key, "="): ["as-published"] for key in CORRECTABLE if key in table}
+    state |= {(key, "="): ["corrected"] for key in corrected}
+
+    def side(where: str) -> pd.Series:
+        values = evaluate(select(table, state | parse_where(where)), claim["column"])
+        return values.groupby(level=0, sort=False).sum() if claim["aggregate"] == "sum" else values
+
+    values = side(claim["where"])
     models = list(dict.fromkeys(map(str, values.index))) if "model" in table else []
     judged_on = ", ".join(models) or f"{len(values)} rows"
     if claim["baseline_where"]:
-        baseline = evaluate(select(table, state | parse_where(claim["baseline_where"])), column)
+        baseline = side(claim["baseline_where"])
         if len(values) == len(baseline) == 1:
             baseline = baseline.set_axis(values.index)
         if baseline.index.has_duplicates or sorted(values.index) != sorted(baseline.index):
             raise InputError("where and baseline_where need one row each of the same models")
         values = values / baseline
-    if claim["aggregate"]:
+    if claim["aggregate"] in AGGREGATES:
         value = AGGREGATES[claim["aggregate"]](values)
         return value, f"{claim['aggregate']} of {judged_on}"
     if len(values) > 1:
@@ -237,10 +251,10 @@ def readable(results: pd.DataFrame) -> pd.DataFrame:
 
 def text(results: pd.DataFrame) -> str:
     """Return all claims, one a line, and the counts of the verdicts."""
-    widths = {"id": 23, "statement": 42, "printed": 8, "computed": 8, "corrected": 9}
-    widths |= {"verdict": 21, "judged_on": 0}
-    table = readable(results)[[*widths]]
-    rows = [[name.replace("_", " ") for name in widths], *table.to_numpy().tolist()]
+    widths = {"id": 23, "statement": 42, "printed": 8, "computed": 8, "corrected": 9, "verdict": 21}
+    widths["judged_on"] = 0
+    table = readable(results)[[*widths]].rename(columns=lambda name: name.replace("_", " "))
+    rows = [list(table), *table.to_numpy().tolist()]
     sizes = list(widths.values())
     lines = [
         "  ".join(cell[: size or None].ljust(size) for cell, size in zip(row, sizes, strict=True))

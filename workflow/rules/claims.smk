@@ -6,8 +6,12 @@ rule claims:
 rule judge_claims:
     input:
         tables=[
-            "results/hardware/hardware.csv",
-            "results/carbon/carbon.csv",
+            rules.approximations.input,
+            rules.hardware.input,
+            rules.carbon.input,
+            "results/figures/fig13.csv",
+            "results/figures/fig14.csv",
+            "results/tables/table2.csv",
         ],
         sources=sources("mugi.claims", "mugi/data/claims.csv"),
     output:
