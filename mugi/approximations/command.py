@@ -46,8 +46,9 @@ def error_table(
 ) -> pd.DataFrame:
     """Return exact and approximate value and relative error of every BF16 input in [low, high].
 
-    Inputs other than zero closer to it than `smallest` are left out. Each input is alone in its group, so that the sliding window is placed for it: the best case.
-    `exact` is float64; the error of a zero is 0 where both are zero.
+    Inputs other than zero closer to it than `smallest` are left out. Each input is alone in its
+    group, so that the sliding window is placed for it: the best case. `exact` is float64; the
+    error of a zero is 0 where both are zero.
     """
     values = from_bf16(CODES)
     inside = (values >= low) & (values <= high)

@@ -61,13 +61,14 @@ class PWL(Method):
 
 
 def _published(function: str, x: np.ndarray, low: float, high: float, segments: int) -> np.ndarray:
-    """Chords between BF16 break-points, every step rounded to BF16."""
+    """Chords between BF16 break-points, every step in FP32 and then rounded to BF16."""
     f = FUNCTIONS[function]
-    step = float(np.float32((high - low) / segments))
-    index = np.clip(np.floor(bf16(bf16(x - low) / step)), 0, segments)
-    left, right = bf16(low + index * step), bf16(low + (index + 1) * step)
+    step, start = np.float32((high - low) / segments), np.float32(low)
+    index = np.floor(bf16(np.float32(bf16(x - low)) / step))
+    index = np.clip(index, 0, segments).astype(np.float32)
+    left, right = bf16(start + index * step), bf16(start + (index + 1) * step)
     value = bf16(f(left))
-    slope = bf16(bf16(bf16(f(right)) - value) / step)
+    slope = bf16(np.float32(bf16(bf16(f(right)) - value)) / step)
     intercept = bf16(value - bf16(slope * left))
     return bf16(bf16(slope * x) + intercept)
 

@@ -50,8 +50,9 @@ class Taylor(Method):
         distance = bf16(x - self.center)
         total = np.zeros_like(x)
         for power, coefficient in enumerate(self._coefficients()):
-            total = bf16(total + bf16(bf16(distance**power) * coefficient))
-        return bf16(total * math.exp(self.center))
+            term = np.float32(bf16(distance**power)) * np.float32(coefficient)
+            total = bf16(total + bf16(term))
+        return bf16(np.float32(total) * np.float32(math.exp(self.center)))
 
     def _horner(self, x: np.ndarray) -> np.ndarray:
         distance = np.float32(x) - np.float32(self.center)
@@ -73,4 +74,4 @@ class Taylor(Method):
     def _better_than_zero(self) -> float:
         x = np.arange(self.center, self.center - 64, -1 / 64)
         wrong = np.abs(self._horner(x) - np.exp(x)) > np.exp(x)
-        return float(x[np.argmax(wrong)]) if wrong.any() else -math.inf
+        return float(x[np.argmax(wrong) - 1]) if wrong.any() else -math.inf
