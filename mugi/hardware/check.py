@@ -22,16 +22,29 @@ MHA_70B = f"{PREFIX}mha_70b_kv_heads"
 
 def check_runs(runs: pd.DataFrame) -> list[str]:
     """Return a line for every mistake in a table of runs; `line` counts a CSV's heading as 1."""
+    try:
+        checked(runs)
+    except InputError as error:
+        return str(error).splitlines()
+    return []
+
+
+def checked(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs with every default filled in; raises InputError with all that is wrong."""
     lines = [f"column '{name}' is missing" for name in REQUIRED if name not in runs]
     lines += [line for line in map(_column_mistake, runs.columns.difference(COLUMNS)) if line]
     if not lines and runs.empty:
         lines = ["there are no runs"]
     if lines:
-        return lines
-    found = _text_mistakes(runs) + _number_mistakes(runs)
+        raise InputError("\n".join(lines))
+    found, complete = _text_mistakes(runs) + _number_mistakes(runs), None
     if not found:
-        found = _geometry_mistakes(filled(runs))
-    return [f"line {row + 2}: {text}" for row, text in sorted(set(found))]
+        complete = filled(runs)
+        found = _geometry_mistakes(complete)
+    if found:
+        lines = [f"line {row + 2}: {text}" for row, text in sorted(set(found))]
+        raise InputError("\n".join(lines))
+    return complete
 
 
 def _column_mistake(name: str) -> str | None:

@@ -96,7 +96,10 @@ def designs() -> list[str]:
 
 def variants(name: str) -> list[str]:
     """Return the variants of a design, the default one first; [""] if it has none."""
-    table = _merged(name)
+    return _variants(_merged(name) if name.endswith(FILES) else _packaged(name))
+
+
+def _variants(table: dict) -> list[str]:
     first = table.get("default_variant", "")
     return list(dict.fromkeys([first, *table.get("variants", {})]))
 
@@ -110,6 +113,11 @@ def load_design(name: str, variant: str = "") -> Design:
     if name.endswith(FILES):
         return _load(name, variant)
     return _load_packaged(name, variant)
+
+
+@cache
+def _packaged(name: str) -> dict:
+    return _merged(name)
 
 
 @cache

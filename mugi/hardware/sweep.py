@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from mugi.errors import InputError, unknown
 from mugi.hardware import cost
-from mugi.hardware.check import assumption_sets, check_runs, filled
+from mugi.hardware.check import assumption_sets, checked
 from mugi.hardware.chunk import Chunk
 from mugi.hardware.cost import Costs, chip_total, group_energy, of_profile
 from mugi.hardware.design import given, load_design
@@ -90,10 +90,7 @@ def expand(grids: list[dict]) -> pd.DataFrame:
 
 
 def _evaluated(runs: pd.DataFrame, collect: Callable, progress: bool) -> tuple[pd.DataFrame, list]:
-    lines = check_runs(runs)
-    if lines:
-        raise InputError("\n".join(lines))
-    runs = filled(runs)
+    runs = checked(runs)
     results = []
     with tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar:
         for rows, chunk, profile in _chunks(runs):

@@ -12,8 +12,7 @@ from mugi.errors import InputError
 from mugi.hardware import evaluate
 
 DESIGNS = [
-    ("mugi", "vlp", 128), ("mugi", "lut", 256), ("carat", "", 256), ("systolic", "mac", 16),
-    ("systolic", "figna", 16), ("systolic", "pwl", 16), ("systolic", "taylor", 16),
+    ("mugi", "vlp", 128), ("carat", "", 256), ("systolic", "figna", 16), ("systolic", "pwl", 16),
     ("simd", "mac", 64), ("tensor", "", 8),
 ]  # fmt: skip
 COLUMNS = {
