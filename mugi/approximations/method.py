@@ -39,10 +39,7 @@ class Method(BaseModel):
     def __str__(self) -> str:
         """The method as written in the configuration, parameters that are not default only."""
         given = self.model_dump(exclude_defaults=True, exclude={"name"})
-        parameters = ",".join(
-            f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
-            for key, value in given.items()
-        )
+        parameters = ",".join(f"{key}={value}".removesuffix(".0") for key, value in given.items())
         return f"{self.name}:{parameters}" if parameters else self.name
 
 
