@@ -1,0 +1,416 @@
+"""Approximations: exact tables against mpmath, VLP against its definition, names and errors."""
+
+import functools
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pandas as pd
+import pytest
+from bf16_oracle import INF, nearest_code, rounded_fields, value_of
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from mpmath import mp
+
+from mugi.approximations import NATIVE, Approximation, parse, parse_operations
+from mugi.approximations.exact import table
+from mugi.approximations.method import Exact
+from mugi.approximations.partial import Partial
+from mugi.approximations.pwl import PWL
+from mugi.approximations.tables import TableStack, look_up, pick_positions
+from mugi.approximations.taylor import Taylor
+from mugi.approximations.vlp import VLP
+from mugi.cli import main
+from mugi.errors import InputError
+from mugi.numerics import CODES, from_bf16, to_bf16
+
+FUNCTIONS = ["exp", "silu", "gelu", "gelu_tanh"]
+MINUS_ZERO, MINUS_INF = 0x8000, 0xFF80
+ORACLES = {
+    "exp": mp.exp,
+    "silu": lambda x: x / (1 + mp.exp(-x)),
+    "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
+    # (1 + tanh z) / 2 is the sigmoid of 2z
+    "gelu_tanh": lambda x: (
+        x / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)))
+    ),
+}
+
+
+# --- exact tables -------------------------------------------------------------------------------
+
+
+def correctly_rounded(function: str, code: int) -> int:
+    """BF16 code of `function` at a finite code other than zero, from high-precision arithmetic."""
+    x = value_of(code)
+    with mp.workprec(420 if abs(x) < Fraction(1, 1 << 40) else 120):
+        y = ORACLES[function](mpmath.mpf(x.numerator) / x.denominator)
+        sign = MINUS_ZERO if function != "exp" and x < 0 else 0
+        if abs(y) >= mp.mpf(2) ** 128:
+            return sign | INF
+        if abs(y) < mp.mpf(2) ** -134:
+            return sign
+        numerator, denominator = mpmath.libmp.to_rational(abs(y)._mpf_)
+        return sign | nearest_code(Fraction(int(numerator), int(denominator)))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_exact_table_is_correctly_rounded_on_every_number(function):
+    found = table(function)
+    # beyond ±1024 every function is at its limit; mpmath need not go there
+    for code in range(1, 0x4480):
+        for signed in (code, code | MINUS_ZERO):
+            assert found[signed] == correctly_rounded(function, signed), hex(signed)
+    large = CODES[(CODES & 0x7FFF >= 0x4480) & (CODES & 0x7FFF < INF)]
+    positive = large < MINUS_ZERO
+    if function == "exp":
+        expected = np.where(positive, INF, 0)
+    else:
+        expected = np.where(positive, large, MINUS_ZERO)
+    np.testing.assert_array_equal(found[large], expected)
+
+
+@pytest.mark.parametrize(
+    "function, expected",  # at +0, -0, +inf, -inf
+    [
+        ("exp", [0x3F80, 0x3F80, INF, 0]),
+        ("silu", [0, MINUS_ZERO, INF, MINUS_ZERO]),
+        ("gelu", [0, MINUS_ZERO, INF, MINUS_ZERO]),
+        ("gelu_tanh", [0, MINUS_ZERO, INF, MINUS_ZERO]),
+    ],
+)
+@pytest.mark.parametrize("method", ["exact", "vlp:lut=4,max_exp=1", "vlp:lut=12,min_exp=-8"])
+def test_zeros_infinities_and_nan(method, function, expected):
+    for tables in parse(method).stack(function).tables:
+        assert tables[[0, MINUS_ZERO, INF, MINUS_INF]].tolist() == expected
+        assert np.isnan(from_bf16(tables[np.isnan(from_bf16(CODES))])).all()
+
+
+# --- VLP tables: a slow oracle from the definition ----------------------------------------------
+
+
+SAME = -1  # in place of an output code: the input itself
+NUMBERS = np.array([*range(1, INF), *range(MINUS_ZERO + 1, MINUS_INF)])
+exact_table = functools.cache(lambda function: table(function).tolist())
+
+
+@functools.cache
+def fields_of_numbers(bits: int) -> tuple[list[tuple[bool, int, int]], np.ndarray]:
+    """The different (sign, mantissa, exponent) of all numbers, and which of them each has."""
+    every = [rounded_fields(code, bits) for code in NUMBERS.tolist()]
+    different = list(dict.fromkeys(every))
+    index = {fields: number for number, fields in enumerate(different)}
+    return different, np.array([index[fields] for fields in every])
+
+
+def vlp_oracle(method: VLP, function: str, position: int, fields: tuple[bool, int, int]) -> int:
+    """Output code for a number other than zero, or SAME."""
+    negative, m, e = fields
+    if method.max_exp is not None:
+        lut_low, lut_high = method.max_exp - (method.lut - 1), method.max_exp
+    else:
+        lut_low, lut_high = method.min_exp, method.min_exp + (method.lut - 1)
+    low = lut_low + position
+    high = low + method.sliding_window - 1
+    assert lut_low <= low <= high <= lut_high
+
+    sign = MINUS_ZERO if negative else 0
+    if e > lut_high and method.overflow == "flush":
+        if function == "exp":
+            return 0 if negative else INF
+        return MINUS_ZERO if negative else SAME
+    below_an_activation_lut = e < lut_low and function != "exp"
+    if below_an_activation_lut or (e < low and method.underflow == "zero"):
+        return exact_table(function)[sign]
+    if e < low:
+        m, e = (0 if method.underflow == "clamp" else m), low
+    elif e > high:
+        published_activation = method.underflow == "keep" and method.overflow == "flush"
+        m, e = (m if published_activation else 2**method.mantissa - 1), high
+    return exact_table(function)[sign | argument_code(method.mantissa, m, e)]
+
+
+@functools.cache
+def argument_code(bits: int, m: int, e: int) -> int:
+    return nearest_code(Fraction(2**bits + m, 2**bits) * Fraction(2) ** e)
+
+
+def check_against_oracle(method: VLP) -> None:
+    """Compare every number at every position of the sliding window."""
+    different, which = fields_of_numbers(method.mantissa)
+    for function in FUNCTIONS:
+        stack = method.stack(function)
+        assert stack.tables.shape == (max(method.lut - method.sliding_window, 0) + 1, 1 << 16)
+        assert stack.tables.dtype == np.uint16
+        for position, found in enumerate(stack.tables):
+            outputs = [vlp_oracle(method, function, position, fields) for fields in different]
+            expected = np.array(outputs)[which]
+            expected = np.where(expected == SAME, NUMBERS, expected)
+            np.testing.assert_array_equal(found[NUMBERS], expected, f"{method} {function}")
+
+
+@st.composite
+def vlp_methods(draw, largest_lut=32, widest_mantissa=7) -> VLP:
+    lut = draw(st.integers(1, largest_lut))
+    window = draw(st.none() | st.integers(1, lut))
+    return VLP(
+        lut=lut,
+        window=window,
+        **{draw(st.sampled_from(["max_exp", "min_exp"])): draw(st.integers(-40, 40))},
+        mantissa=draw(st.integers(1, widest_mantissa)),
+        group=draw(st.integers(1, 1000)),
+        grouping=draw(st.sampled_from(["rows", "strided"])),
+        zeros=draw(st.sampled_from(["skip", "count"])),
+        overflow=draw(st.sampled_from(["flush", "saturate"])),
+        underflow=draw(st.sampled_from(["clamp", "keep", "zero"])),
+        normalize=draw(st.sampled_from(["divide", "reciprocal"])),
+    )
+
+
+@pytest.mark.parametrize("underflow", ["clamp", "keep", "zero"])
+@pytest.mark.parametrize("overflow", ["flush", "saturate"])
+@pytest.mark.parametrize("size", ["lut=8,max_exp=3", "lut=10,max_exp=4", "lut=11,min_exp=-7"])
+def test_vlp_gives_the_defined_output_for_every_number(size, overflow, underflow):
+    check_against_oracle(parse(f"vlp:{size},overflow={overflow},underflow={underflow}"))
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        "lut=4,max_exp=-2,mantissa=1",
+        "lut=6,window=2,min_exp=1,mantissa=2",
+        "lut=12,window=11,max_exp=0,mantissa=4",
+        "lut=6,window=5,max_exp=2,mantissa=5",
+        "lut=16,window=16,min_exp=-10,mantissa=6",
+        "lut=5,max_exp=1,mantissa=7",
+        "lut=32,window=16,max_exp=6",
+    ],
+)
+def test_vlp_of_other_sizes_gives_the_defined_output_for_every_number(size):
+    check_against_oracle(parse(f"vlp:{size}"))
+
+
+@settings(max_examples=12, deadline=None)
+@given(vlp_methods(largest_lut=12, widest_mantissa=4))
+def test_any_vlp_gives_the_defined_output_for_every_number(method):
+    check_against_oracle(method)
+
+
+def test_seven_bits_inside_the_lut_are_exact():
+    """Nothing is rounded, so that a window as wide as the LUT holds the exact table."""
+    stack = parse("vlp:lut=16,window=16,max_exp=6,mantissa=7").stack("exp")
+    inside = CODES[(np.abs(from_bf16(CODES)) >= 2.0**-9) & (np.abs(from_bf16(CODES)) < 2.0**7)]
+    np.testing.assert_array_equal(stack.tables[0, inside], table("exp")[inside])
+
+
+@given(vlp_methods())
+@settings(max_examples=30, deadline=None)
+def test_exp_never_grows_as_its_argument_falls(method):
+    """Down from -0 to -inf; `keep` scales small inputs up with their mantissa and may not."""
+    assume(method.underflow != "keep")
+    for outputs in method.stack("exp").tables[:, MINUS_ZERO : MINUS_INF + 1]:
+        assert (np.diff(outputs.astype(int)) <= 0).all()
+
+
+def test_keep_is_not_monotone():
+    outputs = parse("vlp:lut=8,max_exp=3,underflow=keep").stack("exp").tables[0]
+    lower, upper = to_bf16(np.array([-1.875 * 2.0**-6, -1.125 * 2.0**-5]))
+    assert from_bf16(outputs[lower]) < from_bf16(outputs[upper])
+
+
+# --- window positions ---------------------------------------------------------------------------
+
+
+@given(vlp_methods())
+@settings(max_examples=12, deadline=None)
+def test_the_extreme_exponent_places_the_window(method):
+    positions = method.stack("exp").positions
+    last = method.lut - method.sliding_window
+    for code in range(1, INF, 37):
+        _, _, exponent = rounded_fields(code, method.mantissa)
+        if method.max_exp is not None:
+            lut_low = method.max_exp - method.lut + 1
+            expected = min(max(exponent - lut_low - method.sliding_window + 1, 0), last)
+        else:
+            expected = min(max(exponent - method.min_exp, 0), last)
+        assert positions[code] == expected
+    assert positions[0] == 0  # an empty group
+    assert set(positions[INF:]) == {last}
+
+
+def picked_by_hand(stack: TableStack, codes, valid) -> list[list[int]]:
+    """Window positions of a (rows, columns) array, one group at a time."""
+    rows, columns = codes.shape
+    if stack.grouping == "rows":
+        starts = range(0, rows, stack.group)
+        groups = [range(rows)[start : start + stack.group] for start in starts]
+    else:  # rows padded at the end, shaped (group, apart), reduced over the first axis
+        apart = math.ceil(rows / stack.group)
+        groups = [[row for row in range(rows) if row % apart == start] for start in range(apart)]
+    result = [[None] * columns for _ in range(rows)]
+    for group in groups:
+        for column in range(columns):
+            extremes = []
+            for row in group:
+                magnitude = int(codes[row, column]) % 0x8000
+                if valid[row, column] and magnitude:
+                    extremes.append(magnitude)
+                elif stack.zeros == "count":
+                    extremes.append(0x3F80)  # 1.0
+            extreme = (max if stack.extreme == "max" else min)(extremes, default=0)
+            for row in group:
+                result[row][column] = int(stack.positions[extreme])
+    return result
+
+
+@st.composite
+def inputs(draw):
+    rows, columns = draw(st.integers(1, 14)), draw(st.integers(1, 3))
+    near_one = st.integers(0x3B00, 0x4200) | st.integers(0xBB00, 0xC200)
+    code = near_one | st.sampled_from([0, MINUS_ZERO]) | st.integers(0, 0xFFFF)
+    codes = draw(st.lists(code, min_size=rows * columns, max_size=rows * columns))
+    seen = draw(st.lists(st.booleans(), min_size=rows * columns, max_size=rows * columns))
+    shape = (rows, columns)
+    return np.array(codes, dtype=np.uint16).reshape(shape), np.array(seen).reshape(shape)
+
+
+@functools.cache
+def sliding_stack(anchor: str) -> TableStack:
+    return parse(f"vlp:lut=12,window=3,{anchor}").stack("silu")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    inputs(),
+    st.sampled_from(["max_exp=2", "min_exp=-9"]),
+    st.integers(1, 6),
+    st.sampled_from(["rows", "strided"]),
+    st.sampled_from(["skip", "count"]),
+)
+def test_groups_share_the_window_of_their_extreme(given_inputs, anchor, group, grouping, zeros):
+    codes, valid = given_inputs
+    stack = replace(sliding_stack(anchor), group=group, grouping=grouping, zeros=zeros)
+    expected = picked_by_hand(stack, codes, valid)
+    assert pick_positions(stack, codes, valid).tolist() == expected
+    outputs = [
+        [stack.tables[position, code] for position, code in zip(*row, strict=True)]
+        for row in zip(expected, codes, strict=True)
+    ]
+    np.testing.assert_array_equal(look_up(stack, codes, valid), outputs)
+
+
+def test_an_exact_method_needs_no_groups():
+    codes = CODES.reshape(256, 256)
+    np.testing.assert_array_equal(look_up(parse("exact").stack("exp"), codes), table("exp")[codes])
+
+
+# --- names --------------------------------------------------------------------------------------
+
+
+exact_methods = st.builds(Exact, normalize=st.sampled_from(["divide", "reciprocal"]))
+pwl_methods = st.builds(
+    PWL,
+    segments=st.integers(1, 256),
+    range=st.floats(0, 128, exclude_min=True),
+    coefficients=st.sampled_from(["bf16", "fp32"]),
+)
+taylor_methods = st.builds(Taylor, degree=st.integers(1, 20), center=st.floats(-64, 8))
+softmax_methods = vlp_methods() | exact_methods | pwl_methods | taylor_methods
+activation_methods = vlp_methods() | exact_methods | pwl_methods | st.builds(Partial)
+
+
+@given(softmax_methods | activation_methods)
+def test_a_method_is_read_back_from_its_text(method):
+    assert parse(str(method)) == method
+
+
+@given(st.none() | softmax_methods, st.none() | activation_methods)
+def test_an_approximation_is_read_back_from_its_text(softmax, activation):
+    approximation = Approximation(softmax, activation)
+    assert parse_operations(str(approximation)) == approximation
+
+
+def test_text_names_only_what_differs_from_the_default():
+    assert str(parse(" vlp: max_exp=3 , lut=8, group=256, zeros=skip")) == "vlp:lut=8,max_exp=3"
+    assert str(parse("exact")) == "exact"
+    assert str(parse("pwl:segments=22,range=16.0")) == "pwl:segments=22,range=16"
+    assert str(parse_operations("activation=exact")) == "activation=exact"
+    assert parse_operations(f" {NATIVE} ") == Approximation()
+
+
+@pytest.mark.parametrize(
+    "text, parts",
+    [
+        ("vpl:lut=8", ["unknown method 'vpl'", "did you mean 'vlp'?", "exact, vlp,"]),
+        ("vlp:lut=8,maxexp=3", ["parameter 'maxexp'", "did you mean 'max_exp'?", "mantissa"]),
+        ("exact:lut=8", ["unknown parameter 'lut'", "one of: normalize"]),
+        ("vlp:lut=8,max_exp=3,name=exact", ["unknown parameter 'name'"]),
+        ("vlp:lut=8,max_exp", ["'max_exp' is not parameter=value"]),
+        ("vlp:lut=8,max_exp=", ["'max_exp=' is not parameter=value"]),
+        ("vlp:lut=8,lut=9,max_exp=3", ["parameter lut is given twice"]),
+        ("vlp:lut=40,max_exp=3", ["lut: must be less than or equal to 32 (got '40')"]),
+        ("vlp:lut=0,max_exp=3", ["lut: must be greater than or equal to 1 (got '0')"]),
+        ("vlp:lut=8,max_exp=99", ["max_exp: must be less than or equal to 40 (got '99')"]),
+        ("vlp:lut=8,max_exp=3,mantissa=8", ["mantissa: must be less than or equal to 7"]),
+        ("vlp:lut=8,max_exp=3,group=0", ["group: must be greater than or equal to 1 (got '0')"]),
+        ("vlp:lut=8,max_exp=x", ["max_exp: must be a valid integer", "(got 'x')"]),
+        ("vlp:lut=8,max_exp=3,overflow=wrap", ["overflow: must be 'flush' or 'saturate'", "wrap"]),
+        ("vlp:lut=8,max_exp=3,window=9", ["sliding window 9 is wider than the LUT (8)"]),
+        ("vlp:lut=8", ["give either max_exp or min_exp"]),
+        ("vlp:lut=8,max_exp=3,min_exp=0", ["give either max_exp or min_exp"]),
+        ("vlp:max_exp=3", ["lut: Field required"]),
+    ],
+)
+def test_a_wrong_method_gets_one_line(text, parts):
+    with pytest.raises(InputError) as error:
+        parse(text)
+    for part in parts:
+        assert part in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_every_wrong_value_gets_its_line():
+    with pytest.raises(InputError) as error:
+        parse_operations("softmax=vlp:lut=40,max_exp=x;activation=exakt;sofmax=exact")
+    lines = str(error.value).splitlines()
+    parts = ["lut", "max_exp", "did you mean 'exact'?", "did you mean 'softmax'?"]
+    for line, part in zip(lines, parts, strict=True):
+        assert part in line
+
+
+@pytest.mark.parametrize("text", ["", "softmax", "softmax=", "softmax=exact;softmax=exact"])
+def test_wrong_operations(text):
+    with pytest.raises(InputError):
+        parse_operations(text)
+
+
+# --- mugi approximate ---------------------------------------------------------------------------
+
+
+def test_error_table(tmp_path):
+    output = tmp_path / "exp.csv"
+    arguments = ["approximate", "exp", "-2", "0", "--method", "exact", "--method"]
+    vlp = "vlp:lut=12,max_exp=3"
+    assert main([*arguments, vlp, "--smallest", "0", "-o", str(output)]) == 0
+    rows = pd.read_csv(output)
+    every_code = 0x4000 + 2  # from -2 to -0, and +0
+    assert rows["method"].value_counts().to_dict() == {"exact": every_code, vlp: every_code}
+    exact = rows[rows["method"] == "exact"]
+    assert exact["relative_error_percent"].abs().max() <= 100 * 2**-8
+    np.testing.assert_allclose(exact["exact"], np.exp(exact["x"]), rtol=1e-12)
+    # -1.0 and -1.125 are in the LUT and need no rounding
+    rows = rows[rows["method"] != "exact"].set_index("x")
+    for x in (-1.0, -1.125):
+        assert rows.loc[x, "approximate"] == from_bf16(correctly_rounded("exp", int(to_bf16(x))))
+    error = 100 * (rows["approximate"] - rows["exact"]) / rows["exact"]
+    np.testing.assert_allclose(rows["relative_error_percent"], error, atol=1e-9)
+
+
+@pytest.mark.parametrize("low, high", [("1", "0"), ("0", "0"), ("nan", "1")])
+def test_a_wrong_range_writes_nothing(low, high, tmp_path, capsys):
+    output = tmp_path / "exp.csv"
+    assert main(["approximate", "exp", low, high, "--method", "exact", "-o", str(output)]) == 2
+    assert f"range {low} to {high}" in capsys.readouterr().err
+    assert not output.exists()
