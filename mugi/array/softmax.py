@@ -1,0 +1,102 @@
+"""Softmax in two passes (paper section 4.1): exp and sum on the array, then scaling by the sum."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from mugi.approximations.vlp import VLP
+from mugi.array.converter import Array
+from mugi.array.nonlinear import NEGATIVE, SIGN_BIT, nonlinear
+from mugi.errors import InputError
+from mugi.numerics import INF_CODE, from_bf16, to_bf16
+
+MASKED_CODE = SIGN_BIT | INF_CODE
+PASSES = 2  # each reads and writes every value once
+
+
+@dataclass(frozen=True)
+class SoftmaxRun:
+    """Result of a softmax over the last axis.
+
+    probabilities: BF16 codes, uint16 (rows, keys); sums: BF16 codes, uint16 (rows,);
+    busy_cycles: by unit (array, vector, osram_read, osram_write), the units work at the same time,
+    on different rows; activations: see NonlinearRun.
+    """
+
+    probabilities: np.ndarray
+    sums: np.ndarray
+    busy_cycles: dict[str, int]
+    activations: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the unit that is busy the longest."""
+        return max(self.busy_cycles.values())
+
+
+def softmax(
+    array: Array, method: VLP, scores: np.ndarray, accumulator: Literal["bf16", "fp32"] = "bf16"
+) -> SoftmaxRun:
+    """Return the softmax of BF16 `scores`, uint16 (rows, keys), the row's maximum subtracted.
+
+    A row of the array adds the exponentials of one row of scores, key after key, each time rounded
+    to BF16 as the array's adders do, or to FP32 as in the published accuracy code (and to BF16 at
+    the end). -inf is a masked key with probability 0; a row without key gives zeros. The second
+    pass divides, or multiplies by the BF16 reciprocal (`method.normalize`); how the reciprocal
+    comes about is not modelled and takes no time. Raises InputError for NaN and positive scores.
+    """
+    scores = np.asarray(scores)
+    _check(scores, accumulator)
+    run = nonlinear(array, method, "exp", scores | SIGN_BIT, scores != MASKED_CODE, NEGATIVE)
+    exponentials = from_bf16(run.outputs)
+    sums = sequential_sum(exponentials, accumulator)
+    return SoftmaxRun(
+        scale(exponentials, from_bf16(sums), method.normalize),
+        sums,
+        {"array": run.cycles, **_scaling_and_memory_cycles(array, *scores.shape)},
+        run.activations | {"adder": scores.size, "multiplier_vector": scores.size},
+    )
+
+
+def _check(scores: np.ndarray, accumulator: str) -> None:
+    if scores.dtype != np.uint16 or scores.ndim != 2:
+        raise InputError(
+            f"scores: {scores.dtype} of shape {scores.shape}; allowed: uint16 codes, (rows, keys)"
+        )
+    if accumulator not in ("bf16", "fp32"):
+        raise InputError(f"accumulator is '{accumulator}'; allowed: bf16, fp32")
+    with np.errstate(invalid="ignore"):
+        bad = ~(from_bf16(scores) <= 0)
+    if bad.any():
+        row, key = np.argwhere(bad)[0]
+        raise InputError(
+            f"scores: {from_bf16(scores[row, key])} at row {row}, key {key}; allowed: at most 0 "
+            "(subtract the row's maximum first), -inf for a masked key"
+        )
+
+
+def sequential_sum(values: np.ndarray, accumulator: str) -> np.ndarray:
+    """Return the BF16 codes of the sums over the last axis, added one after the other."""
+    total = np.zeros(len(values))
+    for column in values.T:
+        total = total + column
+        total = from_bf16(to_bf16(total)) if accumulator == "bf16" else total.astype(np.float32)
+    return to_bf16(total)
+
+
+def scale(exponentials: np.ndarray, sums: np.ndarray, normalize: str) -> np.ndarray:
+    """Return the BF16 codes of `exponentials` (rows, keys) over their `sums`; 0 where that is 0."""
+    some = np.where(sums > 0, sums, 1.0)[:, None]
+    if normalize == "divide":
+        return to_bf16(exponentials / some)
+    return to_bf16(exponentials * from_bf16(to_bf16(1 / some)))
+
+
+def _scaling_and_memory_cycles(array: Array, rows: int, keys: int) -> dict[str, int]:
+    """Return cycles of the H/8 multipliers of the vector unit and of oSRAM's two ports."""
+    tiles = np.minimum(array.height, np.arange(rows, 0, -array.height))  # rows in use, a tile each
+    words = PASSES * keys * int(np.ceil(16 * tiles / array.osram_word_bits).sum())
+    lanes = array.height // 8
+    scaling = keys * int(np.ceil(tiles / lanes).sum())
+    return {"vector": scaling, "osram_read": words, "osram_write": words}
