@@ -33,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
     chosen = {key: getattr(args, key) for key in KEYS if getattr(args, key) is not None}
     if (args.runs is not None) + (args.grid is not None) + bool(chosen) != 1:
         raise InputError("give a CSV of runs, --grid FILE, or one configuration by its options")
+    if args.assume and not chosen:
+        raise InputError("--assume is for one configuration; tables have assumption.<name> columns")
     for path in (args.output, args.breakdown):
         if path and not path.endswith((".csv", ".parquet")):
             raise InputError(f"'{path}' must end in .csv or .parquet")

@@ -1,5 +1,6 @@
 """Many runs at once: defaults, checks, and groups that share a design and its assumptions."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -20,6 +21,7 @@ KEYS = (
     "kv_heads", "batch_size", "seq_len", "preset",
 )  # fmt: skip
 PROFILE = ("array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size")
+MOST_RUNS = 5_000_000  # results of a million runs take about 2 GB
 PROFILES_AT_ONCE = 256  # bounds memory; positions make 257 columns
 
 
@@ -74,16 +76,21 @@ def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
 def expand(grids: list[dict]) -> pd.DataFrame:
     """Return every combination of the list-valued entries of each grid, in order, without repeats.
 
-    Raises InputError for a key that is no column of a run.
+    Raises InputError for a key that is no column of a run, for no grid at all, and for more than
+    MOST_RUNS combinations.
     """
-    lines, frames = [], []
+    lines, frames, total = [] if grids else ["there are no grids"], [], 0
     for number, grid in enumerate(grids, 1):
         for key in grid:
             if key not in KEYS and not key.startswith("assumption."):
                 lines.append(f"grid {number}: {unknown('key', key, KEYS)}")
         values = {k: v if isinstance(v, list | tuple) else [v] for k, v in grid.items()}
-        index = pd.MultiIndex.from_product(values.values(), names=list(values))
-        frames.append(index.to_frame(index=False))
+        total += math.prod(map(len, values.values()))
+        if total > MOST_RUNS:
+            lines.append(f"grid {number}: {total:,} runs so far, more than {MOST_RUNS:,}")
+        if not lines:
+            index = pd.MultiIndex.from_product(values.values(), names=list(values))
+            frames.append(index.to_frame(index=False))
     if lines:
         raise InputError("\n".join(lines))
     return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)

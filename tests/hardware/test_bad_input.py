@@ -63,6 +63,9 @@ def test_bad_tables():
     assert check_runs(pd.DataFrame([RUN]).head(0)) == ["there are no runs"]
     with pytest.raises(InputError, match="grid 2: unknown key 'heigth'"):
         expand([{"design": "mugi"}, {"heigth": [1, 2]}])
+    many = list(range(10_000))
+    with pytest.raises(InputError, match="grid 1: 100,000,000 runs so far, more than 5,000,000"):
+        expand([{"array_height": many, "seq_len": many}])
 
 
 def test_all_mistakes_by_line_and_nothing_written(tmp_path, capsys):
