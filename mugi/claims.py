@@ -134,8 +134,7 @@ def evaluate(rows: pd.DataFrame, column: str) -> pd.Series:
 
 def correctable(claim: dict[str, str], table: pd.DataFrame) -> list[str]:
     """Return the keys whose value `corrected` is there for all the rows that a claim needs."""
-    sides = [parse_where(claim[side]) for side in ["where", "baseline_where"] if claim[side]]
-    rows = [select(table, side) for side in sides]
+    rows = [select(table, parse_where(claim[k])) for k in ["where", "baseline_where"] if claim[k]]
     return [
         key
         for key in CORRECTABLE
@@ -192,7 +191,8 @@ def judge_claim(claim: dict[str, str], table: pd.DataFrame | None) -> dict[str, 
     value, judged_on = compute(claim, table, [])
     result |= {"computed": value, "judged_on": judged_on}
     if not claim["test"].startswith((">", "<")):
-        result["relative_difference"] = value / float(claim["printed"].lstrip("~<>")) - 1
+        printed = float(claim["printed"].lstrip("~<>"))
+        result["relative_difference"] = value / printed - 1 if printed else None
     corrected_holds = True
     keys = correctable(claim, table)
     if keys or claim["corrected_column"]:
