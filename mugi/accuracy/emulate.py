@@ -50,7 +50,9 @@ class _Lookup:
         size = math.prod(shape)
         kept = self._kept.get(name)
         if kept is None or kept.numel() < size or kept.dtype != dtype:
-            kept = self._kept[name] = torch.empty(size, dtype=dtype, device=self.tables.device)
+            with torch.inference_mode(False):  # or a call outside of it could not write here
+                kept = torch.empty(size, dtype=dtype, device=self.tables.device)
+            self._kept[name] = kept
         return kept[:size].view(shape)
 
     def members(self, magnitudes: torch.Tensor) -> torch.Tensor:
