@@ -1,0 +1,45 @@
+"""Models shared by tests: a tiny random Llama built here, and the embedded one (slow)."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+
+
+@pytest.fixture
+def tiny_llama():
+    """A random Llama of 3 layers with grouped-query attention, large enough weights to matter."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=257,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        initializer_range=0.3,
+        bos_token_id=256,
+        eos_token_id=256,
+        attn_implementation="eager",
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+@pytest.fixture(scope="session")
+def smollm2(tmp_path_factory) -> Path:
+    """Checkpoint folder of the embedded model: that of the default run, or one made here."""
+    made = Path(__file__).parent.parent / "results" / "models" / "smollm2_135m"
+    if (made / "model.safetensors").exists():
+        return made
+    from mugi.cli import main
+
+    folder = tmp_path_factory.mktemp("models") / "smollm2_135m"
+    assert main(["prepare", "smollm2_135m", "-o", str(folder)]) == 0
+    return folder
