@@ -13,11 +13,6 @@ at its input's mantissa, and a second counter, started by the spike, picks the e
 GEMM: the columns pass 0·x, 1·x … 7·x of one BF16 input each, a row spikes at the magnitude of its
 INT4 weight, and its adder accumulates the products, one a cycle. Nothing but the components listed
 in mugi/hardware/designs/mugi.yaml is assumed; between column and row there is no latch.
+
+Use `converter.Array`, `nonlinear.nonlinear`, `softmax.softmax` and `gemm.gemm`.
 """
-
-from mugi.array.converter import Array
-from mugi.array.gemm import GemmRun, gemm
-from mugi.array.nonlinear import NonlinearRun, nonlinear
-from mugi.array.softmax import SoftmaxRun, softmax
-
-__all__ = ["Array", "GemmRun", "NonlinearRun", "SoftmaxRun", "gemm", "nonlinear", "softmax"]

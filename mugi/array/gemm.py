@@ -50,6 +50,11 @@ class RowAdders:
     waiting: int = 0
     longest_wait_cycles: int = 0
 
+    @classmethod
+    def idle(cls, array: Array) -> "RowAdders":
+        """Return the adders of an array before the first product."""
+        return cls(np.zeros(array.height, int), np.full(array.height, _IDLE))
+
     def take(self, ready: np.ndarray, columns: int, delay: np.ndarray) -> np.ndarray:
         """Return when each row takes the first product of each window, int (windows, H).
 
@@ -85,7 +90,7 @@ def gemm(array: Array, inputs: np.ndarray, weights: np.ndarray) -> GemmRun:
     weights = weights.reshape(steps, tiles, array.height).transpose(1, 0, 2)
     used = (np.arange(tiles * array.height) < columns).reshape(tiles, 1, array.height)
     times = np.where(used, np.abs(weights), NEVER)
-    adders = RowAdders(np.zeros(array.height, int), np.full(array.height, _IDLE))
+    adders = RowAdders.idle(array)
     outputs, windows, spikes, overlapping = [], 0, 0, 0
     for start in range(0, len(inputs), array.width):
         values = multiples(inputs[start : start + array.width].T)

@@ -8,6 +8,7 @@ what replaces the value from the LUT.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,8 +46,7 @@ class NonlinearRun:
     activations: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Mapping:
+class Mapping(NamedTuple):
     """Inputs on the rows, as the array decodes them; arrays of shape (mappings, H).
 
     code: BF16 input; fields: sign, rounded mantissa, exponent; used: False for a row without
@@ -251,6 +251,4 @@ def post_process(method: VLP, function: str, mapped: Mapping, selected: np.ndarr
     if method.overflow == "flush":
         result = np.where(exponent > lut_high, limit, result)
     bypassed = np.isin(exponent, [ZERO_EXPONENT, SPECIAL_EXPONENT])
-    result = result.astype(np.uint16)
-    result[bypassed] = exact.evaluate(function, mapped.code[bypassed])
-    return result
+    return np.where(bypassed, exact.table(function)[mapped.code], result).astype(np.uint16)
