@@ -80,7 +80,7 @@ def test_every_input_at_every_window_position_is_the_tables_entry(text, function
 
 @st.composite
 def methods(draw, height) -> VLP:
-    lut = draw(st.integers(1, 20))
+    lut = draw(st.integers(1, 14))
     return VLP(
         lut=lut,
         window=draw(st.integers(1, min(lut, 8))),
@@ -93,7 +93,7 @@ def methods(draw, height) -> VLP:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data(), st.sampled_from([8, 16, 64]), st.sampled_from(sorted(FUNCTIONS)))
 def test_random_groups_are_looked_up(data, height, function):
     method = data.draw(methods(height))

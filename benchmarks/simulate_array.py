@@ -1,6 +1,6 @@
 """Speed of the array simulator: a 256×8 array, 1,000 windows or mappings an operation.
 
-    python benchmarks/array.py -o results/benchmarks/array.csv
+    python benchmarks/simulate_array.py -o results/benchmarks/simulate_array.csv
 
 Prints the fastest of some runs of each operation and the simulated cycles a second.
 """
