@@ -19,6 +19,7 @@ COMMANDS = {
     "accuracy": ("mugi.accuracy.command", "accuracy of a model under approximations"),
     "collect": ("mugi.collect", "tables with the same columns as one table"),
     "evaluate": ("mugi.hardware.command", "time, energy and area of accelerators on LLMs"),
+    "explore": ("mugi.explore", "sweeps over any column, and their Pareto fronts"),
     "assumptions": ("mugi.assumptions", "list the switches of the cost model"),
     "carbon": ("mugi.carbon", "operational and embodied carbon of evaluated runs"),
     "claims": ("mugi.claims", "judge the paper's claims from the result tables"),
