@@ -34,11 +34,11 @@ LENGTHS = [128, 256, 512, 1024, 2048, 4096]
 BATCHES = [1, 2, 4, 8, 16, 32]
 PAPER = {
     "paper_throughput_gop_per_s": "Throughput\n(as published)",
-    "paper_energy_j_per_position": "Dyn. energy per\nposition (as publ.)",
+    "paper_energy_j_per_position": "Dynamic energy\nper position\n(as published)",
 }
 CORRECTED = {
     "throughput_tokens_per_s": "Throughput\n(corrected)",
-    "energy_per_token_j": "Energy per token\n(corrected)",
+    "energy_per_token_j": "Energy per token\nlower is better\n(corrected)",
 }
 VALUES = [*PAPER, *CORRECTED, "dynamic_energy_per_token_j"]
 KEYS = ["preset", "seq_len", "batch_size", "chip", "design", "variant", "array_height"]
@@ -119,7 +119,7 @@ def make(path: Path, stem: Path) -> None:
         fontsize=6,
     )
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, ncols=6, **(style.LEGEND | {"handlelength": 1.2}), fontsize=4.6)
+    figure.legend(handles, labels, ncols=6, **(style.LEGEND | {"handlelength": 1.2}), fontsize=5)
     style.save(figure, stem, means)
 
 

@@ -50,7 +50,7 @@ def roofline(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
         memory_bound_gop_per_s=intensity * BANDWIDTH_GB_S,
         bandwidth_gb_per_s=BANDWIDTH_GB_S,
     )
-    table["of_bound"] = table["throughput_gop_per_s"] / np.minimum(
+    table["throughput_over_bound"] = table["throughput_gop_per_s"] / np.minimum(
         peak, table["memory_bound_gop_per_s"]
     )
     keys = ["preset", "chip", "design", "variant", "array_height", "nodes", "model", "kv_heads"]

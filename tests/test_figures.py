@@ -269,7 +269,7 @@ def test_roofline_is_above_every_point():
         table = roofline.roofline(hardware(), preset)
         assert (table.throughput_gop_per_s <= table.peak_gop_per_s).all()
         if preset == "corrected":
-            assert table.of_bound.between(0.2, 1).all()
+            assert table.throughput_over_bound.between(0.2, 1).all()
             per_model = table.groupby("model").intensity_op_per_byte
             assert (per_model.max() / per_model.min()).max() < 1.002
 
