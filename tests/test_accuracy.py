@@ -233,6 +233,8 @@ def test_accuracy_command(checkpoint, tmp_path, monkeypatch):
         (["--stride", "0"], "--stride 0: must be 1 to 1024"),
         (["--windows", "-1"], "--windows -1: must be at least 0"),
         (["--window", "200", "--windows", "10000"], "the text has 124464"),
+        (["--window", "100000"], "--window 100000: the model's context is"),
+        (["--device", "tpu"], "on device 'tpu'"),
     ],
 )
 def test_wrong_arguments_write_nothing(arguments, line, checkpoint, tmp_path, capsys):

@@ -83,6 +83,9 @@ def run(args: argparse.Namespace) -> None:
     manager = harness.task_manager()
     harness.check_tasks(tasks, manager)
     model, tokenizer = models.load(args.model, args.dtype, args.attention, args.device)
+    context = getattr(model.config, "max_position_embeddings", args.window)
+    if args.window > context:
+        raise InputError(f"--window {args.window}: the model's context is {context} tokens")
     steps = len(approximations) * (args.windows + len(tasks))
     with tqdm(total=steps, unit="step", desc=args.name, file=sys.stderr) as bar:
         rows = _perplexity_rows(args, model, tokenizer, approximations, bar.update)

@@ -46,6 +46,9 @@ def _attention(model: PreTrainedModel, method: Method | None) -> Iterator[None]:
     before = model.config._attn_implementation
 
     def interface(module, query, key, value, attention_mask, scaling, **kwargs):
+        for extra in ("softcap", "s_aux"):
+            if kwargs.get(extra) is not None:
+                raise InputError(f"attention with {extra} cannot be emulated yet")
         sites.add(module)
         is_causal = kwargs.get("is_causal")
         causal = module.is_causal if is_causal is None else is_causal

@@ -78,4 +78,8 @@ def load(
         offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") == "1" else ""
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"cannot load model '{source}'{offline}: {reason}") from None
-    return model.to(device).eval(), tokenizer
+    try:
+        return model.to(device).eval(), tokenizer
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"cannot put model '{source}' on device '{device}': {reason}") from None
