@@ -21,7 +21,7 @@ from mugi.array import converter, trace
 from mugi.array.converter import NEVER, Array, row_signals
 from mugi.array.gemm import gemm
 from mugi.array.nonlinear import BOTH_SIGNS, NEGATIVE, decode, nonlinear, post_process, subscribe
-from mugi.array.softmax import softmax
+from mugi.array.softmax import sequential_sum, softmax
 from mugi.errors import InputError
 from mugi.hardware.design import given as sizes
 from mugi.hardware.design import load_design
@@ -111,6 +111,20 @@ def test_random_groups_are_looked_up(data, height, function):
     assert run.activations["temporal_register"] == method.sliding_window * codes.size
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("text", METHODS)
+def test_groups_place_the_window_at_their_extreme_exponent(text, function):
+    method = parse(text).model_copy(update={"group": 16})
+    random = np.random.default_rng(7)
+    codes = to_bf16(random.normal(size=(90, 40)) * np.exp2(random.integers(-12, 7, (1, 40))))
+    codes[random.random(codes.shape) < 0.1] = 0
+    codes[:, 0] = 0
+    valid = random.random(codes.shape) < 0.9
+    valid[:40, 1] = False  # groups without a valid input, and one half of them
+    run = nonlinear(Array(16), method, function, codes, valid)
+    np.testing.assert_array_equal(run.outputs, look_up(method.stack(function), codes, valid))
+
+
 def test_result_does_not_depend_on_how_windows_are_batched(monkeypatch):
     random = np.random.default_rng(5)
     method = parse("vlp:lut=12,max_exp=3,group=64")
@@ -145,7 +159,8 @@ def softmax_row(exponentials: list[Fraction], normalize: str) -> list[Fraction]:
 
 
 def scores_of(random, shape) -> np.ndarray:
-    scores = -np.abs(random.normal(size=shape)) * 6
+    """Scores of small and large columns, the maximum 0 in every row."""
+    scores = -np.abs(random.normal(size=shape)) * np.exp2(random.integers(-6, 4, (1, shape[1])))
     scores[np.arange(len(scores)), random.integers(0, shape[1], len(scores))] = 0
     return to_bf16(scores)
 
@@ -175,15 +190,17 @@ def test_sums_in_bf16_stop_growing_and_sums_in_fp32_do_not():
     assert from_bf16(wide.probabilities).sum(axis=1) == pytest.approx(1, rel=2**-8)
 
 
-def test_fp32_sums_are_rounded_once():
-    random = np.random.default_rng(8)
-    method = parse("vlp:lut=12,max_exp=3,group=8")
-    scores = scores_of(random, (8, 500))
-    values = from_bf16(look_up(method.stack("exp"), scores)).astype(np.float32)
-    total = np.zeros(8, np.float32)
-    for column in values.T:
-        total += column
-    assert softmax(Array(8), method, scores, "fp32").sums.tolist() == to_bf16(total).tolist()
+@pytest.mark.parametrize(
+    "values, accumulator, total",
+    [
+        ([1, 2**-8, 2**-30], "fp32", 1),  # FP32 loses 2**-30, which leaves BF16 a tie
+        ([1, 2**-8, 2**-22], "fp32", 1 + 2**-7),
+        ([1, *[2**-8] * 99], "bf16", 1),
+        ([*[2**-8] * 99, 1], "bf16", 1 + 50 / 128),
+    ],
+)
+def test_sums_are_rounded_at_each_addition(values, accumulator, total):
+    assert from_bf16(sequential_sum(np.array([values]), accumulator)).tolist() == [total]
 
 
 def test_a_row_without_keys_gives_zeros():
@@ -257,27 +274,30 @@ def test_products_of_one_step_are_multiples_rounded_at_each_addition():
     st.lists(st.integers(0, 7), min_size=1, max_size=20), st.integers(1, 8), st.integers(0, 2**9)
 )
 def test_adders_take_one_product_a_cycle_in_window_order(magnitudes, columns, seed):
-    """A row as a queue, cycle by cycle: products come, at most one is added."""
+    """A row as a queue, cycle by cycle: products come, at most one is added.
+
+    Two output tiles follow one another, the second with fewer columns.
+    """
+    windows = [(m, 8) for m in magnitudes] + [(m, columns) for m in magnitudes]
     arrivals = {}
-    for window, magnitude in enumerate(magnitudes):
-        for column in range(columns):
+    for window, (magnitude, width) in enumerate(windows):
+        for column in range(width):
             cycle = 8 * window + magnitude + column
             arrivals.setdefault(cycle, []).append((window, column, cycle))
     queue, taken, waits, cycle, depth = deque(), 0, [], 0, 0
-    while taken < columns * len(magnitudes):
+    while taken < sum(width for _, width in windows):
         queue = deque(sorted([*queue, *arrivals.get(cycle, [])]))
         if queue:
             waits.append(cycle - queue.popleft()[2])
             taken += 1
         depth, cycle = max(depth, len(queue)), cycle + 1
-    inputs = to_bf16(np.random.default_rng(seed).normal(size=(columns, len(magnitudes))))
+    inputs = to_bf16(np.random.default_rng(seed).normal(size=(8 + columns, len(magnitudes))))
     run = gemm(Array(8), inputs, np.array(magnitudes)[:, None])
     assert run.cycles == cycle
     assert run.longest_wait_cycles == max(waits)
     assert run.activations["pe_fifo"] == np.count_nonzero(waits)
     assert depth <= run.longest_wait_cycles <= 7  # a PE FIFO has 8 entries
-    late = sum(max(0, m + columns - 8) for m in magnitudes)
-    assert run.overlapping == late
+    assert run.overlapping == sum(max(0, m + width - 8) for m, width in windows)
 
 
 # --- against the cost model ---------------------------------------------------------------------
