@@ -483,6 +483,7 @@ def test_nonlinear_operations_switch_what_the_cost_model_charges():
 # --- mistakes -----------------------------------------------------------------------------------
 
 INPUTS = np.zeros((4, 3), dtype=np.uint16)
+GROUP_8 = "vlp:lut=8,max_exp=3,group=8"
 
 
 @pytest.mark.parametrize(
@@ -498,6 +499,11 @@ INPUTS = np.zeros((4, 3), dtype=np.uint16)
         (lambda: run_exp("vlp:lut=8,max_exp=3,group=8,grouping=strided"), "grouping is strided"),
         (lambda: run_exp(codes=np.zeros((3, 2))), "inputs: float64 of shape"),
         (lambda: run_exp(codes=INPUTS[:0]), r"inputs: uint16 of shape \(0, 3\)"),
+        (lambda: run_exp(signs=()), r"signs are \(\); allowed: \(False, True\) or \(True,\)"),
+        (
+            lambda: nonlinear(Array(8), parse(GROUP_8), "exp", INPUTS, INPUTS[:1] == 0),
+            r"valid: shape \(1, 3\); allowed: \(4, 3\)",
+        ),
         (lambda: run_exp(function="tanh"), "unknown function 'tanh'"),
         (lambda: run_exp(codes=INPUTS, signs=NEGATIVE), "inputs: of both signs; allowed: negative"),
         (lambda: gemm(Array(8), INPUTS, np.full((3, 2), -8)), "weights: -8 at k=0, n=0; .* -7 to"),
@@ -515,12 +521,12 @@ def test_mistakes_name_parameter_value_and_what_is_allowed(call, message):
         call()
 
 
-def run_exp(text="vlp:lut=8,max_exp=3,group=8", function="exp", codes=INPUTS, signs=BOTH_SIGNS):
+def run_exp(text=GROUP_8, function="exp", codes=INPUTS, signs=BOTH_SIGNS):
     return nonlinear(Array(8), parse(text), function, codes, signs=signs)
 
 
 def run_softmax(scores, *accumulator):
-    method = parse("vlp:lut=8,max_exp=3,group=8")
+    method = parse(GROUP_8)
     return softmax(Array(8), method, to_bf16(np.array(scores)), *accumulator)
 
 

@@ -14,5 +14,19 @@ GEMM: the columns pass 0·x, 1·x … 7·x of one BF16 input each, a row spikes 
 INT4 weight, and its adder accumulates the products, one a cycle. Nothing but the components listed
 in mugi/hardware/designs/mugi.yaml is assumed; between column and row there is no latch.
 
+Against the cost model (mugi/hardware), each difference an assumption or a bound it names:
+
+- 8 cycles a window, as charged, and W - 1 + broadcast registers once, charged by `pipeline_fill`;
+- softmax: 8 cycles a column on the array and as many on the vector unit, but two passes through
+  oSRAM take 16, which is what is charged (`softmax_passes`);
+- SiLU, GELU: two sweeps, 16 cycles a column (`silu_passes`); a row spikes in its sign's only, the
+  cost model charges spikes in both;
+- converters compare and the counter ticks in every cycle, as published once a GEMM window
+  (`temporal_converter_activity`);
+- an output tile of fewer than 8 steps of k is bound by oSRAM, not by the array;
+- products that need the second chain of OR gates are 28 of 64 for uniform weights
+  (`pe_fifo_activity=overlap_share`); those that wait in a PE FIFO, so that k stays in order, are
+  nearly all (`equal_full`).
+
 Use `converter.Array`, `nonlinear.nonlinear`, `softmax.softmax` and `gemm.gemm`.
 """

@@ -77,13 +77,15 @@ def nonlinear(
     """
     codes = np.asarray(codes)
     check(array, method, function, codes)
+    if valid is not None and valid.shape != codes.shape:
+        raise InputError(f"valid: shape {valid.shape}; allowed: {codes.shape}, that of the inputs")
+    if signs not in (BOTH_SIGNS, NEGATIVE):
+        raise InputError(f"signs are {signs}; allowed: {BOTH_SIGNS} or {NEGATIVE}")
     used = on_rows(np.ones(codes.shape, dtype=bool), array)
     valid = used if valid is None else on_rows(valid, array) & used
     mapped = decode(method, on_rows(codes, array), used, valid)
-    if len(signs) == 1 and np.any(mapped.used & (mapped.fields.sign != signs[0])):
-        raise InputError(
-            f"inputs: of both signs; allowed: {'negative' if signs[0] else 'positive'}"
-        )
+    if signs == NEGATIVE and np.any(used & ~mapped.fields.sign):
+        raise InputError("inputs: of both signs; allowed: negative, as the LUT's")
     selected, spikes = subscribe(method, function, mapped, signs)
     outputs = post_process(method, function, mapped, selected)
     inputs, sweeps = int(used.sum()), len(signs)
