@@ -263,7 +263,7 @@ def draw(table: pd.DataFrame, sweep: Sweep) -> dict[str, bytes]:
     x, y = list(sweep.signs)[:2]
     shown = table[[*sweep.runs, x, y, "pareto_front"]].assign(**_labels(table, sweep.per))
     seaborn.set_theme(context="paper", style="ticks", font_scale=0.8)
-    matplotlib.rcParams.update({"pdf.fonttype": 42, "savefig.dpi": 300})
+    matplotlib.rcParams.update({"pdf.fonttype": 42, "savefig.dpi": 200})
     names = list(shown["chip"].unique())
     grid = seaborn.relplot(
         shown,

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import importlib.util
 import io
 import os
 import re
@@ -11,6 +12,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from mugi.cli import main
+from mugi.explore import COLOURS, DERIVED, explore, load_sweep, metrics, pareto_front
+from mugi.hardware import evaluate
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs" / "exploration.md"
@@ -36,6 +46,224 @@ def docs_with_outputs(folder: Path) -> str:
 
     with contextlib.chdir(folder):
         return re.sub(r"```(bash|python|text)\n(.*?)```", done, DOCS.read_text(), flags=re.DOTALL)
+
+
+GRID = {
+    "design": ["mugi", "systolic"],
+    "array_height": {"from": 16, "to": 64, "factor": 2},
+    "model": "llama_2_7b",
+    "batch_size": [1, 8],
+    "seq_len": 256,
+}
+SHEET = {"runs": [GRID], "maximize": ["tokens_per_j"], "minimize": ["area_mm2"]}
+
+
+@pytest.fixture
+def sweep_of(tmp_path):
+    """Return a function that writes a sweep, SHEET with changes, and returns its path."""
+
+    def write(**changes) -> str:
+        path = tmp_path / "sweep.yaml"
+        path.write_text(yaml.safe_dump(SHEET | changes, sort_keys=False))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def docs(tmp_path_factory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("docs")
+    return folder, docs_with_outputs(folder)
+
+
+def test_docs_show_what_their_commands_print(docs):
+    assert DOCS.read_text() == docs[1], "python tests/test_explore.py writes the outputs anew"
+
+
+def test_numbers_in_the_text_are_in_the_outputs(docs):
+    example = docs[1].split("## Example")[1]
+    outputs = " ".join(re.findall(r"```text\n(.*?)```", example, flags=re.DOTALL)).split()
+    text = re.sub(r"```.*?```", "", example, flags=re.DOTALL)
+    quoted = re.findall(r"(\d+\.\d+)×", text) + re.findall(r"(\d+) s\b", text)
+    assert len(quoted) >= 8
+    assert [number for number in quoted if number not in outputs] == []
+
+
+def test_published_lead_over_sa16(docs):
+    table = pd.read_parquet(docs[0] / "explore.parquet")
+    mugi = table[(table.design == "mugi") & (table.array_height == 256)]
+    rival = table[(table.variant == "mac") & (table.array_height == 16)]
+    lead = mugi.set_index("batch_size").tokens_per_s / rival.set_index("batch_size").tokens_per_s
+    assert lead.loc[[8, 16, 32]].round(2).tolist() == [2.07, 1.14, 1.14]
+
+
+def test_plot_shows_every_run_and_colours_are_those_of_the_figures(docs):
+    shown = pd.read_csv(docs[0] / "explore.csv")
+    assert len(shown) == 135
+    assert set(shown.chip) == {"mugi vlp", "systolic mac", "systolic figna"}
+    assert (docs[0] / "explore.pdf").read_bytes().startswith(b"%PDF")
+    assert (docs[0] / "explore.png").stat().st_size > 10_000
+    spec = importlib.util.spec_from_file_location("style", ROOT / "figures" / "style.py")
+    style = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(style)
+    assert style.DESIGN_COLOURS == COLOURS
+
+
+@pytest.mark.parametrize("metric_count", [1, 2, 3])
+def test_front_by_its_definition(metric_count):
+    costs = np.random.default_rng(metric_count).integers(0, 6, (120, metric_count))
+    no_worse = (costs[:, None] <= costs).all(axis=2)
+    dominated = (no_worse & (costs[:, None] < costs).any(axis=2)).any(axis=0)
+    assert pareto_front(costs).tolist() == (~dominated).tolist()
+
+
+def test_front_is_found_within_groups_and_order_is_that_of_the_sweep(sweep_of):
+    sweep = load_sweep(sweep_of(per=["design", "batch_size"]))
+    table = explore(sweep)
+    pd.testing.assert_frame_equal(
+        table[["array_height", "batch_size"]], sweep.runs[["array_height", "batch_size"]]
+    )
+    for _, group in table.groupby(["design", "batch_size"]):
+        costs = np.column_stack([-group.tokens_per_j, group.area_mm2])
+        assert group.pareto_front.tolist() == pareto_front(costs).tolist()
+    whole = explore(load_sweep(sweep_of()))
+    assert 0 < whole.pareto_front.sum() < table.pareto_front.sum() < len(table)
+
+
+def test_keep_front_leaves_the_others_out(sweep_of):
+    table = explore(load_sweep(sweep_of()))
+    kept = explore(load_sweep(sweep_of(keep="front")))
+    pd.testing.assert_frame_equal(kept, table[table.pareto_front].reset_index(drop=True))
+
+
+def test_results_are_those_of_evaluate_and_derived_metrics_by_hand(sweep_of):
+    sweep = load_sweep(sweep_of(maximize=list(DERIVED)))
+    table, plain = explore(sweep), evaluate(sweep.runs)
+    pd.testing.assert_frame_equal(table[list(plain)], plain)
+    row = table.iloc[0]
+    assert row.tokens_per_s_per_mm2 == pytest.approx(row.tokens / row.runtime_s / row.area_mm2)
+    assert row.latency_s_per_token == pytest.approx(row.batch_size / row.tokens_per_s)
+    assert row.power_w == pytest.approx(row.tokens_per_s / row.tokens_per_j)
+    assert row.energy_delay_j_s == pytest.approx(
+        row.tokens**2 / row.tokens_per_j / row.tokens_per_s
+    )
+    assert {*DERIVED, "tokens_per_j", "area_mm2", "batch_size"} <= set(metrics())
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        ({"from": 32, "to": 512, "step": 160}, [32, 192, 352, 512]),
+        ({"from": 32, "to": 500, "step": 160}, [32, 192, 352]),
+        ({"from": 1, "to": 256, "factor": 4}, [1, 4, 16, 64, 256]),
+        ({"from": 1, "to": 1000, "factor": 10}, [1, 10, 100, 1000]),
+        ({"from": 8, "to": 8, "step": 1}, [8]),
+    ],
+)
+def test_ranges(given, values, sweep_of):
+    grid = GRID | {"array_height": 64, "batch_size": given}
+    runs = load_sweep(sweep_of(runs=[grid])).runs
+    assert runs.batch_size.unique().tolist() == values
+
+
+def test_outside_the_paper(sweep_of):
+    grid = {
+        "design": "mugi",
+        "array_height": 1024,
+        "model": ["llama_3_8b", "llama_3_70b", "llama_3_405b", "qwen_2_5_7b"],
+        "batch_size": [1, 256],
+        "seq_len": 131072,
+        "noc_rows": [1, 16],
+        "noc_cols": 16,
+    }
+    table = explore(load_sweep(sweep_of(runs=[grid], per="model")))
+    assert len(table) == 16
+    assert np.isfinite(table[metrics()]).all(axis=None)
+    assert table.groupby("model").pareto_front.any().all()
+    assert table.set_index("model").kv_heads.to_dict() == dict.fromkeys(table.model, 8) | {
+        "qwen_2_5_7b": 4
+    }
+
+
+def test_same_bytes_twice(sweep_of, tmp_path):
+    path = sweep_of(runs=[GRID | {"batch_size": 8, "array_height": [16, 64]}])
+    for name in ("a", "b"):
+        output, stem = str(tmp_path / name / "out.csv"), str(tmp_path / name / "plot")
+        assert main(["explore", path, "-o", output, "--plot", stem]) == 0
+    names = sorted(file.name for file in (tmp_path / "a").iterdir())
+    assert names == ["out.csv", "plot.csv", "plot.pdf", "plot.png"]
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"runs": "all"}, ["runs must be a list of grids"]),
+        ({"runs": [GRID | {"desing": "mugi"}]}, ["unknown key 'desing' (did you mean 'design'?)"]),
+        ({"runs": [GRID | {"batch_size": []}]}, ["grid 1: batch_size: an empty list"]),
+        ({"runs": [GRID | {"batch_size": [1, [8]]}]}, ["a list holds single values"]),
+        ({"runs": [GRID | {"batch_size": {"from": 1, "too": 8}}]}, ["not from, too"]),
+        ({"runs": [GRID | {"batch_size": {"from": 1, "to": "x", "step": 1}}]}, ["not 'x'"]),
+        ({"runs": [GRID | {"batch_size": {"from": 9, "to": 8, "step": 1}}]}, ["9 is above to 8"]),
+        (
+            {"runs": [GRID | {"batch_size": {"from": 1, "to": 8, "step": 0}}]},
+            ["step must be above"],
+        ),
+        ({"runs": [GRID | {"batch_size": {"from": 0, "to": 8, "factor": 2}}]}, ["factor must be"]),
+        ({"runs": [GRID | {"batch_size": {"from": 1, "to": 1e12, "step": 1}}]}, ["range of more"]),
+        ({"maximize": ["tokens_per_jj"]}, ["did you mean 'tokens_per_j'?"]),
+        ({"maximize": ["area_mm2"]}, ["metric 'area_mm2' is named twice"]),
+        ({"maximize": None, "minimize": []}, ["must name a metric"]),
+        ({"per": "modle"}, ["per: unknown column of runs 'modle' (did you mean 'model'?)"]),
+        ({"keep": "fronts", "plot": 1}, ["unknown key 'plot'", "keep: unknown value 'fronts'"]),
+        (
+            {
+                "runs": [
+                    GRID | {"design": "mugi", "array_height": [20, 33, 64], "seq_len": [32, 256]}
+                ]
+            },
+            ["seq_len must be a whole number of at least 64, not '32' (6 of 12 runs; first"],
+        ),
+        (
+            {"runs": [GRID | {"design": "mugi", "array_height": [20, 33, 64]}]},
+            ["array_height must be a multiple of 8 (4 of 6 runs; first design mugi, array_h"],
+        ),
+        ({"minimize": None}, ["--plot needs two metrics"]),
+        (
+            {
+                "runs": [GRID | {"batch_size": {"from": 1, "to": 17, "step": 1}}],
+                "per": "batch_size",
+            },
+            ["per makes 17 panels, more than the 16"],
+        ),
+    ],
+)
+def test_bad_sweep_is_one_line_a_mistake_and_no_file(changes, said, sweep_of, tmp_path, capsys):
+    path, output = sweep_of(**changes), tmp_path / "out.csv"
+    stem = str(tmp_path / "plot")
+    assert main(["explore", path, "-o", str(output), "--plot", stem]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(said)
+    for line, text in zip(lines, said, strict=True):
+        assert line.startswith(f"mugi explore: {path}: ")
+        assert text in line
+    assert [file.name for file in tmp_path.iterdir()] == ["sweep.yaml"]
+
+
+def test_bad_paths_are_one_line(sweep_of, tmp_path, capsys):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("runs: [")
+    for arguments, said in [
+        ([sweep_of(), "-o", "out.txt"], "'out.txt' must end in .csv or .parquet"),
+        ([sweep_of(), "-o", "x.csv", "--plot", "x"], "--plot would write x.csv too"),
+        (["none.yaml", "-o", "out.csv"], "none.yaml: No such file"),
+        ([str(broken), "-o", "out.csv"], "not YAML"),
+    ]:
+        assert main(["explore", *arguments]) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1
+        assert said in lines[0]
 
 
 if __name__ == "__main__":
