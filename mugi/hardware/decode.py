@@ -11,11 +11,12 @@ from mugi.hardware.events import (
     dram_traffic,
     gemm_features,
     nonlinear_features,
-    offchip_features,
+    tiles_and_traffic,
 )
-from mugi.hardware.memory import DRAM_BITS
+from mugi.hardware.memory import ACTIVATION_BITS, DRAM_BITS, words
 from mugi.hardware.stepped import Stepped
 from mugi.hardware.steps import POSITIONS, ROW, Line, Runs, whole
+from mugi.hardware.tiling import classes, nonlinear_tile
 
 
 def stepped_gemm(chunk: Chunk, name: str, runs: Runs) -> dict[str, np.ndarray]:
@@ -58,15 +59,88 @@ def _routed(operation: Stepped, words: Line, kind: str, runs: Runs) -> np.ndarra
     return total
 
 
+class Matrices:
+    """Softmax matrices off chip: every profile has one, with a column more at each position.
+
+    Full rows of tiles and the rest are looked at once for all profiles where they are alike.
+    """
+
+    def __init__(self, chunk: Chunk, rows: np.ndarray):
+        symbols = (chunk.symbols[key] for key in ("lanes", "nonlinear_elements", "o_width"))
+        columns = [np.broadcast_to(c, (chunk.profiles, 1))[:, 0] for c in (rows, *symbols)]
+        rows, lanes, elements, width = columns
+        full = np.minimum(rows, lanes)
+        self.count = np.floor(rows / full)[:, None]
+        rest = rows - full * self.count[:, 0]
+        self.passes = self.count + (rest > 0)[:, None]
+        self.full = Alike(full, full, elements, width)
+        self.rest = Alike(rest, full, elements, width) if rest.any() else None
+
+    def offchip(self, row: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return tiles, words of oSRAM and of DRAM in rows of profiles."""
+        count = self.count[chosen]
+        tiles, words, dram_words = self.full.tiles(row, chosen)
+        words, dram_words = count * words, count * dram_words
+        if self.rest:
+            _, more, dram_more = self.rest.tiles(row, chosen)
+            words, dram_words = words + more, dram_words + dram_more
+        return self.passes[chosen] * tiles, words, dram_words
+
+    def sums(self, runs: Runs) -> list[np.ndarray]:
+        """Return off-chip words of oSRAM and of DRAM of all decode steps, of shape (runs, 1)."""
+        total = self.count[runs.profile] * self.full.sums(runs, np.arange(len(runs.profile)))
+        if self.rest:
+            some = np.flatnonzero(self.passes[runs.profile] > self.count[runs.profile])
+            total[some] += self.rest.sums(runs, some)
+        return [total[:, :1], total[:, 1:]]
+
+
+class Alike:
+    """Tiles of `height` rows; where `fitting` rows must fit `elements`, words have `width` bits."""
+
+    def __init__(self, height, fitting, elements, width):
+        self.cases, index = np.unique(
+            np.stack([height, fitting, elements, width], axis=1), axis=0, return_inverse=True
+        )
+        self.index = index.ravel()
+
+    def tiles(self, row: np.ndarray, chosen: np.ndarray) -> list[np.ndarray]:
+        """Return the number of tiles, and their words of oSRAM and of DRAM, in rows of profiles."""
+        keys, index = np.unique(
+            row[:, 0] * len(self.cases) + self.index[chosen], return_inverse=True
+        )
+        height, fitting, elements, width = self.cases[keys % len(self.cases)].T[:, :, None]
+        positions = ROW * (keys // len(self.cases))[:, None] + POSITIONS[None, :ROW]
+        columns = classes(positions, nonlinear_tile(positions, fitting, elements))
+        rows = [(height, 1.0)]
+        found = [
+            sum(count for _, count in columns),
+            words(rows, columns, ACTIVATION_BITS, width),
+            words(rows, columns, ACTIVATION_BITS, DRAM_BITS),
+        ]
+        return [value[index.ravel()] for value in found]
+
+    def sums(self, runs: Runs, chosen: np.ndarray) -> np.ndarray:
+        """Return words of oSRAM and of DRAM of all decode steps of chosen runs: (runs, 2)."""
+        which, end = np.tile(self.index[runs.profile[chosen]], 2), runs.seq_len[chosen]
+        position = np.append(end, np.full_like(end, runs.first))
+        height, fitting, elements, width = self.cases.T
+        widths = [width, np.full_like(width, DRAM_BITS)]
+        found = softmax.word_sums(height, elements / fitting, widths, which, position)
+        return (found[:, : len(end)] - found[:, len(end) :]).T
+
+
 def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
     """Return counts and cycles of softmax summed over decode steps: (runs,)."""
     rows = (chunk.sizes["batch"] * chunk.sizes["heads"])[:, None]
     section, symbols = chunk.design.nonlinear, chunk.symbols
     features = nonlinear_features(rows, POSITIONS[None, :], 1.0, symbols, chunk.assumptions)
 
+    matrices = Matrices(chunk, rows)
+
     def exact(row, chosen):
-        positions = ROW * row + POSITIONS[None, :ROW]
-        return offchip_features(rows[chosen], positions, chunk.take(chosen), chunk.assumptions)
+        symbols = chunk.take(chosen, ("lookup_table",))
+        return tiles_and_traffic(*matrices.offchip(row, chosen), symbols, chunk.assumptions)
 
     operation = Stepped(chunk, section, features, symbols["nonlinear_fill"], exact)
     irregular = {
@@ -77,17 +151,19 @@ def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
     table = {
         name: runs.counts(line) for name, line in operation.counts.items() if name not in irregular
     }
-    table |= _offchip_sums(operation, irregular, rows, runs)
+    table |= _offchip_sums(operation, irregular, matrices, rows, runs)
     return table | {"cycles": operation.sum_cycles(runs)}
 
 
-def _offchip_sums(operation: Stepped, irregular: Mapping, rows: np.ndarray, runs: Runs) -> dict:
+def _offchip_sums(
+    operation: Stepped, irregular: Mapping, matrices: Matrices, rows: np.ndarray, runs: Runs
+) -> dict:
     """Return sums of the events that follow the exact off-chip words, and dram_bytes.
 
     Words have a closed form. Router events, rounded down at every position, do not.
     """
     chunk = operation.chunk
-    words, dram_words = _word_sums(chunk, rows, runs)
+    words, dram_words = matrices.sums(runs)
     scope = {k: pick(v, runs.profile) for k, v in chunk.symbols.items()}
     steps = (runs.seq_len - runs.first)[:, None]
     features = dram_traffic(words, dram_words, scope, chunk.assumptions, steps)
@@ -106,20 +182,6 @@ def _offchip_sums(operation: Stepped, irregular: Mapping, rows: np.ndarray, runs
         for name, found in zip(routed, sums, strict=True):
             table[name][done] = found
     return table
-
-
-def _word_sums(chunk: Chunk, rows: np.ndarray, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
-    """Return off-chip words of oSRAM and of DRAM of all decode steps, each of shape (runs, 1)."""
-    symbols = (chunk.symbols[key] for key in ("lanes", "nonlinear_elements", "o_width"))
-    columns = [np.broadcast_to(c, (chunk.profiles, 1)) for c in (rows, *symbols)]
-    cases, index = np.unique(np.hstack(columns), axis=0, return_inverse=True)
-    *sizes, width = cases.T
-    which = np.tile(index.ravel()[runs.profile], 2)
-    position = np.append(runs.seq_len, np.full_like(runs.seq_len, runs.first))
-    widths = [width, np.full_like(width, DRAM_BITS)]
-    sums = softmax.word_sums(*sizes, widths, which, position).reshape(2, 2, -1)
-    words, dram_words = sums[:, 0] - sums[:, 1]
-    return words[:, None], dram_words[:, None]
 
 
 def _routed_words(operation: Stepped, routed: Mapping, rows, runs: Runs, meshes) -> tuple:

@@ -144,11 +144,16 @@ def nonlinear_features(rows, columns, softmax, symbols: Mapping, assumptions: Ma
 
 def offchip_features(rows, columns, symbols: Mapping, assumptions: Mapping) -> dict:
     """Return exact off-chip words, DRAM accesses and bytes, and tiles of nonlinear operations."""
-    tiles, accesses, dram_words = memory.nonlinear_offchip(
+    offchip = memory.nonlinear_offchip(
         rows, columns, symbols["lanes"], symbols["nonlinear_elements"], symbols["o_width"]
     )
-    features = {"offchip_words": accesses, "output_tiles": tiles, "all_tiles": tiles}
-    return features | dram_traffic(accesses, dram_words, symbols, assumptions)
+    return tiles_and_traffic(*offchip, symbols, assumptions)
+
+
+def tiles_and_traffic(tiles, words, dram_words, symbols: Mapping, assumptions: Mapping) -> dict:
+    """Return the features that follow from off-chip tiles and words."""
+    features = {"offchip_words": words, "output_tiles": tiles, "all_tiles": tiles}
+    return features | dram_traffic(words, dram_words, symbols, assumptions)
 
 
 def dram_traffic(

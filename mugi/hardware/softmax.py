@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mugi.hardware.memory import ACTIVATION_BITS
-from mugi.hardware.tiling import classes
 
 
 @dataclass
@@ -21,32 +20,28 @@ class Words:
     fewer: np.ndarray
 
     @classmethod
-    def of(cls, rows: np.ndarray, lanes: np.ndarray, widest: int, width: np.ndarray) -> "Words":
+    def of(cls, rows: np.ndarray, widest: int, width: np.ndarray) -> "Words":
         """Return the words of `width` bits of tiles of up to `widest` columns: (cases, columns)."""
         bits = ACTIVATION_BITS * np.arange(widest + 1.0)
-        tile = sum(
-            count[:, None] * np.ceil(bits * size[:, None] / width[:, None])
-            for size, count in classes(rows, lanes)
-        )
+        tile = np.ceil(bits * rows[:, None] / width[:, None])
         return cls(tile, np.cumsum(tile, axis=1) - tile)
 
 
 def word_sums(
     rows: np.ndarray,
-    lanes: np.ndarray,
-    elements: np.ndarray,
+    fitting: np.ndarray,
     widths: list[np.ndarray],
     which: np.ndarray,
     position: np.ndarray,
 ) -> np.ndarray:
     """Return words of each of `widths` bits of all positions from 1 to `position`: (widths, sums).
 
-    rows, lanes, elements and each of the widths have the shape (cases,); `which` is the case and
-    `position` the last position of each sum. See `memory.nonlinear_offchip` for one position.
+    rows (of a tile), fitting (columns of the largest tile, not rounded) and each of the widths have
+    the shape (cases,); `which` is the case and `position` the last position of each sum. See
+    `memory.nonlinear_offchip` for one position.
     """
-    fitting = elements / np.minimum(rows, lanes)  # columns of the largest tile, not rounded
     widest = int(min(fitting.max(), position.max()))
-    words = [Words.of(rows, lanes, widest, width) for width in widths]
+    words = [Words.of(rows, widest, width) for width in widths]
     last = np.floor(fitting)  # position that level 0 ends with
     end = np.minimum(position, last[which]).astype(int)
     result = np.array([w.fewer[which, end] + w.tile[which, end] for w in words])

@@ -8,6 +8,7 @@ from mugi.hardware import timing
 from mugi.hardware.chunk import Chunk, array_tiles, noc_features, pick
 from mugi.hardware.events import Section
 from mugi.hardware.steps import ROW, Line, Runs, whole
+from mugi.hardware.workload import PREFILL_TOKENS
 
 NOC_FEATURES = ("all_tiles", "output_tiles", "array_tiles", "i_bits", "w_bits", "o_bits")
 
@@ -33,6 +34,8 @@ class Stepped:
         }
         self.bounds = {"osram_offchip_reads", "osram_offchip_writes"} if exact else set()
         self.durations, self.rough = self._durations()
+        self.leading = self._leading()
+        self.needed = [name for name in timing.needed(chunk.assumptions) if name in self.features]
 
     def _durations(self) -> tuple[dict[str, Line], dict[str, Line]]:
         """Return events whose duration is a line, and upper bounds of those of the others.
@@ -66,26 +69,55 @@ class Stepped:
                 rough[name] = cycles.scaled(1.0 * upper)
         return lines, rough
 
+    def _leading(self) -> list[str]:
+        """Return the events that may be the busiest at some position of some profile.
+
+        Left out are those that last less than the event that leads overall would without one of
+        its counts, which is more than rounding down takes.
+        """
+        names = [name for name in self.cycles if name not in self.bounds]
+        if self.chunk.assumptions["sram_ports"] == "shared" or not names:
+            return list(self.cycles)
+        first = max(names, key=lambda name: self.cycles[name].at(1.0)[:, -1].sum())
+        cycles, count = self.cycles[first], self.counts[first]
+        with np.errstate(all="ignore"):
+            each = np.maximum(cycles.at(1.0) / count.at(1.0), cycles.slope / count.slope)
+        sure, least = cycles.at(1.0) - each, timing.effective(count.at(0.0), cycles.at(0.0))
+        found = [first]
+        for name, other in self.cycles.items():
+            if name != first and not (
+                (other.at(1.0) <= sure).all()
+                and (other.slope <= cycles.slope).all()
+                and np.all((other.at(0.0) <= least)[:, PREFILL_TOKENS:])
+            ):
+                found.append(name)
+        return found
+
     def row_features(self, row, chosen) -> dict:
-        """Return tiles, channel bits and DRAM bytes in rows of profiles."""
-        features = {name: line.at(row, chosen) for name, line in self.features.items()}
-        symbols = self.chunk.take(chosen)
+        """Return what time needs of tiles, channel bits and DRAM bytes in rows of profiles."""
+        features = {name: self.features[name].at(row, chosen) for name in self.needed}
         if self.exact:
             features |= self.exact(row, chosen)
-            features["o_bits"] = 2 * features["offchip_words"] * symbols["o_width"]
-        elif "B" in features:
-            features["array_tiles"] = array_tiles(features, symbols)
+            if "o_bits" in self.needed:
+                width = pick(self.chunk.symbols["o_width"], chosen)
+                features["o_bits"] = 2 * features["offchip_words"] * width
+        elif "array_tiles" in self.needed:
+            sizes = {name: self.features[name].at(row, chosen) for name in "BMN"}
+            features["array_tiles"] = array_tiles(sizes, self.chunk.take(chosen))
         return features
 
     def durations_at(self, row, chosen, features: Mapping) -> dict:
-        """Return the duration of every event in rows of profiles, counts rounded down."""
+        """Return how long events that may be the busiest take in rows, counts rounded down."""
         found = {
-            name: timing.effective(self.counts[name].at(row, chosen), cycles.at(row, chosen))
-            for name, cycles in self.cycles.items()
+            name: timing.effective(
+                self.counts[name].at(row, chosen), self.cycles[name].at(row, chosen)
+            )
+            for name in self.leading
+            if name not in self.bounds
         }
-        for name in self.bounds:
-            found[name] = features["offchip_words"]
-        return found
+        return found | {
+            name: features["offchip_words"] for name in self.leading if name in self.bounds
+        }
 
     def sum_cycles(self, runs: Runs) -> np.ndarray:
         """Return the cycles of all steps, one value a run.

@@ -105,37 +105,34 @@ class Runs:
         """Sum values(row, profiles) over positions, for the runs of chosen profiles only.
 
         `values` takes rows of shape (n, 1) and as many profiles, and returns a list of arrays that
-        broadcast to (n, 256). Returns the indices of the runs, and their sums of each array.
+        broadcast to (n, 256). It gets equal rows of many profiles at once, which may share work.
+        Returns the indices of the runs, and their sums of each array.
         """
         runs = np.flatnonzero(chosen[self.profile])
-        profiles = np.flatnonzero(chosen)
-        counts = self.last_row[profiles] + 1
-        start = np.zeros(len(chosen), dtype=int)
-        start[profiles] = np.cumsum(counts) - counts
-        profile = np.repeat(profiles, counts)
-        row = np.arange(len(profile)) - start[profile]
-        ending = start[self.profile[runs]] + self.rows[runs]  # the row that each run ends in
+        reached = chosen[:, None] & (np.arange(self.last_row.max() + 1) <= self.last_row[:, None])
+        row, profile = np.nonzero(reached.T)
+        place = np.cumsum(reached.T).reshape(reached.T.shape).T - 1
+        ending = place[self.profile[runs], self.rows[runs]]  # the row that each run ends in
         order = np.argsort(ending, kind="stable")
         found: list[tuple[np.ndarray, np.ndarray]] = []
         for low in range(0, len(profile), ROWS_AT_ONCE):
             part = slice(low, low + ROWS_AT_ONCE)
+            here = order[slice(*np.searchsorted(ending[order], (low, low + ROWS_AT_ONCE)))]
             arrays = values(row[part, None], profile[part])
             if not found:
-                found = [(np.zeros(len(profile)), np.zeros(len(runs))) for _ in arrays]
-            here = order[slice(*np.searchsorted(ending[order], (low, low + ROWS_AT_ONCE)))]
-            kept = np.arange(ROW) < self.rest[runs[here], None]
-            decoded = np.arange(ROW) >= np.where(row[part] == 0, self.first, 0)[:, None]
+                found = [(np.zeros(reached.shape), np.zeros(len(runs))) for _ in arrays]
             for (sums, partial), array in zip(found, arrays, strict=True):
-                array = array * decoded
-                sums[part] = array.sum(axis=1)
+                array = np.broadcast_to(array, (len(row[part]), ROW))
+                starts = np.arange(ROW) >= self.first
+                sums[profile[part], row[part]] = np.where(
+                    row[part] == 0, array @ starts.astype(float), array.sum(axis=1)
+                )
+                kept = np.arange(ROW) < self.rest[runs[here], None]
+                kept &= starts | (self.rows[runs[here], None] > 0)
                 partial[here] = (array[ending[here] - low] * kept).sum(axis=1)
-        table = np.zeros((len(chosen), counts.max(initial=0) + 1))
-        results = []
-        for sums, partial in found:
-            table[profile, row + 1] = sums
-            before = np.cumsum(table, axis=1)
-            results.append(before[self.profile[runs], self.rows[runs]] + partial)
-        return runs, results
+        before = [np.cumsum(sums, axis=1) - sums for sums, _ in found]
+        ends = self.profile[runs], self.rows[runs]
+        return runs, [b[ends] + partial for b, (_, partial) in zip(before, found, strict=True)]
 
     def counts(self, line: Line) -> np.ndarray:
         """Return the sum of a line rounded down to whole events at every position."""

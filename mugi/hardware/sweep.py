@@ -115,7 +115,7 @@ def _chunks(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Chunk, np.ndarray]
     model_codes, model_names = pd.factorize(runs["model"].astype(str))
     models = [load_model(name) for name in model_names]
     numbers = runs[list(PROFILE)].to_numpy(float)
-    keys = np.column_stack([codes, set_index, model_codes, numbers])
+    keys = np.column_stack([codes, set_index, numbers, model_codes])
     profiles, index = np.unique(keys, axis=0, return_inverse=True)
     order = np.argsort(index.ravel(), kind="stable")
     sorted_index = index.ravel()[order]
@@ -125,7 +125,7 @@ def _chunks(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Chunk, np.ndarray]
         rows = order[low:high]
         design = load_design(*names[int(profiles[start, 0])].split("\0"))
         assumptions = sets[int(profiles[start, 1])]
-        model, height, width, noc_rows, noc_cols, kv, batch = profiles[start:stop, 2:].T
+        height, width, noc_rows, noc_cols, kv, batch, model = profiles[start:stop, 2:].T
         symbols = {k: v[:, None] for k, v in given(height, width, noc_rows, noc_cols).items()}
         symbols = design.symbols(symbols, assumptions)
         symbols["frequency_mhz"] = technology()["frequency_mhz"]

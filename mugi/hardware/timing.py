@@ -55,6 +55,16 @@ def share(features: Mapping, symbols: Mapping, assumptions: Mapping) -> np.ndarr
     return np.ceil(tiles / nodes) / tiles
 
 
+def needed(assumptions: Mapping) -> list[str]:
+    """Return the features that `operation_cycles` reads."""
+    tiling, names = assumptions["noc_tiling"], []
+    names += [tiling] if tiling != "even" else []
+    names += ["all_tiles"] if assumptions["pipeline_fill"] == "per_tile" else []
+    names += ["i_bits", "w_bits", "o_bits"] if assumptions["noc_link_bits"] else []
+    names += ["dram_bytes"] if assumptions["dram_time"] == "per_op" else []
+    return names
+
+
 def operation_cycles(
     busy: np.ndarray, features: Mapping, fill: np.ndarray, symbols: Mapping, assumptions: Mapping
 ) -> np.ndarray:
