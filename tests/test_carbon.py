@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mugi import carbon as module
-from mugi.carbon import carbon, load_constants
+from mugi.carbon import carbon, changed, load_constants
 from mugi.cli import main
 from mugi.errors import InputError
 
@@ -87,6 +87,61 @@ def test_embodied_carbon_by_hand():
     assert found.tolist() == pytest.approx([by_hand] * 2, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("pairs", "factor"),
+    [
+        (["embodied_share=run_share"], 1),
+        (["embodied_share=duty_20"], 5),
+        (["embodied_share=whole_chip"], 5 * 365 * 24 * 3600 / 100),
+        (["lifetime_years=3"], 5 / 3),
+        (["carbon_intensity_g_per_kwh=50"], 50 / 301),
+        (["energy_per_area_mj_per_mm2=0.0324", "lifetime_years=7"], 0.0324 / 0.55 * 5 / 7),
+    ],
+)
+def test_set_changes_embodied_carbon_and_only_the_grid_operational(pairs, factor):
+    plain = carbon(one_run(), load_constants())
+    result = carbon(one_run(), changed(load_constants(), pairs))
+    embodied = result.embodied_carbon_kgco2e.tolist()
+    assert embodied == pytest.approx((plain.embodied_carbon_kgco2e * factor).tolist(), rel=1e-12)
+    grid = factor if "carbon_intensity" in pairs[0] else 1
+    operational = result.operational_carbon_kgco2e.tolist()
+    assert operational == pytest.approx((plain.operational_carbon_kgco2e * grid).tolist())
+
+
+def test_command_sets_constants_and_writes_them_beside_the_results(tmp_path):
+    one_run().to_csv(tmp_path / "hardware.csv", index=False)
+    command = ["carbon", str(tmp_path / "hardware.csv"), "-o", str(tmp_path / "carbon.csv")]
+    assert main([*command, "--set", "embodied_share=whole_chip", "--set", "lifetime_years=7"]) == 0
+    written = pd.read_csv(tmp_path / "carbon.csv")
+    assert set(written.embodied_share) == {"whole_chip"}
+    assert set(written.lifetime_years) == {7}
+    chip = written[written.event == "embodied"].embodied_carbon_kgco2e
+    assert chip.tolist() == pytest.approx([0.55 / 3.6 * 301 * 2 / 1e3] * 2, rel=1e-12)
+
+
+def test_bad_settings_are_one_line_each_and_no_file(tmp_path, capsys):
+    made_up_runs().to_csv(tmp_path / "hardware.csv", index=False)
+    bad = {
+        "lifetime_year=3": "unknown constant 'lifetime_year' (did you mean 'lifetime_years'?)",
+        "carbon_intensity=50": "(did you mean 'carbon_intensity_g_per_kwh'?)",
+        "embodied_share=duty_2": "unknown value 'duty_2' (did you mean 'duty_20'?); one of: run_s",
+        "lifetime_years=0": "lifetime_years is '0'; a number above 0 is needed",
+        "days_per_year=nan": "days_per_year is 'nan'",
+        "energy_per_area_mj_per_mm2": "NAME=VALUE is needed, not 'energy_per_area_mj_per_mm2'",
+    }
+    settings = [word for pair in bad for word in ("--set", pair)]
+    command = ["carbon", str(tmp_path / "hardware.csv"), "-o", str(tmp_path / "carbon.csv")]
+    assert main([*command, *settings]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(bad)
+    for line, said in zip(lines, bad.values(), strict=True):
+        assert line.startswith("mugi carbon: --set: ")
+        assert said in line
+    with pytest.raises(InputError, match="'lifetime_years' is set twice"):
+        changed(load_constants(), ["lifetime_years=3", "lifetime_years=7"])
+    assert not (tmp_path / "carbon.csv").exists()
+
+
 def test_parts_sum_to_totals(table):
     run = [*module.RUN, "accounting"]
     values = ["operational_carbon_kgco2e", "embodied_carbon_kgco2e", "carbon_kgco2e"]
@@ -145,10 +200,15 @@ def test_missing_table_is_one_line(tmp_path, capsys):
 
 def test_bad_constants_are_all_named(tmp_path):
     path = tmp_path / "carbon.yaml"
-    path.write_text("carbon_intensity_g_per_kwh: {value: -1}\nlife_time_years: {value: 5}\n")
+    path.write_text(
+        "carbon_intensity_g_per_kwh: {value: -1}\nlife_time_years: {value: 5}\n"
+        "embodied_share: {value: all}\nenergy_per_area_mj_per_mm2: 0.55\n"
+    )
     with pytest.raises(InputError) as error:
         load_constants(path)
     text = str(error.value)
     assert "missing constant 'days_per_year'" in text
     assert "unknown constant 'life_time_years' (did you mean 'lifetime_years'?)" in text
-    assert "carbon_intensity_g_per_kwh.value is '-1'" in text
+    assert "carbon_intensity_g_per_kwh is '-1'; a number above 0" in text
+    assert "embodied_share: unknown value 'all'; one of: run_share, duty_20, whole_chip" in text
+    assert "energy_per_area_mj_per_mm2 is 'None'" in text
