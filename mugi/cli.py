@@ -15,6 +15,7 @@ COMMANDS = {
         "print the configuration's JSON schema or its table in Markdown",
     ),
     "approximate": ("mugi.approximations.command", "error of an approximation on every input"),
+    "trace": ("mugi.array.trace", "signals of a small array, cycle by cycle"),
     "prepare": ("mugi.accuracy.prepare", "write an embedded model as a local checkpoint"),
     "accuracy": ("mugi.accuracy.command", "accuracy of a model under approximations"),
     "collect": ("mugi.collect", "tables with the same columns as one table"),

@@ -48,8 +48,12 @@ FUNCTIONS = {"exp": exp, "silu": silu, "gelu": gelu, "gelu_tanh": gelu_tanh}
 
 
 def evaluate(function: str, codes: np.ndarray) -> np.ndarray:
-    """Return the BF16 codes of `function` at BF16 `codes`, rounded to nearest even."""
-    return to_bf16(FUNCTIONS[function](from_bf16(codes)))
+    """Return the BF16 codes of `function` at BF16 `codes`, rounded to nearest even.
+
+    A NaN stays a NaN of the same sign.
+    """
+    values = from_bf16(codes)
+    return np.where(np.isnan(values), to_bf16(values), to_bf16(FUNCTIONS[function](values)))
 
 
 def table(function: str) -> np.ndarray:

@@ -296,3 +296,47 @@ use rule fig06 as table3 with:
         "results/benchmarks/table3.tsv"
     message:
         "Table 3: comparison of all designs"
+
+
+use rule fig06 as fig02 with:
+    input:
+        table="results/array/gemm.csv",
+        script="figures/fig02.py",
+        sources=sources("figures/fig02.py"),
+    output:
+        "results/figures/fig02.csv",
+        "results/figures/fig02.pdf",
+        report(
+            "results/figures/fig02.png",
+            caption="../report/fig02.rst",
+            category="Array",
+            labels={"figure": "Fig. 2", "shows": "temporal spikes"},
+        ),
+    log:
+        "results/logs/fig02.log",
+    benchmark:
+        "results/benchmarks/fig02.tsv"
+    message:
+        "Fig. 2: temporal spikes of a simulated array"
+
+
+use rule fig06 as fig10 with:
+    input:
+        table="results/array/exp.csv",
+        script="figures/fig10.py",
+        sources=sources("figures/fig10.py"),
+    output:
+        "results/figures/fig10.csv",
+        "results/figures/fig10.pdf",
+        report(
+            "results/figures/fig10.png",
+            caption="../report/fig10.rst",
+            category="Array",
+            labels={"figure": "Fig. 10", "shows": "a walk through the array"},
+        ),
+    log:
+        "results/logs/fig10.log",
+    benchmark:
+        "results/benchmarks/fig10.tsv"
+    message:
+        "Fig. 10: two mappings walk through a simulated array"
