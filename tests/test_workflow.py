@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 SMOKE = ["--configfile", "config/smoke.yaml"]
