@@ -261,7 +261,8 @@ def draw(table: pd.DataFrame, sweep: Sweep) -> dict[str, bytes]:
     import seaborn
 
     x, y = list(sweep.signs)[:2]
-    shown = table[[*sweep.runs, x, y, "pareto_front"]].assign(**_labels(table, sweep.per))
+    columns = dict.fromkeys([*sweep.runs, "variant", x, y, "pareto_front"])
+    shown = table[list(columns)].assign(**_labels(table, sweep.per))
     seaborn.set_theme(context="paper", style="ticks", font_scale=0.8)
     matplotlib.rcParams.update({"pdf.fonttype": 42, "savefig.dpi": 200})
     names = list(shown["chip"].unique())
@@ -292,12 +293,18 @@ def draw(table: pd.DataFrame, sweep: Sweep) -> dict[str, bytes]:
         for scale, values in ((axis.set_xscale, shown[x]), (axis.set_yscale, shown[y])):
             if values.min() > 0 and values.max() > 20 * values.min():
                 scale("log")
-    files = {"csv": shown.to_csv(index=False, lineterminator="\n").encode()}
+    files = {"csv": shown.to_csv(index=False, lineterminator="\n").encode()} | _pictures(grid)
+    matplotlib.pyplot.close(grid.figure)
+    return files
+
+
+def _pictures(grid) -> dict[str, bytes]:
+    """Return a seaborn grid as pdf and png, without dates."""
+    files = {}
     for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
         content = io.BytesIO()
         grid.savefig(content, format=suffix, metadata=metadata)
         files[suffix] = content.getvalue()
-    matplotlib.pyplot.close(grid.figure)
     return files
 
 

@@ -21,6 +21,7 @@ import yaml
 from mugi.cli import main
 from mugi.explore import COLOURS, DERIVED, explore, load_sweep, metrics, pareto_front
 from mugi.hardware import evaluate
+from mugi.hardware.workload import load_model
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs" / "exploration.md"
@@ -185,8 +186,21 @@ def test_outside_the_paper(sweep_of):
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "published_billions"),
+    [("llama_3_8b", 8.03), ("llama_3_70b", 70.55), ("llama_3_405b", 405.85), ("qwen_2_5_7b", 7.61)],
+)
+def test_models_have_their_published_number_of_weights(name, published_billions):
+    model = load_model(name)
+    kv_dim = model.dim // model.heads * model.kv_heads
+    layer = 2 * model.dim * (model.dim + kv_dim) + 3 * model.dim * model.ffn_dim
+    weights = model.layers * layer + 2 * model.vocabulary * model.dim
+    assert weights / 1e9 == pytest.approx(published_billions, abs=0.01)
+
+
 def test_same_bytes_twice(sweep_of, tmp_path):
-    path = sweep_of(runs=[GRID | {"batch_size": 8, "array_height": [16, 64]}])
+    grid = GRID | {"design": ["mugi", str(ROOT / "docs" / "examples" / "lean_systolic.yaml")]}
+    path = sweep_of(runs=[grid], maximize=["batch_size"])
     for name in ("a", "b"):
         output, stem = str(tmp_path / name / "out.csv"), str(tmp_path / name / "plot")
         assert main(["explore", path, "-o", output, "--plot", stem]) == 0
@@ -194,6 +208,8 @@ def test_same_bytes_twice(sweep_of, tmp_path):
     assert names == ["out.csv", "plot.csv", "plot.pdf", "plot.png"]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    shown = pd.read_csv(tmp_path / "a" / "plot.csv")
+    assert [chip.split()[0] for chip in shown.chip.unique()] == ["mugi", "lean_systolic"]
 
 
 @pytest.mark.parametrize(
