@@ -15,22 +15,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 
+from mugi.colours import DESIGN_COLOURS
 from mugi.errors import InputError
 from mugi.files import write_bytes, write_csv
 
 COLUMN_IN = 3.3  # width of one column of the paper
 MISTAKES_SHOWN = 10
-# one colour per design, from Okabe and Ito's colour-blind-safe set (jfly.uni-koeln.de/color),
-# the yellows darkened until text in them can be read on white
-DESIGN_COLOURS = {
-    "mugi": "#D55E00",
-    "carat": "#0072B2",
-    "systolic": "#007A5A",
-    "simd": "#B0487F",
-    "tensor": "#000000",
-    "taylor": "#8A6D00",
-    "pwl": "#5B6770",
-}
 # stacked events: blues told apart by lightness too, warm for nonlinear, neutral for the rest
 EVENT_COLOURS = {
     "projection": "#0B3C5D",

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args, get_origin
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -21,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from mugi.accuracy.embedded import EMBEDDED
 from mugi.approximations import parse, parse_operations
 from mugi.errors import InputError, describe, nearest, unknown
+from mugi.files import read_yaml
 
 DEFAULT = Path("config.yaml")
 TASKS = Path(__file__).parent / "accuracy" / "tasks"
@@ -166,24 +166,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Check one file the way Snakemake reads it: on top of config.yaml."""
-    settings = read(DEFAULT)
+    settings = read_yaml(DEFAULT)
     if args.file != DEFAULT:
-        settings = merge(settings, read(args.file))
+        settings = merge(settings, read_yaml(args.file))
     check(settings)
     print(f"{args.file}: no mistakes")
-
-
-def read(path: Path) -> dict:
-    """Return the mapping in a YAML file; raise InputError if there is none."""
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(settings, dict):
-        raise InputError(f"{path}: must hold keys and values")
-    return settings
 
 
 def merge(base: dict, changes: dict) -> dict:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
+from mugi.colours import DESIGN_COLOURS
 from mugi.errors import InputError, nearest, unknown
-from mugi.files import write_bytes
+from mugi.files import read_yaml, write_bytes
 from mugi.hardware import check_runs, evaluate, expand
 from mugi.hardware.command import write_table
 from mugi.hardware.sweep import MOST_RUNS
@@ -27,16 +27,6 @@ DERIVED = {
     "latency_s_per_token": lambda table: table["runtime_s"] / table["seq_len"],
     "power_w": lambda table: table["total_energy_j"] / table["runtime_s"],
     "energy_delay_j_s": lambda table: table["total_energy_j"] * table["runtime_s"],
-}
-# those of figures/style.py, which a test compares, and some for designs of the user's own
-COLOURS = {
-    "mugi": "#D55E00",
-    "carat": "#0072B2",
-    "systolic": "#007A5A",
-    "simd": "#B0487F",
-    "tensor": "#000000",
-    "taylor": "#8A6D00",
-    "pwl": "#5B6770",
 }
 OTHER_COLOURS = ("#56B4E9", "#E69F00", "#7F3C8D", "#8C8C8C")
 
@@ -56,14 +46,7 @@ class Sweep:
 
 def load_sweep(path: str) -> Sweep:
     """Read a sweep; raises InputError with a line for every mistake, those of single runs too."""
-    try:
-        sheet = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(sheet, dict):
-        raise InputError(f"{path}: must map {', '.join(KEYS)} to values")
+    sheet = read_yaml(path)
     lines = [unknown("key", key, KEYS) for key in sheet if key not in KEYS]
     parts = []
     for read in (_runs, _signs, _per, _keep):
@@ -323,7 +306,7 @@ def _palette(chips: list[str]) -> dict[str, str]:
     colours, others = {}, 0
     for chip in chips:
         design, *variant = chip.split(" ")
-        known = [COLOURS[name] for name in (*variant, design) if name in COLOURS]
+        known = [DESIGN_COLOURS[name] for name in (*variant, design) if name in DESIGN_COLOURS]
         colours[chip] = known[0] if known else OTHER_COLOURS[others % len(OTHER_COLOURS)]
         others += not known
     return colours

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from mugi.errors import InputError, nearest
 
@@ -56,3 +57,16 @@ def read_table(path: Path, columns=(), numbers=()) -> pd.DataFrame:
     if mistakes:
         raise InputError("\n".join(mistakes))
     return table
+
+
+def read_yaml(path: str | Path) -> dict:
+    """Return the mapping in a YAML file; raise InputError if there is none."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: must hold keys and values")
+    return content

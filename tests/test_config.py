@@ -7,12 +7,13 @@ import pytest
 import yaml
 
 from mugi.cli import main
-from mugi.config import FIGURES, Config, check, merge, read
+from mugi.config import FIGURES, Config, check, merge
 from mugi.config_docs import markdown, method_markdown
 from mugi.errors import InputError
+from mugi.files import read_yaml
 
 ROOT = Path(__file__).parent.parent
-DEFAULT = read(ROOT / "config.yaml")
+DEFAULT = read_yaml(ROOT / "config.yaml")
 
 # changes to the default configuration -> what its one line says
 MISTAKES = {
@@ -150,7 +151,7 @@ def test_all_mistakes_are_told_at_once():
 
 def test_the_default_and_the_smoke_configuration_are_valid():
     check(DEFAULT)
-    check(merge(DEFAULT, read(ROOT / "config" / "smoke.yaml")))
+    check(merge(DEFAULT, read_yaml(ROOT / "config" / "smoke.yaml")))
 
 
 def test_smoke_changes_only_keys_that_the_default_has():
@@ -160,7 +161,7 @@ def test_smoke_changes_only_keys_that_the_default_has():
             if isinstance(value, dict):
                 yield from paths(value, (*prefix, key))
 
-    assert set(paths(read(ROOT / "config" / "smoke.yaml"))) <= set(paths(DEFAULT))
+    assert set(paths(read_yaml(ROOT / "config" / "smoke.yaml"))) <= set(paths(DEFAULT))
 
 
 def test_default_configuration_names_every_key_of_the_schema():
