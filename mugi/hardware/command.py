@@ -1,9 +1,11 @@
 """`mugi evaluate`: a table of configurations, grids of them, or one with a readable breakdown."""
 
 import argparse
+import itertools
 import os
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +13,7 @@ import yaml
 
 from mugi.errors import InputError
 from mugi.hardware.report import describe
-from mugi.hardware.sweep import KEYS, breakdown, evaluate, expand
+from mugi.hardware.sweep import KEYS, breakdown, expand, stream
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,18 +46,22 @@ def run(args: argparse.Namespace) -> int:
         runs = expand(_grids(args.grid))
     else:
         runs = read_runs(args.runs)
-    results = evaluate(runs, progress=True)
+    fitted = []
+    results = _noted(stream(runs, progress=True), fitted)
+    first = next(results)
+    results = itertools.chain([first], results)
+    if args.output:
+        write_parts(results, args.output)
     parts = breakdown(runs) if args.breakdown or chosen else None
     if chosen:
-        print(describe(results.iloc[0], parts))
-    elif not args.output and not args.breakdown:
-        results.to_csv(sys.stdout, index=False)
-    if args.output:
-        write_table(results, args.output)
+        print(describe(first.iloc[0], parts))
+    elif not args.output:
+        for number, table in enumerate(results):
+            if not args.breakdown:
+                table.to_csv(sys.stdout, index=False, header=number == 0)
     if args.breakdown:
         write_table(parts, args.breakdown)
-    if results["sram_fitted"].any():
-        count = int(results["sram_fitted"].sum())
+    if count := sum(fitted):
         print(
             f"mugi evaluate: {count} runs have SRAM sizes CACTI was not run for; their SRAM costs"
             " are fitted (docs/hardware.md)",
@@ -74,22 +80,49 @@ def read_runs(path: str) -> pd.DataFrame:
         raise InputError(f"'{path}' is not a CSV table: {str(error).strip()}") from error
 
 
+def _noted(tables: Iterable[pd.DataFrame], fitted: list[int]) -> Iterator[pd.DataFrame]:
+    """Pass tables on, and note how many of their runs have fitted SRAM costs."""
+    for table in tables:
+        fitted.append(int(table["sram_fitted"].sum()))
+        yield table
+
+
 def write_table(table: pd.DataFrame, path: str) -> None:
     """Write a table as CSV or Parquet, by the ending; a reader never sees half of it."""
+    write_parts([table], path)
+
+
+def write_parts(tables: Iterable[pd.DataFrame], path: str) -> None:
+    """Write tables below each other as `write_table` does, one at a time."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     os.close(handle)
+    append = _append_parquet if target.suffix == ".parquet" else _append_csv
     try:
-        if target.suffix == ".parquet":
-            table.to_parquet(part, index=False)
-        else:
-            table.to_csv(part, index=False)
+        append(iter(tables), part)
         Path(part).chmod(0o644)
         os.replace(part, target)
     except BaseException:
         os.unlink(part)
         raise
+
+
+def _append_csv(tables: Iterator[pd.DataFrame], path: str) -> None:
+    next(tables).to_csv(path, index=False)
+    for table in tables:
+        table.to_csv(path, index=False, header=False, mode="a")
+
+
+def _append_parquet(tables: Iterator[pd.DataFrame], path: str) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    found = pyarrow.Table.from_pandas(next(tables), preserve_index=False)
+    with parquet.ParquetWriter(path, found.schema) as writer:
+        writer.write_table(found)
+        for table in tables:
+            writer.write_table(pyarrow.Table.from_pandas(table, found.schema, False))
 
 
 def _flips(pairs: list[str]) -> dict[str, str]:

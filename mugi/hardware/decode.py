@@ -62,7 +62,8 @@ def _routed(operation: Stepped, words: Line, kind: str, runs: Runs) -> np.ndarra
 class Matrices:
     """Softmax matrices off chip: every profile has one, with a column more at each position.
 
-    Full rows of tiles and the rest are looked at once for all profiles where they are alike.
+    Full rows of tiles and the rest are looked at once for all profiles where they are alike. Where
+    a column of each takes whole words, `rates` has the words that a column of the matrix takes.
     """
 
     def __init__(self, chunk: Chunk, rows: np.ndarray):
@@ -73,18 +74,29 @@ class Matrices:
         self.count = np.floor(rows / full)[:, None]
         rest = rows - full * self.count[:, 0]
         self.passes = self.count + (rest > 0)[:, None]
+        self.rates = [
+            None
+            if ((full * ACTIVATION_BITS % bits).any() or (rest * ACTIVATION_BITS % bits).any())
+            else (rows * ACTIVATION_BITS / bits)[:, None]
+            for bits in (width, DRAM_BITS)
+        ]
         self.full = Alike(full, full, elements, width)
         self.rest = Alike(rest, full, elements, width) if rest.any() else None
 
     def offchip(self, row: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return tiles, words of oSRAM and of DRAM in rows of profiles."""
-        count = self.count[chosen]
-        tiles, words, dram_words = self.full.tiles(row, chosen)
-        words, dram_words = count * words, count * dram_words
+        tiles, *tile_words = self.full.tiles(row, chosen, self.rates)
         if self.rest:
-            _, more, dram_more = self.rest.tiles(row, chosen)
-            words, dram_words = words + more, dram_words + dram_more
-        return self.passes[chosen] * tiles, words, dram_words
+            _, *rest_words = self.rest.tiles(row, chosen, self.rates)
+        positions, found = ROW * row + POSITIONS[None, :ROW], []
+        for access, rate in enumerate(self.rates):
+            if rate is not None:
+                found.append(rate[chosen] * positions)
+                continue
+            found.append(self.count[chosen] * tile_words[access])
+            if self.rest:
+                found[-1] += rest_words[access]
+        return self.passes[chosen] * tiles, *found
 
     def sums(self, runs: Runs) -> list[np.ndarray]:
         """Return off-chip words of oSRAM and of DRAM of all decode steps, of shape (runs, 1)."""
@@ -104,21 +116,22 @@ class Alike:
         )
         self.index = index.ravel()
 
-    def tiles(self, row: np.ndarray, chosen: np.ndarray) -> list[np.ndarray]:
-        """Return the number of tiles, and their words of oSRAM and of DRAM, in rows of profiles."""
+    def tiles(self, row: np.ndarray, chosen: np.ndarray, rates: list) -> list:
+        """Return tiles, and their words of oSRAM and DRAM without a rate, in rows of profiles."""
         keys, index = np.unique(
             row[:, 0] * len(self.cases) + self.index[chosen], return_inverse=True
         )
         height, fitting, elements, width = self.cases[keys % len(self.cases)].T[:, :, None]
         positions = ROW * (keys // len(self.cases))[:, None] + POSITIONS[None, :ROW]
         columns = classes(positions, nonlinear_tile(positions, fitting, elements))
-        rows = [(height, 1.0)]
-        found = [
-            sum(count for _, count in columns),
-            words(rows, columns, ACTIVATION_BITS, width),
-            words(rows, columns, ACTIVATION_BITS, DRAM_BITS),
-        ]
-        return [value[index.ravel()] for value in found]
+        found = [sum(count for _, count in columns)[index.ravel()]]
+        for bits, rate in zip((width, DRAM_BITS), rates, strict=True):
+            if rate is not None:
+                found.append(None)
+            else:
+                tile_words = words([(height, 1.0)], columns, ACTIVATION_BITS, bits)
+                found.append(tile_words[index.ravel()])
+        return found
 
     def sums(self, runs: Runs, chosen: np.ndarray) -> np.ndarray:
         """Return words of oSRAM and of DRAM of all decode steps of chosen runs: (runs, 2)."""

@@ -123,12 +123,12 @@ class Runs:
                 found = [(np.zeros(reached.shape), np.zeros(len(runs))) for _ in arrays]
             for (sums, partial), array in zip(found, arrays, strict=True):
                 array = np.broadcast_to(array, (len(row[part]), ROW))
-                starts = np.arange(ROW) >= self.first
-                sums[profile[part], row[part]] = np.where(
-                    row[part] == 0, array @ starts.astype(float), array.sum(axis=1)
-                )
+                sums[profile[part], row[part]] = array.sum(axis=1)
+                zero = row[part] == 0
+                if zero.any():
+                    sums[profile[part][zero], 0] = array[zero, self.first :].sum(axis=1)
                 kept = np.arange(ROW) < self.rest[runs[here], None]
-                kept &= starts | (self.rows[runs[here], None] > 0)
+                kept &= (np.arange(ROW) >= self.first) | (self.rows[runs[here], None] > 0)
                 partial[here] = (array[ending[here] - low] * kept).sum(axis=1)
         before = [np.cumsum(sums, axis=1) - sums for sums, _ in found]
         ends = self.profile[runs], self.rows[runs]

@@ -1,7 +1,10 @@
 """Many runs at once: defaults, checks, and groups that share a design and its assumptions."""
 
 import math
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -21,6 +24,7 @@ KEYS = (
     "kv_heads", "batch_size", "seq_len", "preset",
 )  # fmt: skip
 PROFILE = ("array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size")
+RUNS_A_PART = 100_000  # evaluated together; their results take about 50 MB
 MOST_RUNS = 5_000_000  # results of a million runs take about 2 GB
 PROFILES_AT_ONCE = 256  # bounds memory; positions make 257 columns
 
@@ -46,7 +50,33 @@ def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
 
     Raises InputError with one line per mistake before anything is computed.
     """
-    runs, parts = _evaluated(runs, _results, progress)
+    return _table(checked(runs), progress)
+
+
+def stream(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]:
+    """Yield what `evaluate` returns in parts of up to RUNS_A_PART rows, in order.
+
+    All rows are checked before the first part. Several parts are computed at once, by as many
+    processes as there are cores for this one.
+    """
+    runs = checked(runs)
+    parts = [runs[low : low + RUNS_A_PART] for low in range(0, len(runs), RUNS_A_PART)]
+    if len(parts) == 1:
+        yield _table(runs, progress)
+        return
+    workers = min(len(parts), len(os.sched_getaffinity(0)))
+    with (
+        ProcessPoolExecutor(workers, get_context("spawn")) as pool,
+        tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar,
+    ):
+        for table in pool.map(_table, parts):
+            yield table
+            bar.update(len(table))
+
+
+def _table(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
+    """Return checked runs with their results."""
+    parts = _evaluated(runs, _results, progress)
     rows = np.concatenate([rows for rows, _ in parts])
     order = np.argsort(rows, kind="stable")
     columns = {
@@ -65,7 +95,8 @@ def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     the design, and only components that the chip has. Each is in one tag: sums over all but dram
     give the totals of `evaluate`.
     """
-    runs, parts = _evaluated(runs, _components, progress)
+    runs = checked(runs)
+    parts = _evaluated(runs, _components, progress)
     table = pd.concat([part for _, part in parts]).sort_values("row", kind="stable")
     table = table[(table["instances"] > 0) | (table["dynamic_energy_nj"] > 0)]
     keys = [key for key in runs if key in KEYS or key.startswith("assumption.")]
@@ -96,15 +127,14 @@ def expand(grids: list[dict]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)
 
 
-def _evaluated(runs: pd.DataFrame, collect: Callable, progress: bool) -> tuple[pd.DataFrame, list]:
-    runs = checked(runs)
+def _evaluated(runs: pd.DataFrame, collect: Callable, progress: bool) -> list:
     results = []
     with tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar:
         for rows, chunk, profile in _chunks(runs):
             costs = cost.evaluate(chunk, profile, runs["seq_len"].to_numpy(int)[rows])
             results.append((rows, collect(rows, costs)))
             bar.update(len(rows))
-    return runs, results
+    return results
 
 
 def _chunks(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Chunk, np.ndarray]]:

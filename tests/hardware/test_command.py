@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from mugi.cli import main
-from mugi.hardware import breakdown, evaluate, expand, models
+from mugi.hardware import breakdown, evaluate, expand, models, sweep
+from mugi.hardware.command import write_parts
 
 GRID = {"design": "mugi", "array_height": [64, 256], "model": "llama_2_7b", "batch_size": [1, 8]}
 RUNS = expand([GRID | {"seq_len": 256}])
@@ -78,3 +79,13 @@ def test_import_is_light():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(found.stdout) < 2  # 0.4 s alone; test machines are busy
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_parts_are_the_whole(tmp_path, monkeypatch, ending):
+    """Results computed in parts by several processes are those of one table, in order."""
+    monkeypatch.setattr(sweep, "RUNS_A_PART", 3)
+    path = tmp_path / f"results.{ending}"
+    write_parts(sweep.stream(RUNS), str(path))
+    read = pd.read_csv if ending == "csv" else pd.read_parquet
+    pd.testing.assert_frame_equal(read(path), evaluate(RUNS), check_dtype=False)

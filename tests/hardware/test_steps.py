@@ -5,13 +5,36 @@ import pandas as pd
 import pytest
 from random_runs import random_runs
 
-from mugi.hardware import evaluate, stepped
-from mugi.hardware.steps import Line, Runs, whole
+from mugi.hardware import decode, evaluate, stepped
+from mugi.hardware.memory import nonlinear_offchip
+from mugi.hardware.steps import ROW, Line, Runs, whole
+
+
+class Literal(decode.Matrices):
+    """Softmax matrices cut one by one, and summed position by position."""
+
+    def __init__(self, chunk, rows):
+        self.chunk, self.height = chunk, rows
+
+    def offchip(self, row, chosen):
+        symbols = self.chunk.take(chosen)
+        return nonlinear_offchip(
+            self.height[chosen],
+            ROW * row + np.arange(1.0, ROW + 1),
+            symbols["lanes"],
+            symbols["nonlinear_elements"],
+            symbols["o_width"],
+        )
+
+    def sums(self, runs):
+        everyone = np.ones(len(self.height), dtype=bool)
+        _, found = runs.by_row(lambda row, chosen: list(self.offchip(row, chosen)[1:]), everyone)
+        return [sums[:, None] for sums in found]
 
 
 @pytest.fixture
 def position_by_position(monkeypatch):
-    """Switch off every closed form."""
+    """Switch off every closed form, and what profiles share."""
 
     def counts(self, line):
         everyone = np.ones(len(line.start), dtype=bool)
@@ -24,15 +47,17 @@ def position_by_position(monkeypatch):
     def switch():
         monkeypatch.setattr(Runs, "counts", counts)
         monkeypatch.setattr(stepped, "_on_chord", nowhere)
+        monkeypatch.setattr(stepped.Stepped, "_leading", lambda self: list(self.cycles))
+        monkeypatch.setattr(decode, "Matrices", Literal)
         never = lambda self, tiles: np.zeros(self.chunk.profiles, dtype=bool)  # noqa: E731
         monkeypatch.setattr(stepped.Stepped, "divides", never)
 
     return switch
 
 
-@pytest.mark.parametrize(("seed", "flips"), [(1, 0), (2, 4)])
+@pytest.mark.parametrize(("seed", "flips"), [(1, 0), (2, 4), (5, 1)])
 def test_closed_forms(position_by_position, seed, flips):
-    runs = random_runs(80, seed, flips)
+    runs = random_runs(120, seed, flips)
     closed = evaluate(runs)
     position_by_position()
     summed = evaluate(runs)
