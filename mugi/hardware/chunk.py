@@ -28,6 +28,12 @@ class Chunk:
         """Return some symbols of some profiles."""
         return {name: pick(self.symbols[name], chosen) for name in names}
 
+    def part(self, chosen: np.ndarray) -> "Chunk":
+        """Return a chunk of some of the profiles."""
+        symbols = self.take(chosen, self.symbols)
+        sizes = {name: values[chosen] for name, values in self.sizes.items()}
+        return Chunk(self.design, self.assumptions, symbols, sizes, len(chosen))
+
 
 def pick(value: object, chosen: np.ndarray) -> object:
     """Return the rows of an array that has one a profile; anything else as it is."""

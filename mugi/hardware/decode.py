@@ -6,6 +6,7 @@ import numpy as np
 
 from mugi.hardware import softmax, timing, workload
 from mugi.hardware.chunk import Chunk, pick
+from mugi.hardware.design import GIVEN
 from mugi.hardware.events import (
     OFFCHIP_SYMBOLS,
     dram_traffic,
@@ -144,8 +145,14 @@ class Alike:
 
 
 def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
-    """Return counts and cycles of softmax summed over decode steps: (runs,)."""
+    """Return counts and cycles of softmax summed over decode steps: (runs,).
+
+    Profiles with as many rows on the same hardware (models differ in other sizes) go once.
+    """
     rows = (chunk.sizes["batch"] * chunk.sizes["heads"])[:, None]
+    keys = np.hstack([rows, *(chunk.symbols[name] for name in GIVEN)])
+    _, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    chunk, rows, runs = chunk.part(first), rows[first], runs.regroup(index.ravel())
     section, symbols = chunk.design.nonlinear, chunk.symbols
     features = nonlinear_features(rows, POSITIONS[None, :], 1.0, symbols, chunk.assumptions)
 
@@ -164,13 +171,11 @@ def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
     table = {
         name: runs.counts(line) for name, line in operation.counts.items() if name not in irregular
     }
-    table |= _offchip_sums(operation, irregular, matrices, rows, runs)
+    table |= _offchip_sums(operation, irregular, matrices, runs)
     return table | {"cycles": operation.sum_cycles(runs)}
 
 
-def _offchip_sums(
-    operation: Stepped, irregular: Mapping, matrices: Matrices, rows: np.ndarray, runs: Runs
-) -> dict:
+def _offchip_sums(operation: Stepped, irregular: Mapping, matrices: Matrices, runs: Runs) -> dict:
     """Return sums of the events that follow the exact off-chip words, and dram_bytes.
 
     Words have a closed form. Router events, rounded down at every position, do not.
@@ -191,37 +196,28 @@ def _offchip_sums(
             table[name] = event.count(scope)[:, 0]
     meshes = np.broadcast_to(chunk.symbols["P"] > 1, (chunk.profiles, 1))[:, 0]
     if routed and meshes.any():
-        done, sums = _routed_words(operation, routed, rows, runs, meshes)
+        done, sums = _routed_words(operation, routed, runs, meshes)
         for name, found in zip(routed, sums, strict=True):
             table[name][done] = found
     return table
 
 
-def _routed_words(operation: Stepped, routed: Mapping, rows, runs: Runs, meshes) -> tuple:
-    """Return runs and sums of router events; profiles that share all they depend on go once."""
-    chunk, symbols = operation.chunk, operation.chunk.symbols
-    names = {"lanes", "nonlinear_elements", "o_width", "P", "R", "Q"}
-    names |= {n for event in routed.values() for n in event.count.names if n in symbols}
-    names = sorted(names)
-    others = [
-        name for name, event in routed.items() if not event.count.names & set(OFFCHIP_SYMBOLS)
-    ]
-    constant = {name: operation.counts[name].start[:, :1] for name in others}
-    columns = [symbols[name] for name in names if np.ndim(symbols[name])]
-    columns = [
-        np.broadcast_to(c, (chunk.profiles, 1)) for c in (rows, *columns, *constant.values())
-    ]
-    _, first, index = np.unique(np.hstack(columns), axis=0, return_index=True, return_inverse=True)
+def _routed_words(operation: Stepped, routed: Mapping, runs: Runs, meshes: np.ndarray) -> tuple:
+    """Return runs and sums of router events."""
+    chunk = operation.chunk
+    names = {"P", "R", "Q"} | {n for event in routed.values() for n in event.count.names}
+    names = sorted(names & chunk.symbols.keys())
 
     def values(row, chosen):
-        chosen = first[chosen]
         exact, scope = operation.exact(row, chosen), chunk.take(chosen, names)
         arrays = []
         for name, event in routed.items():
-            words = constant[name][chosen] if name in constant else event.count(scope | exact)
+            if event.count.names & set(OFFCHIP_SYMBOLS):
+                words = event.count(scope | exact)
+            else:
+                words = operation.counts[name].start[chosen, :1]
             passes = timing.hops(exact["output_tiles"], event.hops, scope, chunk.assumptions)
             arrays.append(whole(words * passes))
         return arrays
 
-    grouped = runs.regroup(index.ravel())
-    return grouped.by_row(values, meshes[first])
+    return runs.by_row(values, meshes)
