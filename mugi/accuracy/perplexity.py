@@ -18,7 +18,7 @@ from mugi.accuracy.inject import injected
 from mugi.approximations import Approximation
 from mugi.errors import InputError
 
-_HELD_LOGITS = 1 << 28  # native logits kept at a time, about 0.5 GB in BF16
+_HELD = 1 << 28  # native log-probabilities kept at a time, 1 GiB
 
 
 class Totals:
@@ -29,14 +29,14 @@ class Totals:
         self.nll = self.kl = self.agreed = self.seconds = 0.0
 
     def add(
-        self, logits: torch.Tensor, native: torch.Tensor, tokens: torch.Tensor, seconds: float
+        self, here: torch.Tensor, native: torch.Tensor, tokens: torch.Tensor, seconds: float
     ) -> None:
-        """Add scored `tokens`, predicted by `logits` here and by `native` in the native model,
-        both (tokens, vocabulary)."""
-        here, there = (torch.log_softmax(part.float(), dim=-1) for part in (logits, native))
+        """Add scored `tokens`, with the log-probabilities `here` and of the native model, both
+        (tokens, vocabulary)."""
         self.nll -= here.gather(1, tokens[:, None]).sum(dtype=torch.float64).item()
-        self.kl += (there.exp() * (there - here)).sum(dtype=torch.float64).item()
-        self.agreed += (logits.argmax(-1) == native.argmax(-1)).sum().item()
+        divergence = torch.nn.functional.kl_div(here, native, reduction="none", log_target=True)
+        self.kl += divergence.sum(dtype=torch.float64).item()
+        self.agreed += (here.argmax(-1) == native.argmax(-1)).sum().item()
         self.tokens += len(tokens)
         self.seconds += seconds
 
@@ -76,17 +76,17 @@ def evaluate(
     totals = [Totals() for _ in approximations]
     firsts = [1] + [max(1, windows.shape[1] - stride)] * (len(windows) - 1)
     scored = list(zip(windows.to(model.device), firsts, strict=True))
-    held = max(1, _HELD_LOGITS // (windows.shape[1] * model.config.vocab_size))
+    held = max(1, _HELD // (windows.shape[1] * model.config.vocab_size))
     for start in range(0, len(scored), held):
         chunk = scored[start : start + held]
         native = list(_run(model, Approximation(), chunk))
         for total, approximation in zip(totals, approximations, strict=True):
             same = approximation == Approximation()
             outputs = native if same else _run(model, approximation, chunk)
-            for (window, first), (logits, seconds), (reference, _) in zip(
+            for (window, first), (here, seconds), (reference, _) in zip(
                 chunk, outputs, native, strict=True
             ):
-                total.add(logits, reference, window[first:], seconds)
+                total.add(here, reference, window[first:], seconds)
                 tick()
     return totals
 
@@ -94,11 +94,13 @@ def evaluate(
 def _run(
     model: PreTrainedModel, approximation: Approximation, chunk: list[tuple[torch.Tensor, int]]
 ) -> Iterator[tuple[torch.Tensor, float]]:
-    """Yield for each window the logits that predict its scored tokens, and the seconds it took."""
+    """Yield for each window the float32 log-probabilities where its scored tokens are predicted,
+    (scored tokens, vocabulary), and the seconds of the forward pass."""
     with injected(model, *approximation):
         for window, first in chunk:
             began = time.perf_counter()
             logits = model(window[None], use_cache=False).logits[0, first - 1 : -1]
             if logits.is_cuda:
                 torch.cuda.synchronize()
-            yield logits, time.perf_counter() - began
+            seconds = time.perf_counter() - began
+            yield torch.log_softmax(logits.float(), dim=-1), seconds
