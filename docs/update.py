@@ -93,6 +93,7 @@ def main() -> None:
             if count != 1:
                 raise SystemExit(f"{name} has {count} blocks '{block}', expected 1")
         (ROOT / name).write_text(text, encoding="utf-8")
+    (ROOT / "docs" / "images").mkdir(exist_ok=True)
     for name in PICTURES:
         picture = f"{name}.png"
         shutil.copyfile(RESULTS / "figures" / picture, ROOT / "docs" / "images" / picture)

@@ -45,6 +45,11 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (OSError, UnicodeDecodeError) as error:
+        name = getattr(error, "filename", None)
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        print(f"mugi {args.command}: {name + ': ' if name else ''}{reason}", file=sys.stderr)
+        return 2
     except InputError as error:
         for line in str(error).splitlines():
             print(f"mugi {args.command}: {line}", file=sys.stderr)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mugi.errors import InputError
 from mugi.files import read_table, write_csv
 
 
@@ -17,4 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the rows of all tables, in the given order."""
     tables = [read_table(path) for path in args.tables]
+    for path, table in zip(args.tables, tables, strict=True):
+        if list(table) != list(tables[0]):
+            raise InputError(f"{path}: its columns are not those of {args.tables[0]}")
     write_csv(pd.concat(tables, ignore_index=True), args.output)

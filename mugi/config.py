@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -61,6 +62,18 @@ def _task(name: str) -> None:
 OperationsText = _checked(parse_operations)
 Task = _checked(_task)
 PositiveInt = Annotated[int, Field(ge=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+def _no_repeats(values: list) -> list:
+    repeated = [value for index, value in enumerate(values) if value in values[:index]]
+    if repeated:
+        raise ValueError(f"'{repeated[0]}' is there twice")
+    return values
+
+
+Distinct = AfterValidator(_no_repeats)
 
 
 class Model(Section):
@@ -89,8 +102,10 @@ class Perplexity(Section):
 class Accuracy(Section):
     """LLM accuracy under approximations."""
 
-    models: list[str] = Field(min_length=1, description="keys of the section `models`")
-    approximations: list[OperationsText] = Field(
+    models: Annotated[list[str], Distinct] = Field(
+        min_length=1, description="keys of the section `models`"
+    )
+    approximations: Annotated[list[OperationsText], Distinct] = Field(
         min_length=1, description="one run each: native, or softmax=METHOD;activation=METHOD"
     )
     perplexity: Perplexity
@@ -101,9 +116,13 @@ class Accuracy(Section):
 class Sweep(Section):
     """Fig. 6: perplexity of VLP softmax over LUT size × max exponent."""
 
-    models: list[str] = Field(min_length=1, description="keys of the section `models`")
-    lut: list[Annotated[int, Field(ge=8, le=32)]] = Field(min_length=1, description="LUT sizes")
-    max_exp: list[Annotated[int, Field(ge=-40, le=40)]] = Field(
+    models: Annotated[list[str], Distinct] = Field(
+        min_length=1, description="keys of the section `models`"
+    )
+    lut: Annotated[list[Annotated[int, Field(ge=8, le=32)]], Distinct] = Field(
+        min_length=1, description="LUT sizes"
+    )
+    max_exp: Annotated[list[Annotated[int, Field(ge=-40, le=40)]], Distinct] = Field(
         min_length=1, description="highest exponents of the LUT"
     )
     windows: PositiveInt = Field(description="windows of accuracy.perplexity that are scored")
@@ -112,7 +131,7 @@ class Sweep(Section):
 class Error(Section):
     """Inputs and methods of one function."""
 
-    range: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
+    range: Annotated[list[Finite], Field(min_length=2, max_length=2)] = Field(
         description="lowest and highest input"
     )
 
@@ -145,7 +164,7 @@ class Approximations(Section):
 class Config(Section):
     """The whole file."""
 
-    models: dict[str, Model] = Field(min_length=1, description="LLMs by the name used elsewhere")
+    models: dict[Name, Model] = Field(min_length=1, description="LLMs by the name used elsewhere")
     accuracy: Accuracy
     sweep: Sweep
     approximations: Approximations
@@ -244,15 +263,25 @@ def _model_mistakes(config: Config) -> Iterable[str]:
                 yield f"{section}.models.{index}: {unknown('model', name, config.models)}"
 
 
+def _is_entry(key: object, value: object) -> bool:
+    values = value if isinstance(value, list) else [value]
+    plain = all(isinstance(item, str | int | float) and item is not True for item in values)
+    return isinstance(key, str) and plain
+
+
 def _hardware_mistakes(grids: object) -> Iterable[str]:
     from mugi.hardware import check_runs, expand
 
     for index, grid in enumerate(grids if isinstance(grids, list) else []):
         if not isinstance(grid, dict):
             continue
+        odd = [key for key, value in grid.items() if not _is_entry(key, value)]
+        if odd:
+            yield f"hardware.{index}.{odd[0]}: must be a value or a list of values"
+            continue
         try:
             mistakes = check_runs(expand([grid]))
         except InputError as error:
             mistakes = str(error).splitlines()
-        lines = dict.fromkeys(re.sub(r"^line \d+: ", "", mistake) for mistake in mistakes)
+        lines = dict.fromkeys(re.sub(r"^(grid 1|line \d+): ", "", mistake) for mistake in mistakes)
         yield from (f"hardware.{index}: {line}" for line in lines)

@@ -22,8 +22,10 @@ def unknown(what: str, name: object, choices: Iterable[object]) -> str:
 
 def describe(mistake: dict) -> str:
     """Return one line for one entry of pydantic's `ValidationError.errors()`: path, value, rule."""
-    path = ".".join(str(part) for part in mistake["loc"])
+    path = ".".join(str(part) for part in mistake["loc"] if part != "[key]")
     message = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if not path:
         return message
+    if isinstance(mistake["input"], list):
+        return f"{path}: {message}"
     return f"{path}: {message} (got {mistake['input']!r})"

@@ -12,13 +12,26 @@ from mugi.errors import InputError, nearest
 def write_bytes(path: str | Path, data: bytes) -> None:
     """Write `data` to a temporary file beside `path`, then move it there in one step."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_bytes(data)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path) -> None:
+    """Make the folder of `path`; raise InputError if a file cannot be written there."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {path.parent}: {error.strerror}") from None
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write {path}: {path.parent} is not writable")
 
 
 def write_text(path: str | Path, text: str) -> None:

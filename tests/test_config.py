@@ -102,6 +102,30 @@ MISTAKES = {
         {"approximations": {"gelu": {"range": [5, -5]}}},
         ["approximations.gelu", "[lower, higher]"],
     ),
+    "model name with a slash": (
+        {"models": {"a/b": {**DEFAULT["models"]["smollm2_135m"]}}},
+        ["models.a/b", "pattern"],
+    ),
+    "the same approximation twice": (
+        {"accuracy": {"approximations": ["native", "native"]}},
+        ["accuracy.approximations", "'native' is there twice"],
+    ),
+    "infinite range": (
+        {"approximations": {"exp": {"range": [float("-inf"), 0]}}},
+        ["approximations.exp.range", "finite"],
+    ),
+    "key of a run that is no text": (
+        {"hardware": [{1: 2}]},
+        ["hardware.0.1", "a value or a list of values"],
+    ),
+    "mapping for the value of a run": (
+        {"hardware": [{**DEFAULT["hardware"][0], "seq_len": {"a": 1}}]},
+        ["hardware.0.seq_len", "a value or a list of values"],
+    ),
+    "array height true": (
+        {"hardware": [{**DEFAULT["hardware"][0], "array_height": True}]},
+        ["hardware.0.array_height", "a value or a list of values"],
+    ),
     "unknown figure": (
         {"figures": ["fig99"]},
         ["figures.0", "unknown figure 'fig99'", "did you mean", "table3"],

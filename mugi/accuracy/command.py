@@ -13,7 +13,7 @@ from tqdm import tqdm
 import mugi
 from mugi.approximations import NATIVE, Approximation, parse_operations
 from mugi.errors import InputError
-from mugi.files import write_csv, write_text
+from mugi.files import check_writable, write_csv, write_text
 
 PACKAGES = ("torch", "transformers", "lm_eval")
 COLUMNS = [
@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> None:
     args.name = args.name or Path(args.model).name
     args.stride = args.window if args.stride is None else args.stride
     _check_sizes(args)
+    check_writable(args.output)
     if Path(args.model).is_dir():
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_DATASETS_OFFLINE"] = "1"
@@ -121,6 +122,14 @@ def _check_sizes(args: argparse.Namespace) -> None:
         raise InputError(f"--stride {args.stride}: must be 1 to {args.window} (the window)")
     if args.windows < 0:
         raise InputError(f"--windows {args.windows}: must be at least 0")
+    if not args.windows and not args.task:
+        raise InputError("nothing to measure: --windows 0 and no --task")
+    if args.threads is not None and args.threads < 1:
+        raise InputError(f"--threads {args.threads}: must be at least 1")
+    if not Path(args.model).is_dir() and "/" not in args.model:
+        raise InputError(
+            f"no folder '{args.model}'; allowed: a checkpoint folder, a hub id (org/name)"
+        )
 
 
 def _perplexity_rows(

@@ -8,7 +8,7 @@ rule prepare_model:
     input:
         sources=sources("mugi.accuracy.prepare"),
     output:
-        "results/models/{model}/model.safetensors",
+        expand("results/models/{{model}}/{file}", file=CHECKPOINT),
     log:
         "results/logs/prepare_model/{model}.log",
     benchmark:

@@ -1,4 +1,5 @@
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -22,15 +23,19 @@ wildcard_constraints:
 
 
 # jobs find the commands of the environment that runs snakemake, activated or not
-shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")
+own_commands = shlex.quote(str(Path(sys.executable).parent))
+shell.prefix(f"set -euo pipefail; export PATH={own_commands}:$PATH; ")
+CHECKPOINT = ["model.safetensors", "config.json", "tokenizer.json"]
 ENVIRONMENT = "../../envs/mugi.yaml"
 
 
 def checkpoint_of(wildcards):
-    """The prepared checkpoint of an embedded model; nothing for a hub id or a folder."""
-    if config["models"][wildcards.model]["source"] != "embedded":
-        return []
-    return f"results/models/{wildcards.model}/model.safetensors"
+    """The prepared checkpoint of an embedded model, the files of a folder, nothing for a hub id."""
+    source = config["models"][wildcards.model]["source"]
+    if source != "embedded":
+        folder = Path(source)
+        return sorted(map(str, [*folder.glob("*.safetensors"), *folder.glob("*.json")]))
+    return expand("results/models/{{model}}/{file}", file=CHECKPOINT)
 
 
 def model_arguments(wildcards):
