@@ -99,10 +99,10 @@ def test_native_agrees_with_itself(tiny_llama):
     assert len(ticks) == 12
 
 
-def test_chunks_of_held_logits_change_nothing(tiny_llama, monkeypatch):
+def test_chunks_of_held_windows_change_nothing(tiny_llama, monkeypatch):
     windows = perplexity.windows_of(torch.arange(64), 16, 16, 4)
     (whole,) = perplexity.evaluate(tiny_llama, windows, 16, [COARSE])
-    monkeypatch.setattr(perplexity, "_HELD_LOGITS", 1)
+    monkeypatch.setattr(perplexity, "_HELD", 1)
     (pieces,) = perplexity.evaluate(tiny_llama, windows, 16, [COARSE])
     assert pieces.metrics() == whole.metrics()
 
