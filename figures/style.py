@@ -1,7 +1,6 @@
 """What all figures share: colours, fonts, picking rows, stacked panels, saving."""
 
 import argparse
-import io
 import sys
 from collections.abc import Callable
 from itertools import product
@@ -17,7 +16,7 @@ import seaborn as sns
 
 from mugi.colours import DESIGN_COLOURS
 from mugi.errors import InputError
-from mugi.files import write_bytes, write_csv
+from mugi.files import pictures, write_bytes, write_csv
 
 COLUMN_IN = 3.3  # width of one column of the paper
 MISTAKES_SHOWN = 10
@@ -279,11 +278,7 @@ def legend(figure, looks: dict[str, dict], ncols: int) -> None:
 
 def save(figure, stem: Path, frame: pd.DataFrame) -> None:
     """Write `figure` as stem.pdf and stem.png, without dates, and its table as stem.csv."""
-    files = {}
-    for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
-        content = io.BytesIO()
-        figure.savefig(content, format=suffix, metadata=metadata)
-        files[suffix] = content.getvalue()
+    files = pictures(figure)
     plt.close(figure)
     write_csv(frame, stem.with_name(f"{stem.name}.csv"))
     for suffix, content in files.items():

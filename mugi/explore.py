@@ -1,7 +1,6 @@
 """`mugi explore`: evaluate sweeps over any column, and find and draw their Pareto fronts."""
 
 import argparse
-import io
 import math
 import sys
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import pandas as pd
 
 from mugi.colours import DESIGN_COLOURS
 from mugi.errors import InputError, nearest, unknown
-from mugi.files import read_yaml, write_bytes
+from mugi.files import pictures, read_yaml, write_bytes
 from mugi.hardware import check_runs, evaluate, expand
 from mugi.hardware.command import write_table
 from mugi.hardware.sweep import MOST_RUNS
@@ -276,18 +275,8 @@ def draw(table: pd.DataFrame, sweep: Sweep) -> dict[str, bytes]:
         for scale, values in ((axis.set_xscale, shown[x]), (axis.set_yscale, shown[y])):
             if values.min() > 0 and values.max() > 20 * values.min():
                 scale("log")
-    files = {"csv": shown.to_csv(index=False, lineterminator="\n").encode()} | _pictures(grid)
+    files = {"csv": shown.to_csv(index=False, lineterminator="\n").encode()} | pictures(grid)
     matplotlib.pyplot.close(grid.figure)
-    return files
-
-
-def _pictures(grid) -> dict[str, bytes]:
-    """Return a seaborn grid as pdf and png, without dates."""
-    files = {}
-    for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
-        content = io.BytesIO()
-        grid.savefig(content, format=suffix, metadata=metadata)
-        files[suffix] = content.getvalue()
     return files
 
 

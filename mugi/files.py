@@ -1,5 +1,6 @@
 """Reading tables with clear mistakes; writing whole files or none, the same bytes every time."""
 
+import io
 import os
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def read_table(path: Path, columns=(), numbers=()) -> pd.DataFrame:
     if mistakes:
         raise InputError("\n".join(mistakes))
     return table
+
+
+def pictures(figure) -> dict[str, bytes]:
+    """Return a matplotlib figure or seaborn grid by suffix, pdf and png, without dates."""
+    found = {}
+    for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
+        content = io.BytesIO()
+        figure.savefig(content, format=suffix, metadata=metadata)
+        found[suffix] = content.getvalue()
+    return found
 
 
 def read_yaml(path: str | Path) -> dict:

@@ -14,7 +14,7 @@ from pydantic import Field
 from mugi.approximations import exact
 from mugi.approximations.method import Method
 from mugi.approximations.tables import TableStack
-from mugi.numerics import CODES, Fields, from_bf16, join, split
+from mugi.numerics import CODES, INF_CODE, Fields, from_bf16, join, split
 
 PAPER_WINDOW = 8
 
@@ -120,7 +120,7 @@ class VLP(Method):
 def _limit(function: str) -> np.ndarray:
     """What `function` tends to beyond the LUT, by input code: the input itself or a zero for an
     activation, 0 (or infinity, for positive inputs) for exp."""
-    infinite = exact.evaluate(function, np.uint16(0x7F80) | (CODES & 0x8000))
+    infinite = exact.evaluate(function, np.uint16(INF_CODE) | (CODES & 0x8000))
     if function == "exp":
         return infinite
     return np.where(CODES < 0x8000, CODES, infinite)
