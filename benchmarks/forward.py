@@ -42,7 +42,7 @@ def main() -> None:
             native, tables = [], []
             for _ in range(args.passes):
                 native.append(seconds(model, tokens, nullcontext()))
-                tables.append(seconds(model, tokens, injected(model, *approximation)))
+                tables.append(seconds(model, tokens, injected(model, approximation)))
             row = {
                 "batch x tokens": f"{batch} x {length}",
                 "approximation": case,

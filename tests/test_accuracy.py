@@ -65,7 +65,7 @@ def test_windows_and_strides_against_a_plain_loop(tiny_llama, window, stride, co
     native, coarse = perplexity.evaluate(tiny_llama, windows, stride, [NATIVE, COARSE])
 
     expected = scored_by_hand(tiny_llama, tokens.tolist(), window, stride, count)
-    with injected(tiny_llama, *COARSE):
+    with injected(tiny_llama, COARSE):
         other = scored_by_hand(tiny_llama, tokens.tolist(), window, stride, count)
     number = len(expected)
     assert native.tokens == coarse.tokens == number
@@ -133,7 +133,7 @@ def test_word_perplexity_is_that_of_rolling_windows(tiny_llama, byte_tokenizer):
     for approximation in (NATIVE, COARSE):
         result = run_local_task(str(approximation), tiny_llama, byte_tokenizer, "mugi_prose", 1)
         nll = 0.0
-        with injected(tiny_llama, *approximation), torch.no_grad():
+        with injected(tiny_llama, approximation), torch.no_grad():
             for start in range(0, len(tokens), 64):
                 scored = tokens[start : start + 64]
                 first = max(start + len(scored) - 64, 0)  # the last window is full, too
@@ -152,7 +152,7 @@ def test_multiple_choice_picks_the_likeliest_answer(tiny_llama, byte_tokenizer):
     limit = 5
     result = run_local_task("softmax=exact", tiny_llama, byte_tokenizer, "mugi_mmlu_dev", limit)
     right = 0
-    with injected(tiny_llama, softmax=parse("exact")), torch.no_grad():
+    with injected(tiny_llama, Approximation(parse("exact"))), torch.no_grad():
         for question in corpus.questions()[:limit]:
             context = byte_tokenizer(f"Question: {question['question']}\nAnswer:")["input_ids"]
             scores = []

@@ -13,7 +13,7 @@ from transformers import (
 
 from mugi.accuracy.emulate import TableActivation
 from mugi.accuracy.inject import injected
-from mugi.approximations import parse
+from mugi.approximations import Approximation, parse
 from mugi.errors import InputError
 
 EXACT = parse("exact")
@@ -49,9 +49,9 @@ def test_the_operation_is_swapped_and_put_back(tiny_llama, operation, dtype, att
     model = tiny_llama.to(dtype)
     model.set_attn_implementation(attention)
     before, native = state(model), logits(model)
-    with injected(model, **{operation: EXACT}):
+    with injected(model, Approximation(**{operation: EXACT})):
         exact = logits(model)
-    with injected(model, **{operation: COARSE}):
+    with injected(model, Approximation(**{operation: COARSE})):
         coarse = logits(model)
     assert state(model) == before
     assert torch.equal(logits(model), native)
@@ -64,26 +64,54 @@ def test_the_operation_is_swapped_and_put_back(tiny_llama, operation, dtype, att
 
 def test_both_operations_and_neither(tiny_llama):
     native = logits(tiny_llama)
-    with injected(tiny_llama, softmax=COARSE):
+    with injected(tiny_llama, Approximation(softmax=COARSE)):
         softmax = logits(tiny_llama)
-    with injected(tiny_llama, softmax=COARSE, activation=COARSE):
+    with injected(tiny_llama, Approximation(softmax=COARSE, activation=COARSE)):
         both = logits(tiny_llama)
-    with injected(tiny_llama):
+    with injected(tiny_llama, Approximation()):
         assert torch.equal(logits(tiny_llama), native)
     assert not torch.equal(softmax, both)
 
 
 def test_every_layer_is_swapped(tiny_llama):
-    with injected(tiny_llama, activation=EXACT):
+    with injected(tiny_llama, Approximation(activation=EXACT)):
         swapped = [name for name, part in tiny_llama.named_modules(remove_duplicate=False)
                    if isinstance(part, TableActivation)]  # fmt: skip
     assert swapped == [f"model.layers.{layer}.mlp.act_fn" for layer in range(3)]
 
 
+def test_each_layer_has_its_own_method(tiny_llama):
+    """All the same is one for all; a change in the last layer matters, and to the others not."""
+    fine, coarse = (Approximation(method, method) for method in (EXACT, COARSE))
+    with injected(tiny_llama, coarse):
+        one = logits(tiny_llama)
+    seen = {}
+    for layers in (
+        [coarse] * 3,
+        [coarse, coarse, fine],
+        [coarse, coarse, coarse._replace(activation=None)],
+    ):
+        with injected(tiny_llama, layers):
+            states = tiny_llama(TOKENS, output_hidden_states=True)
+        seen[len(seen)] = states.hidden_states[2], states.logits
+    assert torch.equal(seen[0][1], one)
+    for middle, last in (seen[1], seen[2]):
+        assert torch.equal(middle, seen[0][0])
+        assert not torch.equal(last, one)
+    with (
+        pytest.raises(InputError, match="2 approximations for a model with 3 layers"),
+        injected(tiny_llama, [fine, fine]),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("operation", ["softmax", "activation"])
 def test_an_error_inside_the_block_leaves_no_trace(tiny_llama, operation):
     before, native = state(tiny_llama), logits(tiny_llama)
-    with pytest.raises(ZeroDivisionError), injected(tiny_llama, **{operation: COARSE}):
+    with (
+        pytest.raises(ZeroDivisionError),
+        injected(tiny_llama, Approximation(**{operation: COARSE})),
+    ):
         1 / 0  # noqa: B018
     assert state(tiny_llama) == before
     assert torch.equal(logits(tiny_llama), native)
@@ -91,14 +119,14 @@ def test_an_error_inside_the_block_leaves_no_trace(tiny_llama, operation):
 
 def test_blocks_nest(tiny_llama):
     before, native = state(tiny_llama), logits(tiny_llama)
-    with injected(tiny_llama, softmax=COARSE):
+    with injected(tiny_llama, Approximation(softmax=COARSE)):
         outer = logits(tiny_llama)
-        with injected(tiny_llama, softmax=EXACT, activation=EXACT):
+        with injected(tiny_llama, Approximation(softmax=EXACT, activation=EXACT)):
             inner = logits(tiny_llama)
         assert torch.equal(logits(tiny_llama), outer)
-        with injected(tiny_llama, activation=EXACT):
+        with injected(tiny_llama, Approximation(activation=EXACT)):
             assert not torch.equal(logits(tiny_llama), outer)
-    with injected(tiny_llama, softmax=EXACT, activation=EXACT):
+    with injected(tiny_llama, Approximation(softmax=EXACT, activation=EXACT)):
         assert torch.equal(logits(tiny_llama), inner)
     assert state(tiny_llama) == before
     assert torch.equal(logits(tiny_llama), native)
@@ -106,10 +134,10 @@ def test_blocks_nest(tiny_llama):
 
 def test_two_models_do_not_mix(tiny_llama):
     other = copy.deepcopy(tiny_llama)
-    with injected(tiny_llama, softmax=COARSE):
+    with injected(tiny_llama, Approximation(softmax=COARSE)):
         expected = logits(tiny_llama)
         native = logits(other)
-        with injected(other, softmax=EXACT):
+        with injected(other, Approximation(softmax=EXACT)):
             assert torch.equal(logits(tiny_llama), expected)
         assert torch.equal(logits(other), native)
 
@@ -125,7 +153,7 @@ def test_padded_batch_equals_each_sequence_alone(tiny_llama, side):
     tokens = torch.stack([torch.cat(pair) for pair in pairs])
     mask = (tokens > 0).long()
     positions = (mask.cumsum(1) - 1).clamp_min(0)
-    with injected(tiny_llama, softmax=method):
+    with injected(tiny_llama, Approximation(softmax=method)):
         together = logits(tiny_llama, tokens, attention_mask=mask, position_ids=positions)
         for row, seen, part in zip(together, mask, real, strict=True):
             alone = logits(tiny_llama, part[None])[0]
@@ -136,7 +164,7 @@ def test_decoding_with_a_cache_equals_the_whole_text(tiny_llama):
     """Without a sliding window no group matters, so a cached step sees the same softmax."""
     text = torch.arange(12)[None]
     method = parse("vlp:lut=8,max_exp=3")
-    with injected(tiny_llama, softmax=method, activation=EXACT), torch.no_grad():
+    with injected(tiny_llama, Approximation(softmax=method, activation=EXACT)), torch.no_grad():
         whole = logits(tiny_llama, text)
         start = tiny_llama(text[:, :8], use_cache=True)
         several = tiny_llama(text[:, 8:11], past_key_values=start.past_key_values, use_cache=True)
@@ -149,7 +177,7 @@ def test_decoding_with_a_cache_equals_the_whole_text(tiny_llama):
 def test_gpt2_softmax_and_gelu(activation):
     model = gpt2(activation)
     before, native = state(model), logits(model)
-    with injected(model, softmax=EXACT, activation=EXACT):
+    with injected(model, Approximation(softmax=EXACT, activation=EXACT)):
         swapped = logits(model)
     assert 0 < (swapped - native).abs().mean() < 0.05 * native.std()
     assert state(model) == before
@@ -163,7 +191,7 @@ def test_an_activation_without_tables_is_refused(softmax):
     line = "activation 'relu' of this model has no tables; allowed: .*silu"
     with (
         pytest.raises(InputError, match=line),
-        injected(model, softmax=softmax, activation=EXACT),
+        injected(model, Approximation(softmax=softmax, activation=EXACT)),
     ):
         pass
     assert state(model) == before
@@ -174,7 +202,7 @@ def test_a_missing_site_is_noticed(tiny_llama):
     before = state(tiny_llama)
     with (
         pytest.raises(InputError, match="patched 2 activation sites of a model with 3 layers"),
-        injected(tiny_llama, softmax=EXACT, activation=EXACT),
+        injected(tiny_llama, Approximation(softmax=EXACT, activation=EXACT)),
     ):
         pass
     assert state(tiny_llama) == before
@@ -182,7 +210,7 @@ def test_a_missing_site_is_noticed(tiny_llama):
 
 def test_generation_works_inside_the_block(tiny_llama):
     """`generate` runs without inference mode."""
-    with injected(tiny_llama, softmax=parse("vlp:lut=8,max_exp=3"), activation=EXACT):
+    with injected(tiny_llama, Approximation(parse("vlp:lut=8,max_exp=3"), EXACT)):
         found = tiny_llama.generate(TOKENS[:1], max_new_tokens=4, min_new_tokens=4, do_sample=False)
         text = TOKENS[:1]
         for _ in range(4):

@@ -20,6 +20,7 @@ COLUMNS = [
     "model",
     "softmax",
     "activation",
+    "cross_softmax",
     "task",
     "metric",
     "value",

@@ -36,17 +36,17 @@ class MugiLM(HFLM):
 
     def loglikelihood(self, requests, disable_tqdm=True):
         """Score continuations given contexts, with the operations swapped."""
-        with injected(self.model, *self.approximation):
+        with injected(self.model, self.approximation):
             return super().loglikelihood(requests, disable_tqdm=True)
 
     def loglikelihood_rolling(self, requests, disable_tqdm=True):
         """Score whole documents, with the operations swapped."""
-        with injected(self.model, *self.approximation):
+        with injected(self.model, self.approximation):
             return super().loglikelihood_rolling(requests, disable_tqdm=True)
 
     def generate_until(self, requests, disable_tqdm=True):
         """Generate greedily or by sampling, with the operations swapped."""
-        with injected(self.model, *self.approximation):
+        with injected(self.model, self.approximation):
             return super().generate_until(requests, disable_tqdm=True)
 
     def _loglikelihood_tokens(self, requests, disable_tqdm=True, **kwargs):

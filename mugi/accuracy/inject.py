@@ -1,6 +1,6 @@
 """Swap a model's softmax and activation for table lookups: scoped, counted and undone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
@@ -10,7 +10,7 @@ from transformers.activations import ACT2FN
 from transformers.masking_utils import sdpa_mask
 
 from mugi.accuracy.emulate import Heads, TableActivation, TableAttention
-from mugi.approximations import Method
+from mugi.approximations import Approximation, Method
 from mugi.errors import InputError
 
 _NAMES = (f"mugi_{number}" for number in count())  # of attention interfaces: blocks may nest
@@ -26,30 +26,44 @@ FUNCTION_OF_ACTIVATION = {
 
 @contextmanager
 def injected(
-    model: PreTrainedModel, softmax: Method | None = None, activation: Method | None = None
+    model: PreTrainedModel, approximation: Approximation | Sequence[Approximation]
 ) -> Iterator[None]:
-    """Run `model` with the given methods inside the `with` block and restore it afterwards.
+    """Run `model` with an approximation inside the `with` block and restore it afterwards.
 
-    Raises InputError if the model has no operation to swap, or if the number of patched sites
-    is not the number of layers in the model's configuration.
+    A sequence gives each layer, in order, an approximation of its own. Raises InputError if the
+    model has no operation to swap, if the number of patched sites is not the number of layers in
+    the model's configuration, or if a sequence is not as long.
     """
-    with _attention(model, softmax), _activations(model, activation):
+    layers = model.config.num_hidden_layers
+    if isinstance(approximation, Approximation):
+        approximation = [approximation] * layers
+    if len(approximation) != layers:
+        raise InputError(f"{len(approximation)} approximations for a model with {layers} layers")
+    if any(layer.cross_softmax for layer in approximation):
+        raise InputError("cross_softmax: this model has no cross-attention")
+    softmaxes = [layer.softmax for layer in approximation]
+    activations = [layer.activation for layer in approximation]
+    with _attention(model, softmaxes), _activations(model, activations):
         yield
 
 
 @contextmanager
-def _attention(model: PreTrainedModel, method: Method | None) -> Iterator[None]:
-    if method is None:
+def _attention(model: PreTrainedModel, methods: Sequence[Method | None]) -> Iterator[None]:
+    if not any(methods):
         yield
         return
-    attention, sites = TableAttention(method, model.device), set()
+    if None in methods:
+        raise InputError("softmax: give every layer a method, or none")
+    kinds = {method: TableAttention(method, model.device) for method in methods}
+    order: dict[torch.nn.Module, int] = {}
     before = model.config._attn_implementation
 
     def interface(module, query, key, value, attention_mask, scaling, **kwargs):
         for extra in ("softcap", "s_aux"):
             if kwargs.get(extra) is not None:
                 raise InputError(f"attention with {extra} cannot be emulated yet")
-        sites.add(module)
+        layer = order.setdefault(module, len(order))
+        attention = kinds[methods[layer % len(methods)]]  # more sites than layers: refused below
         is_causal = kwargs.get("is_causal")
         causal = module.is_causal if is_causal is None else is_causal
         causal = causal and attention_mask is None and query.shape[2] > 1
@@ -62,7 +76,7 @@ def _attention(model: PreTrainedModel, method: Method | None) -> Iterator[None]:
         model.set_attn_implementation(name)
         with torch.inference_mode():
             model(torch.zeros(1, 2, dtype=torch.long, device=model.device))
-        _expect(len(sites), model, "attention")
+        _expect(len(order), model, "attention")
         yield
     finally:
         model.set_attn_implementation(before)
@@ -71,8 +85,8 @@ def _attention(model: PreTrainedModel, method: Method | None) -> Iterator[None]:
 
 
 @contextmanager
-def _activations(model: PreTrainedModel, method: Method | None) -> Iterator[None]:
-    if method is None:
+def _activations(model: PreTrainedModel, methods: Sequence[Method | None]) -> Iterator[None]:
+    if not any(methods):
         yield
         return
     config = model.config
@@ -80,8 +94,8 @@ def _activations(model: PreTrainedModel, method: Method | None) -> Iterator[None
     if name not in FUNCTION_OF_ACTIVATION:
         allowed = ", ".join(sorted(FUNCTION_OF_ACTIVATION))
         raise InputError(f"activation '{name}' of this model has no tables; allowed: {allowed}")
-    tables = TableActivation(method, FUNCTION_OF_ACTIVATION[name], model.device)
-    kind = type(ACT2FN[name])
+    function, kind = FUNCTION_OF_ACTIVATION[name], type(ACT2FN[name])
+    kinds = {m: TableActivation(m, function, model.device) for m in methods if m}
     sites = [
         (parent, child_name, child)
         for parent in model.modules()
@@ -89,9 +103,9 @@ def _activations(model: PreTrainedModel, method: Method | None) -> Iterator[None
         if isinstance(child, kind)
     ]
     _expect(len(sites), model, "activation")
-    for parent, child_name, _ in sites:
-        setattr(parent, child_name, tables)
     try:
+        for (parent, child_name, child), method in zip(sites, methods, strict=True):
+            setattr(parent, child_name, kinds[method] if method else child)
         yield
     finally:
         for parent, child_name, child in sites:

@@ -96,7 +96,7 @@ def _run(
 ) -> Iterator[tuple[torch.Tensor, float]]:
     """Yield for each window the float32 log-probabilities where its scored tokens are predicted,
     (scored tokens, vocabulary), and the seconds of the forward pass."""
-    with injected(model, *approximation):
+    with injected(model, approximation):
         for window, first in chunk:
             began = time.perf_counter()
             logits = model(window[None], use_cache=False).logits[0, first - 1 : -1]

@@ -18,7 +18,11 @@ from mugi.errors import InputError, describe, unknown
 
 METHODS = {"exact": Exact, "vlp": VLP, "pwl": PWL, "taylor": Taylor, "partial": Partial}
 
-OPERATIONS = {"softmax": ("exp",), "activation": ("silu", "gelu", "gelu_tanh")}
+OPERATIONS = {
+    "softmax": ("exp",),
+    "activation": ("silu", "gelu", "gelu_tanh"),
+    "cross_softmax": ("exp",),
+}
 """Operation of a model -> the functions it may compute."""
 NATIVE = "native"
 
@@ -26,10 +30,15 @@ __all__ = ["FUNCTIONS", "METHODS", "NATIVE", "Approximation", "Method", "parse",
 
 
 class Approximation(NamedTuple):
-    """The methods of a model's two nonlinear operations; None leaves the model's own."""
+    """The methods of a model's nonlinear operations; None leaves the model's own.
+
+    softmax: in self-attention; activation: of the feed-forward layers; cross_softmax: in the
+    attention of a decoder to its encoder, which the paper leaves exact.
+    """
 
     softmax: Method | None = None
     activation: Method | None = None
+    cross_softmax: Method | None = None
 
     def __str__(self) -> str:
         parts = [f"{name}={method}" for name, method in self._asdict().items() if method]
@@ -67,8 +76,9 @@ def parse(text: str, *functions: str) -> Method:
 
 
 def parse_operations(text: str) -> Approximation:
-    """Return what `softmax=METHOD;activation=METHOD` names; either may be left out.
+    """Return what `softmax=METHOD;activation=METHOD;cross_softmax=METHOD` names.
 
+    Any of them may be left out.
     `native` is the untouched model. Raises InputError, one line per mistake.
     """
     if text.strip() == NATIVE:
