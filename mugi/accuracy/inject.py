@@ -1,6 +1,6 @@
 """Swap a model's softmax and activation for table lookups: scoped, counted and undone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
@@ -55,6 +55,21 @@ def _attention(model: PreTrainedModel, methods: Sequence[Method | None]) -> Iter
     if None in methods:
         raise InputError("softmax: give every layer a method, or none")
     kinds = {method: TableAttention(method, model.device) for method in methods}
+
+    def attend(layer: int, *attention) -> torch.Tensor:
+        return kinds[methods[layer % len(methods)]](*attention)  # too many sites: refused below
+
+    with attending(model, attend):
+        yield
+
+
+@contextmanager
+def attending(model: PreTrainedModel, attend: Callable[..., torch.Tensor]) -> Iterator[None]:
+    """Compute the attention of every layer by `attend(layer, heads, mask, scaling, causal)`.
+
+    The arguments after the layer's number are those of `TableAttention`, and so is the result.
+    `attend` is called once a layer, on two tokens, to count the layers.
+    """
     order: dict[torch.nn.Module, int] = {}
     before = model.config._attn_implementation
 
@@ -63,11 +78,10 @@ def _attention(model: PreTrainedModel, methods: Sequence[Method | None]) -> Iter
             if kwargs.get(extra) is not None:
                 raise InputError(f"attention with {extra} cannot be emulated yet")
         layer = order.setdefault(module, len(order))
-        attention = kinds[methods[layer % len(methods)]]  # more sites than layers: refused below
         is_causal = kwargs.get("is_causal")
         causal = module.is_causal if is_causal is None else is_causal
         causal = causal and attention_mask is None and query.shape[2] > 1
-        return attention(Heads(query, key, value), attention_mask, scaling, causal), None
+        return attend(layer, Heads(query, key, value), attention_mask, scaling, causal), None
 
     name = next(_NAMES)
     AttentionInterface.register(name, interface)
@@ -89,20 +103,8 @@ def _activations(model: PreTrainedModel, methods: Sequence[Method | None]) -> It
     if not any(methods):
         yield
         return
-    config = model.config
-    name = getattr(config, "hidden_act", None) or getattr(config, "activation_function", None)
-    if name not in FUNCTION_OF_ACTIVATION:
-        allowed = ", ".join(sorted(FUNCTION_OF_ACTIVATION))
-        raise InputError(f"activation '{name}' of this model has no tables; allowed: {allowed}")
-    function, kind = FUNCTION_OF_ACTIVATION[name], type(ACT2FN[name])
+    function, sites = activation_sites(model)
     kinds = {m: TableActivation(m, function, model.device) for m in methods if m}
-    sites = [
-        (parent, child_name, child)
-        for parent in model.modules()
-        for child_name, child in parent.named_children()
-        if isinstance(child, kind)
-    ]
-    _expect(len(sites), model, "activation")
     try:
         for (parent, child_name, child), method in zip(sites, methods, strict=True):
             setattr(parent, child_name, kinds[method] if method else child)
@@ -110,6 +112,27 @@ def _activations(model: PreTrainedModel, methods: Sequence[Method | None]) -> It
     finally:
         for parent, child_name, child in sites:
             setattr(parent, child_name, child)
+
+
+def activation_sites(
+    model: PreTrainedModel,
+) -> tuple[str, list[tuple[torch.nn.Module, str, torch.nn.Module]]]:
+    """Return the function of the activations and where they are: parent, name and module of each
+    layer's. Raises InputError if there are no tables for it, or not one a layer."""
+    config = model.config
+    name = getattr(config, "hidden_act", None) or getattr(config, "activation_function", None)
+    if name not in FUNCTION_OF_ACTIVATION:
+        allowed = ", ".join(sorted(FUNCTION_OF_ACTIVATION))
+        raise InputError(f"activation '{name}' of this model has no tables; allowed: {allowed}")
+    kind = type(ACT2FN[name])
+    sites = [
+        (parent, child_name, child)
+        for parent in model.modules()
+        for child_name, child in parent.named_children()
+        if isinstance(child, kind)
+    ]
+    _expect(len(sites), model, "activation")
+    return FUNCTION_OF_ACTIVATION[name], sites
 
 
 def _expect(found: int, model: PreTrainedModel, what: str) -> None:
