@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from mugi.approximations import METHODS
+from mugi.approximations import METHODS, QUANTISERS
 from mugi.config import Config
 
 
@@ -37,7 +37,7 @@ def markdown() -> str:
 def method_markdown() -> str:
     """Return one table row for each method parameter: default and meaning."""
     rows = ["| method | parameter | default | meaning |", "|---|---|---|---|"]
-    for name, method in METHODS.items():
+    for name, method in (METHODS | QUANTISERS).items():
         for parameter, field in method.model_fields.items():
             if parameter != "name":
                 default = "" if field.is_required() else f"`{field.default}`"

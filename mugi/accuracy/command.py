@@ -21,6 +21,8 @@ COLUMNS = [
     "softmax",
     "activation",
     "cross_softmax",
+    "woq",
+    "kvq",
     "task",
     "metric",
     "value",

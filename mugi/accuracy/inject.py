@@ -10,6 +10,7 @@ from transformers.activations import ACT2FN
 from transformers.masking_utils import sdpa_mask
 
 from mugi.accuracy.emulate import Heads, TableActivation, TableAttention
+from mugi.accuracy.quantise import quantised
 from mugi.approximations import Approximation, Method
 from mugi.errors import InputError
 
@@ -43,7 +44,14 @@ def injected(
         raise InputError("cross_softmax: this model has no cross-attention")
     softmaxes = [layer.softmax for layer in approximation]
     activations = [layer.activation for layer in approximation]
-    with _attention(model, softmaxes), _activations(model, activations):
+    quantisers = {(layer.woq, layer.kvq) for layer in approximation}
+    if len(quantisers) > 1:
+        raise InputError("woq and kvq: give every layer the same, or none")
+    with (
+        _attention(model, softmaxes),
+        _activations(model, activations),
+        quantised(model, *quantisers.pop()),
+    ):
         yield
 
 

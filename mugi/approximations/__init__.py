@@ -1,4 +1,4 @@
-"""Approximations of the nonlinear operations, and the one way to name them.
+"""Approximations of a model's operations, and the one way to name them.
 
 A method is written `name:parameter=value,…`, for example `vlp:lut=12,max_exp=3,group=256`; the
 same text stands in the configuration, in tables, in file names and in figures.
@@ -9,53 +9,72 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from mugi.approximations.exact import FUNCTIONS
-from mugi.approximations.method import Exact, Method
+from mugi.approximations.method import Exact, Method, Named
 from mugi.approximations.partial import Partial
 from mugi.approximations.pwl import PWL
 from mugi.approximations.taylor import Taylor
 from mugi.approximations.vlp import VLP
 from mugi.errors import InputError, describe, unknown
+from mugi.quantisation import Int4
 
 METHODS = {"exact": Exact, "vlp": VLP, "pwl": PWL, "taylor": Taylor, "partial": Partial}
+QUANTISERS = {"int4": Int4}
 
 OPERATIONS = {
     "softmax": ("exp",),
     "activation": ("silu", "gelu", "gelu_tanh"),
     "cross_softmax": ("exp",),
+    "woq": ("weights",),
+    "kvq": ("cache",),
 }
-"""Operation of a model -> the functions it may compute."""
+"""Operation of a model -> the functions it may compute, or the numbers it may quantise."""
 NATIVE = "native"
 
-__all__ = ["FUNCTIONS", "METHODS", "NATIVE", "Approximation", "Method", "parse", "parse_operations"]
+__all__ = [
+    "FUNCTIONS",
+    "METHODS",
+    "NATIVE",
+    "OPERATIONS",
+    "QUANTISERS",
+    "Approximation",
+    "Method",
+    "Named",
+    "parse",
+    "parse_operations",
+]
 
 
 class Approximation(NamedTuple):
-    """The methods of a model's nonlinear operations; None leaves the model's own.
+    """The methods of a model's operations; None leaves the model's own.
 
     softmax: in self-attention; activation: of the feed-forward layers; cross_softmax: in the
-    attention of a decoder to its encoder, which the paper leaves exact.
+    attention of a decoder to its encoder, which the paper leaves exact; woq: weights of the linear
+    layers; kvq: keys and values of attention.
     """
 
     softmax: Method | None = None
     activation: Method | None = None
     cross_softmax: Method | None = None
+    woq: Int4 | None = None
+    kvq: Int4 | None = None
 
     def __str__(self) -> str:
         parts = [f"{name}={method}" for name, method in self._asdict().items() if method]
         return ";".join(parts) or NATIVE
 
 
-def parse(text: str, *functions: str) -> Method:
-    """Return the method that `text` names, able to compute one of `functions` if any are given.
+def parse(text: str, *functions: str) -> Named:
+    """Return what `text` names, able to compute one of `functions` if any are given.
 
     Raises InputError, one line per mistake, naming the parameter, its value and what is allowed.
     """
     name, _, rest = text.strip().partition(":")
-    if name not in METHODS:
-        raise InputError(unknown("method", name, METHODS))
-    method = METHODS[name]
-    if functions and not set(functions) & set(method.functions):
-        able = [known for known, kind in METHODS.items() if set(functions) & set(kind.functions)]
+    kinds = METHODS | QUANTISERS
+    able = [known for known, kind in kinds.items() if set(functions) & set(kind.functions)]
+    if name not in kinds:
+        raise InputError(unknown("method", name, able or kinds))
+    method = kinds[name]
+    if functions and name not in able:
         raise InputError(f"{name} cannot compute {functions[0]}; allowed: {', '.join(able)}")
     parameters = {}
     for part in filter(None, rest.split(",")):
@@ -76,14 +95,13 @@ def parse(text: str, *functions: str) -> Method:
 
 
 def parse_operations(text: str) -> Approximation:
-    """Return what `softmax=METHOD;activation=METHOD;cross_softmax=METHOD` names.
+    """Return what `softmax=METHOD;activation=METHOD;woq=METHOD;…` names, any operation once.
 
-    Any of them may be left out.
     `native` is the untouched model. Raises InputError, one line per mistake.
     """
     if text.strip() == NATIVE:
         return Approximation()
-    methods: dict[str, Method] = {}
+    methods: dict[str, Named] = {}
     mistakes = []
     for part in text.split(";"):
         operation, _, method = (piece.strip() for piece in part.partition("="))

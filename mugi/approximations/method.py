@@ -11,18 +11,14 @@ from mugi.approximations.tables import TableStack
 from mugi.numerics import CODES, from_bf16, to_bf16
 
 
-class Method(BaseModel):
-    """A way to compute exp, SiLU or GELU in BF16, with its parameters."""
+class Named(BaseModel):
+    """What is written `name:parameter=value,…`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    functions: ClassVar[tuple[str, ...]] = tuple(exact.FUNCTIONS)
-    """What the method can compute."""
+    functions: ClassVar[tuple[str, ...]]
+    """What it can compute."""
 
     name: str
-    normalize: Literal["divide", "reciprocal"] = Field(
-        "divide",
-        description="softmax: divide by the BF16 sum, or multiply by its BF16 reciprocal",
-    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -32,15 +28,26 @@ class Method(BaseModel):
     def check(self) -> None:
         """Raise ValueError for parameters that do not go together."""
 
-    def stack(self, function: str) -> TableStack:
-        """Return the tables of `function`, one of `functions`."""
-        raise TypeError(f"{type(self).__name__} gives no tables")
-
     def __str__(self) -> str:
-        """The method as written in the configuration, parameters that are not default only."""
+        """The text in the configuration, with the parameters that are not default only."""
         given = self.model_dump(exclude_defaults=True, exclude={"name"})
         parameters = ",".join(f"{key}={value}".removesuffix(".0") for key, value in given.items())
         return f"{self.name}:{parameters}" if parameters else self.name
+
+
+class Method(Named):
+    """A way to compute exp, SiLU or GELU in BF16, with its parameters."""
+
+    functions: ClassVar[tuple[str, ...]] = tuple(exact.FUNCTIONS)
+
+    normalize: Literal["divide", "reciprocal"] = Field(
+        "divide",
+        description="softmax: divide by the BF16 sum, or multiply by its BF16 reciprocal",
+    )
+
+    def stack(self, function: str) -> TableStack:
+        """Return the tables of `function`, one of `functions`."""
+        raise TypeError(f"{type(self).__name__} gives no tables")
 
 
 def bf16(values: np.ndarray) -> np.ndarray:
