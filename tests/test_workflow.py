@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mugi.sources import sources
+
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 SMOKE = ["--configfile", "config/smoke.yaml"]
 CUT = ["unshare", "--map-root-user", "--net"]  # a network namespace without any interface
-
-sys.path.insert(0, str(ROOT / "workflow"))
-from sources import sources  # noqa: E402
 
 
 @pytest.fixture(scope="module")

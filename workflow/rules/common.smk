@@ -3,11 +3,9 @@ import shlex
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
-from sources import sources
-
 from mugi.config import check
 from mugi.errors import InputError
+from mugi.sources import sources
 
 try:
     check(config)
