@@ -1,6 +1,7 @@
 """Approximations: exact tables against mpmath, VLP against its definition, names and errors."""
 
 import functools
+import itertools
 import math
 from dataclasses import replace
 from fractions import Fraction
@@ -19,12 +20,12 @@ from mugi.approximations.exact import table
 from mugi.approximations.method import Exact
 from mugi.approximations.partial import Partial
 from mugi.approximations.pwl import PWL
-from mugi.approximations.tables import TableStack, look_up, pick_positions
+from mugi.approximations.tables import TableStack, look_up, pick_alone, pick_positions
 from mugi.approximations.taylor import Taylor
 from mugi.approximations.vlp import VLP
 from mugi.cli import main
 from mugi.errors import InputError
-from mugi.numerics import CODES, from_bf16, to_bf16
+from mugi.numerics import CODES, from_bf16, split, to_bf16
 
 FUNCTIONS = ["exp", "silu", "gelu", "gelu_tanh"]
 MINUS_ZERO, MINUS_INF = 0x8000, 0xFF80
@@ -105,17 +106,34 @@ def fields_of_numbers(bits: int) -> tuple[list[tuple[bool, int, int]], np.ndarra
     return different, np.array([index[fields] for fields in every])
 
 
-def vlp_oracle(method: VLP, function: str, position: int, fields: tuple[bool, int, int]) -> int:
+def windows_by_hand(method: VLP, function: str) -> list[tuple[int, int, int, int]]:
+    """Lowest and highest exponent of the sliding window and of the LUT, for every table."""
+    d, reach = method.lut, method.sliding_window - 1
+    if method.build == "published" and function != "exp":
+        u = 4 - (d - 1)
+        found = []
+        for smallest in range(u - 1, 5):  # exponent of the group; below u all are alike
+            low = smallest if smallest >= u else method.min_exp
+            high = low + reach
+            found.append((low, method.min_exp + d - 1 if high > 4 else high, u, 4))
+        return found
+    if method.min_exp is not None:
+        bottoms = [method.min_exp]
+    else:
+        bottoms = [method.max_exp - moved - (d - 1) for moved in range(method.adapt, -1, -1)]
+    highest = bottoms[-1] + d - 1
+    return [
+        (low, low + reach, bottom, highest)
+        for bottom in bottoms
+        for low in range(bottom, bottom + d)
+        if low + reach <= bottom + d - 1
+    ]
+
+
+def vlp_oracle(method: VLP, function: str, window, fields: tuple[bool, int, int]) -> int:
     """Output code for a number other than zero, or SAME."""
     negative, m, e = fields
-    if method.max_exp is not None:
-        lut_low, lut_high = method.max_exp - (method.lut - 1), method.max_exp
-    else:
-        lut_low, lut_high = method.min_exp, method.min_exp + (method.lut - 1)
-    low = lut_low + position
-    high = low + method.sliding_window - 1
-    assert lut_low <= low <= high <= lut_high
-
+    low, high, lut_low, lut_high = window
     sign = MINUS_ZERO if negative else 0
     if e > lut_high and method.overflow == "flush":
         if function == "exp":
@@ -124,11 +142,12 @@ def vlp_oracle(method: VLP, function: str, position: int, fields: tuple[bool, in
     below_an_activation_lut = e < lut_low and function != "exp"
     if below_an_activation_lut or (e < low and method.underflow == "zero"):
         return exact_table(function)[sign]
-    if e < low:
-        m, e = (0 if method.underflow == "clamp" else m), low
-    elif e > high:
-        published_activation = method.underflow == "keep" and method.overflow == "flush"
-        m, e = (m if published_activation else 2**method.mantissa - 1), high
+    published_activation = method.underflow == "keep" and method.overflow == "flush"
+    if e > high and not published_activation:
+        m = 2**method.mantissa - 1
+    if e < low and method.underflow == "clamp":
+        m = 0
+    e = min(max(e, low), high)  # a published window may end below its start: the end holds
     return exact_table(function)[sign | argument_code(method.mantissa, m, e)]
 
 
@@ -141,11 +160,12 @@ def check_against_oracle(method: VLP) -> None:
     """Compare every number at every position of the sliding window."""
     different, which = fields_of_numbers(method.mantissa)
     for function in FUNCTIONS:
+        windows = windows_by_hand(method, function)
         stack = method.stack(function)
-        assert stack.tables.shape == (max(method.lut - method.sliding_window, 0) + 1, 1 << 16)
+        assert stack.tables.shape == (len(windows), 1 << 16)
         assert stack.tables.dtype == np.uint16
-        for position, found in enumerate(stack.tables):
-            outputs = [vlp_oracle(method, function, position, fields) for fields in different]
+        for window, found in zip(windows, stack.tables, strict=True):
+            outputs = [vlp_oracle(method, function, window, fields) for fields in different]
             expected = np.array(outputs)[which]
             expected = np.where(expected == SAME, NUMBERS, expected)
             np.testing.assert_array_equal(found[NUMBERS], expected, f"{method} {function}")
@@ -155,10 +175,16 @@ def check_against_oracle(method: VLP) -> None:
 def vlp_methods(draw, largest_lut=32, widest_mantissa=7) -> VLP:
     lut = draw(st.integers(1, largest_lut))
     window = draw(st.none() | st.integers(1, lut))
+    anchor = draw(st.sampled_from(["max_exp", "min_exp"]))
+    if anchor == "max_exp":
+        own = {"adapt": draw(st.sampled_from([0, 0, 1, 3])), "leak": draw(st.integers(1, 5))}
+    else:
+        own = {"build": draw(st.sampled_from(["repaired", "published"]))}
     return VLP(
         lut=lut,
         window=window,
-        **{draw(st.sampled_from(["max_exp", "min_exp"])): draw(st.integers(-40, 40))},
+        **{anchor: draw(st.integers(-40, 40))},
+        **own,
         mantissa=draw(st.integers(1, widest_mantissa)),
         group=draw(st.integers(1, 1000)),
         grouping=draw(st.sampled_from(["rows", "strided"])),
@@ -186,6 +212,10 @@ def test_vlp_gives_the_defined_output_for_every_number(size, overflow, underflow
         "lut=16,window=16,min_exp=-10,mantissa=6",
         "lut=5,max_exp=1,mantissa=7",
         "lut=32,window=16,max_exp=6",
+        "lut=8,max_exp=3,adapt=5",
+        "lut=12,max_exp=2,adapt=2,underflow=zero",
+        "lut=8,min_exp=-8,build=published,underflow=keep",
+        "lut=12,min_exp=-3,build=published,underflow=keep",
     ],
 )
 def test_vlp_of_other_sizes_gives_the_defined_output_for_every_number(size):
@@ -206,7 +236,7 @@ def test_seven_bits_inside_the_lut_are_exact():
 
 
 @given(vlp_methods())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_exp_never_grows_as_its_argument_falls(method):
     """Down from -0 to -inf; `keep` scales small inputs up with their mantissa and may not."""
     assume(method.underflow != "keep")
@@ -226,42 +256,88 @@ def test_keep_is_not_monotone():
 @given(vlp_methods())
 @settings(max_examples=12, deadline=None)
 def test_the_extreme_exponent_places_the_window(method):
-    positions = method.stack("exp").positions
+    stack = method.stack("exp")
     last = method.lut - method.sliding_window
-    for code in range(1, INF, 37):
-        _, _, exponent = rounded_fields(code, method.mantissa)
-        if method.max_exp is not None:
-            lut_low = method.max_exp - method.lut + 1
-            expected = min(max(exponent - lut_low - method.sliding_window + 1, 0), last)
-        else:
-            expected = min(max(exponent - method.min_exp, 0), last)
-        assert positions[code] == expected
-    assert positions[0] == 0  # an empty group
-    assert set(positions[INF:]) == {last}
+    for lut, positions in enumerate(np.atleast_2d(stack.positions)):
+        for code in range(1, INF, 37):
+            _, _, exponent = rounded_fields(code, method.mantissa)
+            if method.max_exp is not None:
+                lut_low = method.max_exp - method.adapt + lut - method.lut + 1
+                slide = min(max(exponent - lut_low - method.sliding_window + 1, 0), last)
+            else:
+                slide = min(max(exponent - method.min_exp, 0), last)
+            assert positions[code] == lut * (last + 1) + slide
+        # an empty group, and one of infinities and NaN
+        assert set(positions[[0, *range(INF, 1 << 15)]]) == {lut * (last + 1)}
 
 
-def picked_by_hand(stack: TableStack, codes, valid) -> list[list[int]]:
-    """Window positions of a (rows, columns) array, one group at a time."""
-    rows, columns = codes.shape
-    if stack.grouping == "rows":
-        starts = range(0, rows, stack.group)
-        groups = [range(rows)[start : start + stack.group] for start in starts]
-    else:  # rows padded at the end, shaped (group, apart), reduced over the first axis
-        apart = math.ceil(rows / stack.group)
-        groups = [[row for row in range(rows) if row % apart == start] for start in range(apart)]
-    result = [[None] * columns for _ in range(rows)]
-    for group in groups:
-        for column in range(columns):
+@pytest.mark.parametrize("lut, lowest", [(8, -8), (12, -3), (10, 2)])
+def test_the_published_build_places_activations_by_a_fixed_lut(lut, lowest):
+    """U = 4 - (lut - 1): a smallest exponent from U on starts the window, whatever min_exp."""
+    method = parse(f"vlp:lut={lut},min_exp={lowest},build=published")
+    u = 4 - (lut - 1)
+    for function in ("silu", "gelu"):
+        positions = method.stack(function).positions
+        for code in range(1, INF, 37):
+            _, _, exponent = rounded_fields(code, 3)
+            low = method.windows(function)[positions[code]].low
+            if exponent <= 4:
+                assert low == (exponent if exponent >= u else lowest)
+        assert positions[0] == 0
+    repaired = method.model_copy(update={"build": "repaired"})
+    np.testing.assert_array_equal(method.stack("exp").tables, repaired.stack("exp").tables)
+    assert (method.stack("silu").tables[0] != repaired.stack("silu").tables[0]).any()
+
+
+def extremes_by_hand(stack: TableStack, codes, valid) -> list[list[int]]:
+    """Extreme magnitude code of every group, (groups, columns), one group at a time."""
+    found = []
+    for number, group in enumerate(groups_by_hand(stack, len(codes))):
+        found.append([])
+        for column in range(codes.shape[1]):
             extremes = []
             for row in group:
                 magnitude = int(codes[row, column]) % 0x8000
-                if valid[row, column] and magnitude:
+                if valid[row, column] and 0 < magnitude < INF:
                     extremes.append(magnitude)
                 elif stack.zeros == "count":
                     extremes.append(0x3F80)  # 1.0
             extreme = (max if stack.extreme == "max" else min)(extremes, default=0)
-            for row in group:
-                result[row][column] = int(stack.positions[extreme])
+            if stack.grouping == "front" and number == 0 and len(codes) % stack.group:
+                extreme = 0x7F7F if stack.extreme == "max" else 1
+            found[-1].append(extreme)
+    return found
+
+
+def groups_by_hand(stack: TableStack, rows: int) -> list[range | list[int]]:
+    """Rows of every group."""
+    if stack.grouping == "strided":  # padded at the end, shaped (group, apart), first axis reduced
+        apart = math.ceil(rows / stack.group)
+        return [[row for row in range(rows) if row % apart == start] for start in range(apart)]
+    short = rows % stack.group
+    first = range(short) if stack.grouping == "front" and short else range(0)
+    starts = range(len(first), rows, stack.group)
+    return [*([first] if first else []), *(range(rows)[at : at + stack.group] for at in starts)]
+
+
+def picked_by_hand(stack: TableStack, codes, valid) -> list[list[int]]:
+    """Window positions of a (rows, columns) array, group after group."""
+    extremes = extremes_by_hand(stack, codes, valid)
+    groups = groups_by_hand(stack, len(codes))
+    result = [[None] * codes.shape[1] for _ in codes]
+    registers = {}
+    for number, column in itertools.product(range(len(groups)), range(codes.shape[1])):
+        extreme = extremes[number][column]
+        if stack.adaption:
+            along, leak = stack.adaption.along, stack.adaption.leak
+            sequence = number if along == "columns" else column
+            need = int(stack.adaption.needed[extreme]) * leak
+            registers[sequence] = max(registers.get(sequence, 0) - 1, need)
+            position = stack.positions[math.ceil(registers[sequence] / leak)][extreme]
+        else:
+            position = stack.positions[extreme]
+        for row in groups[number]:
+            result[row][column] = int(position)
     return result
 
 
@@ -277,21 +353,24 @@ def inputs(draw):
 
 
 @functools.cache
-def sliding_stack(anchor: str) -> TableStack:
-    return parse(f"vlp:lut=12,window=3,{anchor}").stack("silu")
+def sliding_stack(text: str, function: str) -> TableStack:
+    return parse(f"vlp:lut=12,window=3,{text}").stack(function)
 
 
 @settings(max_examples=150, deadline=None)
 @given(
     inputs(),
-    st.sampled_from(["max_exp=2", "min_exp=-9"]),
+    st.sampled_from(
+        ["max_exp=2", "min_exp=-9", "min_exp=-9,build=published", "max_exp=2,adapt=6,leak=2"]
+    ),
+    st.sampled_from(["exp", "silu"]),
     st.integers(1, 6),
-    st.sampled_from(["rows", "strided"]),
+    st.sampled_from(["rows", "strided", "front"]),
     st.sampled_from(["skip", "count"]),
 )
-def test_groups_share_the_window_of_their_extreme(given_inputs, anchor, group, grouping, zeros):
+def test_groups_share_the_window_of_their_extreme(given_inputs, text, function, group, how, zeros):
     codes, valid = given_inputs
-    stack = replace(sliding_stack(anchor), group=group, grouping=grouping, zeros=zeros)
+    stack = replace(sliding_stack(text, function), group=group, grouping=how, zeros=zeros)
     expected = picked_by_hand(stack, codes, valid)
     assert pick_positions(stack, codes, valid).tolist() == expected
     outputs = [
@@ -299,6 +378,70 @@ def test_groups_share_the_window_of_their_extreme(given_inputs, anchor, group, g
         for row in zip(expected, codes, strict=True)
     ]
     np.testing.assert_array_equal(look_up(stack, codes, valid), outputs)
+
+
+@pytest.mark.parametrize("text", ["max_exp=2", "min_exp=-9", "max_exp=2,adapt=6"])
+@pytest.mark.parametrize("function", ["exp", "silu"])
+def test_an_input_alone_has_a_group_of_its_own(text, function):
+    stack = replace(sliding_stack(text, function), group=1)
+    alone = pick_alone(stack, CODES)
+    for code in range(0, 1 << 16, 97):
+        one = CODES[code : code + 1, None]
+        assert alone[code] == pick_positions(stack, one, np.ones((1, 1), dtype=bool))
+
+
+def test_strided_softmax_and_activations_group_as_published():
+    method = parse("vlp:lut=12,max_exp=3,grouping=strided")
+    assert method.stack("exp").grouping == "strided"
+    assert method.stack("silu").grouping == "front"
+
+
+# --- adaptive LUT window ------------------------------------------------------------------------
+
+
+def lut_tops(text: str, exponents: list[int]) -> list[int]:
+    """Highest LUT exponent for groups of one exp input each, one key after the other."""
+    method = parse(text)
+    stack = method.stack("exp")
+    codes = to_bf16(-(2.0 ** np.array(exponents)))[None]
+    positions = pick_positions(stack, codes, np.ones(codes.shape, dtype=bool))[0]
+    return [method.windows("exp")[position].lut_low + method.lut - 1 for position in positions]
+
+
+def test_the_lut_window_rises_at_once_and_falls_slowly():
+    text = "vlp:lut=8,max_exp=3,adapt=6,leak=2"
+    assert lut_tops(text, [0, 0, 2, -3, -3, -3, -3, 1, -9, 5, 0]) == [
+        *[0, 0, 2],
+        *[2, 1, 1, 0, 1],  # a step every two groups, and up again
+        *[1, 3, 3],  # never beyond max_exp
+    ]
+    assert lut_tops("vlp:lut=8,max_exp=3,adapt=2,leak=1", [-5, -5]) == [1, 1]  # nor below
+    assert lut_tops("vlp:lut=8,max_exp=3", [-5, 0, 9]) == [3, 3, 3]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 20), st.integers(0, 9))
+def test_an_adaptive_window_never_overflows_before_max_exp(seed, leak, adapt):
+    """Inputs up to max_exp stay within the window of their group."""
+    method = parse(f"vlp:lut=8,max_exp=3,adapt={adapt},leak={leak},group=4")
+    random = np.random.default_rng(seed)
+    codes = to_bf16(random.normal(size=(12, 30)) * np.exp2(random.integers(-9, 2, (1, 30))))
+    for function in ("exp", "silu"):
+        picked = pick_positions(method.stack(function), codes, np.ones(codes.shape, dtype=bool))
+        highs = np.array([window.high for window in method.windows(function)])[picked]
+        exponent = split(codes, 3).exponent
+        assert (exponent[exponent <= 3] <= highs[exponent <= 3]).all()
+
+
+def test_tokens_and_tiles_of_queries_adapt_on_their_own():
+    """So that padding, batch size and order change nothing."""
+    method = parse("vlp:lut=8,max_exp=3,adapt=8,leak=4,group=4")
+    codes = to_bf16(np.random.default_rng(0).normal(size=(12, 20)) * np.exp2(np.arange(20) - 12))
+    silu, exp = method.stack("silu"), method.stack("exp")
+    order = np.random.default_rng(1).permutation(20)
+    np.testing.assert_array_equal(look_up(silu, codes)[:, order], look_up(silu, codes[:, order]))
+    np.testing.assert_array_equal(look_up(exp, codes)[4:8], look_up(exp, codes[4:8]))
+    assert (look_up(exp, codes)[:, order] != look_up(exp, codes[:, order])).any()
 
 
 def test_an_exact_method_needs_no_groups():
@@ -359,6 +502,11 @@ def test_text_names_only_what_differs_from_the_default():
         ("vlp:lut=8,max_exp=3,overflow=wrap", ["overflow: must be 'flush' or 'saturate'", "wrap"]),
         ("vlp:lut=8,max_exp=3,window=9", ["sliding window 9 is wider than the LUT (8)"]),
         ("vlp:lut=8", ["give either max_exp or min_exp"]),
+        ("vlp:lut=8,max_exp=3,build=published", ["build=published needs min_exp"]),
+        ("vlp:lut=8,min_exp=3,build=broken", ["build: must be 'repaired' or 'published'"]),
+        ("vlp:lut=8,min_exp=3,adapt=4", ["adapt=4 needs max_exp"]),
+        ("vlp:lut=8,max_exp=3,adapt=17", ["adapt: must be less than or equal to 16 (got '17')"]),
+        ("vlp:lut=8,max_exp=3,leak=0", ["leak: must be greater than or equal to 1 (got '0')"]),
         ("vlp:lut=8,max_exp=3,min_exp=0", ["give either max_exp or min_exp"]),
         ("vlp:max_exp=3", ["lut: Field required"]),
     ],

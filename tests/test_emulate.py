@@ -25,6 +25,8 @@ METHODS = [
     "vlp:lut=12,window=4,min_exp=-6,group=3",
     "vlp:lut=12,window=4,min_exp=-6,group=4,zeros=count,normalize=reciprocal",
     "vlp:lut=9,max_exp=2",
+    "vlp:lut=6,max_exp=3,adapt=8,leak=3,group=3",
+    "vlp:lut=8,window=4,max_exp=3,adapt=5,leak=1,group=4,zeros=count",
 ]
 
 
@@ -285,6 +287,10 @@ ACTIVATIONS = [
     "vlp:lut=12,window=4,max_exp=3,group=5,zeros=count,underflow=keep",
     "vlp:lut=12,window=4,min_exp=-8,group=5,overflow=saturate",
     "vlp:lut=12,window=4,min_exp=-8,group=5,zeros=count",
+    "vlp:lut=8,min_exp=-7,group=5,zeros=count,underflow=keep,build=published",
+    "vlp:lut=8,window=4,max_exp=3,adapt=6,leak=2,group=2",
+    "vlp:lut=12,window=4,max_exp=3,group=5,grouping=strided,zeros=count,underflow=keep",
+    "vlp:lut=12,min_exp=-3,group=4,grouping=strided,zeros=count,underflow=keep,build=published",
 ]
 
 

@@ -34,15 +34,17 @@ class _Lookup:
         flat = np.concatenate([lead, tables.reshape(-1)]).astype(np.uint16)
         self.tables = torch.from_numpy(flat.view(np.int16)).view(torch.bfloat16).to(device)
         self.sliding = len(tables) > 1
-        # to the extreme code, and back: a wrapping shift makes what does not count lose
+        # to the extreme code, and back: a wrapping shift makes what does not compete lose
         smallest = stack.extreme == "min"
         self.reduce = torch.amin if smallest else torch.amax
-        self.neutral = INF_CODE if smallest else 0
         self.shift = half - 1 if smallest else half - INF_CODE
-        positions = stack.positions.astype(np.int32)
-        positions[INF_CODE] = positions[0]  # nothing but masked inputs and zeros
-        offsets = positions * tables.shape[1] + (_NAN_CODES if negative_only else half)
+        offsets = stack.positions.astype(np.int32) * tables.shape[1]
+        offsets += _NAN_CODES if negative_only else half
         self.offsets = torch.from_numpy(offsets).to(device)
+        self.adaption = stack.adaption
+        if self.adaption:
+            needed = self.adaption.needed.astype(np.int32) * self.adaption.leak
+            self.needed = torch.from_numpy(needed).to(device)
         self._kept: dict[str, torch.Tensor] = {}
 
     def buffer(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
@@ -59,16 +61,29 @@ class _Lookup:
         """Return the codes that compete for a group's extreme; masked inputs are +inf."""
         if self.stack.zeros == "skip":
             return magnitudes
-        return magnitudes.masked_fill((magnitudes == 0) | (magnitudes == INF_CODE), ONE_CODE)
+        aside = (magnitudes <= 0) | (magnitudes >= INF_CODE)  # below 0: a NaN in softmax
+        return magnitudes.masked_fill(aside, ONE_CODE)
 
-    def pick(self, members: torch.Tensor, dim: int) -> torch.Tensor:
+    def pick(self, members: torch.Tensor, dim: int, order: int) -> torch.Tensor:
         """Return the index of the first entry of each group's table, `dim` reduced to size 1.
 
-        The shift wraps +inf (masked) below everything for a maximum and 0 above everything for a
-        minimum.
+        Groups follow one another along axis `order`, which only an adaptive LUT window minds. The
+        shift wraps +inf (masked) and NaN below everything for a maximum, and above every number
+        for a minimum, where 0 is above all.
         """
-        extreme = self.reduce(members + self.shift, dim, keepdim=True) - self.shift
-        return self.offsets[extreme.int()]
+        extreme = (self.reduce(members + self.shift, dim, keepdim=True) - self.shift).int()
+        if self.adaption is None:
+            return self.offsets[extreme]
+        return self.offsets[self._follow(self.needed[extreme], order), extreme]
+
+    def _follow(self, needed: torch.Tensor, order: int) -> torch.Tensor:
+        """Return the LUT window of each group, see `mugi.approximations.tables.follow`; `needed`
+        is in steps of the register."""
+        groups = needed.shape[order]
+        passed = torch.arange(groups, dtype=torch.int32, device=needed.device)
+        passed = passed.view(-1, *[1] * (needed.dim() - 1 - order % needed.dim()))
+        register = (needed + passed).cummax(order).values - passed
+        return -(-register).div(self.adaption.leak, rounding_mode="floor")
 
     def gather(self, codes: torch.Tensor, first: torch.Tensor | None) -> torch.Tensor:
         """Return the BF16 entries of `codes` in the tables that start at `first`, in a buffer."""
@@ -80,16 +95,18 @@ class _Lookup:
 
 class Heads(NamedTuple):
     """Queries, keys and values of attention: (batch, heads, tokens, head dim); KV heads may be
-    fewer than query heads (GQA)."""
+    fewer than query heads (GQA). Scores are kept within ±softcap (Gemma 2) if there is one."""
 
     query: torch.Tensor
     key: torch.Tensor
     value: torch.Tensor
+    softcap: float | None = None
 
     def sequence(self, index: int, queries: slice, keys: slice) -> "Heads":
         """Return one sequence of the batch, cut to some queries and keys."""
         one = slice(index, index + 1)
-        return Heads(self.query[one, :, queries], self.key[one, :, keys], self.value[one, :, keys])
+        query, key, value = self.query[one, :, queries], self.key[one, :, keys], self.value
+        return Heads(query, key, value[one, :, keys], self.softcap)
 
 
 class TableAttention:
@@ -138,6 +155,24 @@ class TableAttention:
                     )
         return out
 
+    def softmax(self, scores: torch.Tensor) -> torch.Tensor:
+        """Return the BF16 softmax of `scores`, (batch, heads, queries, keys), over the keys.
+
+        The scores hold all that the model adds to them. What it masks is known only by its value:
+        at most half the lowest finite number of their dtype. Tiles count from the first query.
+        """
+        hidden = scores <= torch.finfo(scores.dtype).min / 2
+        scores = scores.masked_fill(hidden, -math.inf).to(torch.bfloat16)
+        if self.lookup.sliding and self.lookup.stack.grouping == "strided":
+            rows = scores.view(-1, scores.shape[-1])
+            return self._softmax(rows, 1, self._strided_pick).view(scores.shape)
+        out = torch.empty_like(scores)
+        for start in range(0, scores.shape[2], self.lookup.stack.group):
+            tile = scores[:, :, start : start + self.lookup.stack.group]
+            pick = lambda members: self.lookup.pick(members, 2, 3)  # noqa: E731
+            out[:, :, start : start + tile.shape[2]] = self._softmax(tile, 3, pick)
+        return out
+
     def _tiles(
         self, heads: Heads, mask: torch.Tensor | None, scaling: float, causal: bool
     ) -> torch.Tensor:
@@ -156,20 +191,25 @@ class TableAttention:
             seen = keys - queries + stop if causal else keys
             tile = folded[:, :, :, start:stop].flatten(2, 3).transpose(2, 3)
             shape = (batch, kv_heads, seen, shared, stop - start)
-            scores = self._scores(heads.key[:, :, :seen], tile, scaling).view(shape)
+            scores = self._scores(heads.key[:, :, :seen], tile, scaling, heads.softcap).view(shape)
             self._hide(scores, mask, start, stop, causal)
-            weights = self._softmax(scores, 2, lambda members: self.lookup.pick(members, 4))
+            weights = self._softmax(scores, 2, lambda members: self.lookup.pick(members, 4, 2))
             weights = weights.view(batch, kv_heads, seen, -1).to(heads.value.dtype)
             mixed = heads.value[:, :, :seen].transpose(2, 3) @ weights
             mixed = mixed.view(batch, kv_heads, head_dim, shared, -1).permute(0, 4, 1, 3, 2)
             out[:, start:stop].view(batch, stop - start, kv_heads, shared, head_dim).copy_(mixed)
         return out
 
-    def _scores(self, left: torch.Tensor, right: torch.Tensor, scaling: float) -> torch.Tensor:
+    def _scores(
+        self, left: torch.Tensor, right: torch.Tensor, scaling: float, softcap: float | None
+    ) -> torch.Tensor:
         """Return left @ right scaled, rounded to BF16 as the model's own product would be."""
         out = self.lookup.buffer("scores", (*left.shape[:3], right.shape[3]), left.dtype)
         torch.matmul(left, right, out=out)
-        return out.mul_(scaling).to(torch.bfloat16)
+        out.mul_(scaling)
+        if softcap is not None:
+            out.div_(softcap).tanh_().mul_(softcap)
+        return out.to(torch.bfloat16)
 
     @staticmethod
     def _hide(
@@ -211,7 +251,7 @@ class TableAttention:
         keys = heads.key.shape[2]
         shared = query_heads // heads.key.shape[1]
         key, value = (part.repeat_interleave(shared, 1) for part in (heads.key, heads.value))
-        scores = self._scores(heads.query, key.transpose(2, 3), scaling)
+        scores = self._scores(heads.query, key.transpose(2, 3), scaling, heads.softcap)
         if causal:
             later = torch.ones(queries, keys, dtype=torch.bool, device=scores.device)
             scores.masked_fill_(later.triu(keys - queries + 1), -math.inf)
@@ -227,9 +267,9 @@ class TableAttention:
         group = self.lookup.stack.group
         rows, keys = members.shape
         apart = -(-rows // group)
-        padded = members.new_full((group * apart, keys), self.lookup.neutral)
+        padded = members.new_full((group * apart, keys), INF_CODE)
         padded[:rows] = members
-        first = self.lookup.pick(padded.view(group, apart, keys), 0)
+        first = self.lookup.pick(padded.view(group, apart, keys), 0, 2)
         return first.expand(group, apart, keys).reshape(-1, keys)[:rows]
 
 
@@ -249,8 +289,8 @@ class TableActivation(torch.nn.Module):
         """Return the function of `inputs`, any shape, in the inputs' dtype."""
         codes = inputs.to(torch.bfloat16).contiguous().view(torch.int16)
         first = None
-        if self.lookup.sliding:  # nothing is masked: +inf picks as the largest number does
-            first = self._pick((codes & 0x7FFF).clamp_max_(INF_CODE - 1))
+        if self.lookup.sliding:
+            first = self._pick(codes & 0x7FFF)
         return self.lookup.gather(codes, first).to(inputs.dtype, copy=True)
 
     def _pick(self, magnitudes: torch.Tensor) -> torch.Tensor:
@@ -259,12 +299,10 @@ class TableActivation(torch.nn.Module):
         channels = magnitudes.shape[-1]
         missing = -channels % stack.group
         members = self.lookup.members(magnitudes)
-        front = missing if stack.grouping == "strided" else 0
+        front = missing if stack.grouping == "front" else 0
         if missing:
-            anchor = 1 if stack.extreme == "min" else INF_CODE - 1
-            pad = (front, missing - front)
-            fill = anchor if front else self.lookup.neutral
-            members = torch.nn.functional.pad(members, pad, value=fill)
+            fill = stack.anchor if front else INF_CODE
+            members = torch.nn.functional.pad(members, (front, missing - front), value=fill)
         tiles = members.unflatten(-1, (-1, stack.group))
-        first = self.lookup.pick(tiles, -1).expand(tiles.shape).flatten(-2)
+        first = self.lookup.pick(tiles, -1, -2).expand(tiles.shape).flatten(-2)
         return first[..., front : front + channels]

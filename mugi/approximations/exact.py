@@ -3,6 +3,8 @@
 Evaluated in float64 and rounded once. The tests compare all 65,536 codes with mpmath.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy.special import erfc
 
@@ -56,6 +58,9 @@ def evaluate(function: str, codes: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(values), to_bf16(values), to_bf16(FUNCTIONS[function](values)))
 
 
+@cache
 def table(function: str) -> np.ndarray:
-    """Return the table of `function`: `uint16` of shape (65536,), indexed by the input's code."""
-    return evaluate(function, CODES)
+    """Return the table of `function`: read-only `uint16` (65536,), indexed by the input's code."""
+    outputs = evaluate(function, CODES)
+    outputs.setflags(write=False)
+    return outputs
