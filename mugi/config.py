@@ -128,6 +128,24 @@ class Sweep(Section):
     windows: PositiveInt = Field(description="windows of accuracy.perplexity that are scored")
 
 
+class Profile(Section):
+    """Fig. 4: inputs of softmax and activation."""
+
+    models: Annotated[list[str], Distinct] = Field(
+        min_length=1, description="keys of the section `models`"
+    )
+    lengths: Annotated[list[Annotated[int, Field(ge=2)]], Distinct] = Field(
+        min_length=1, description="tokens in a window; the published recipe takes the longest"
+    )
+    tokens: PositiveInt = Field(description="tokens of text at each length")
+
+    @model_validator(mode="after")
+    def _whole_windows(self) -> Self:
+        if self.tokens < max(self.lengths):
+            raise ValueError(f"tokens {self.tokens} must be at least {max(self.lengths)} (lengths)")
+        return self
+
+
 class Error(Section):
     """Inputs and methods of one function."""
 
@@ -167,6 +185,7 @@ class Config(Section):
     models: dict[Name, Model] = Field(min_length=1, description="LLMs by the name used elsewhere")
     accuracy: Accuracy
     sweep: Sweep
+    profile: Profile
     approximations: Approximations
     hardware: list[dict] = Field(
         min_length=1, description="runs of the cost model; lists are crossed"
@@ -257,7 +276,7 @@ def _model_mistakes(config: Config) -> Iterable[str]:
                 f"models.{name}.source: no folder '{source}'{nearest(source, ['embedded'])}; "
                 "allowed: embedded, a hub id (org/name), an existing checkpoint folder"
             )
-    for section in ("accuracy", "sweep"):
+    for section in ("accuracy", "sweep", "profile"):
         for index, name in enumerate(getattr(config, section).models):
             if name not in config.models:
                 yield f"{section}.models.{index}: {unknown('model', name, config.models)}"

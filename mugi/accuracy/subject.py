@@ -1,0 +1,57 @@
+"""What `mugi profile` and `mugi tune` share: naming a model, loading it, cutting its text."""
+
+import argparse
+import os
+from pathlib import Path
+
+from mugi.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that name a model and how it is loaded."""
+    parser.add_argument("model", help="checkpoint folder, or hub id (needs network)")
+    parser.add_argument("--name", help="the model's name in the table (default: its last part)")
+    parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float16", "float32"])
+    parser.add_argument("--attention", default="eager", choices=["eager", "sdpa"], help="native's")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
+
+
+def load(args: argparse.Namespace):
+    """Return the model and tokenizer that the arguments name; set `args.name` if it is not."""
+    if args.threads is not None and args.threads < 1:
+        raise InputError(f"--threads {args.threads}: must be at least 1")
+    if not Path(args.model).is_dir() and "/" not in args.model:
+        raise InputError(
+            f"no folder '{args.model}'; allowed: a checkpoint folder, a hub id (org/name)"
+        )
+    args.name = args.name or Path(args.model).name
+    if Path(args.model).is_dir():
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+    import torch  # not before the arguments are checked: it takes seconds
+
+    from mugi.accuracy import models
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    return models.load(args.model, args.dtype, args.attention, args.device)
+
+
+def text(model, tokenizer, tokens: int, window: int):
+    """Return the first `tokens` tokens of the prose corpus, a 1-D tensor on the model's device.
+
+    Raises InputError if the corpus is shorter, or the model's context shorter than `window`.
+    """
+    import torch
+
+    from mugi.accuracy import corpus
+
+    context = getattr(model.config, "max_position_embeddings", window)
+    if window > context:
+        raise InputError(f"{window} tokens a window: the model's context is {context} tokens")
+    prose = "\n\n".join(corpus.prose_documents())
+    ids = tokenizer(prose, add_special_tokens=False)["input_ids"]
+    if len(ids) < tokens:
+        raise InputError(f"{tokens} tokens of text are needed; the prose has {len(ids)}")
+    return torch.tensor(ids[:tokens], device=model.device)
