@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mugi.approximations import FUNCTIONS, Method, parse
-from mugi.approximations.tables import pick_positions
+from mugi.approximations.tables import pick_alone
 from mugi.errors import InputError
 from mugi.files import write_csv
 from mugi.numerics import CODES, from_bf16
@@ -19,8 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("low", type=float, help="lowest input")
     parser.add_argument("high", type=float, help="highest input")
     parser.add_argument(
-        "--method", action="append", required=True, help="for example vlp:lut=12,max_exp=3"
+        "--method", action="append", default=[], help="for example vlp:lut=12,max_exp=3"
     )
+    parser.add_argument("--sweep", type=Path, help="also the methods that this sweep selects")
     parser.add_argument(
         "--smallest",
         type=float,
@@ -35,8 +36,13 @@ def run(args: argparse.Namespace) -> None:
     if not args.low < args.high:
         raise InputError(f"range {args.low:g} to {args.high:g}: must be lower to higher")
     methods = [parse(text, args.function) for text in args.method]
+    if args.sweep:
+        methods += selected(args.sweep, args.function)
+    if not methods:
+        raise InputError("no methods: give --method or --sweep")
     tables = [
-        error_table(args.function, method, args.low, args.high, args.smallest) for method in methods
+        error_table(args.function, method, args.low, args.high, args.smallest)
+        for method in dict.fromkeys(methods)
     ]
     write_csv(pd.concat(tables, ignore_index=True), args.output)
 
@@ -55,7 +61,7 @@ def error_table(
     codes = CODES[inside & ((np.abs(values) >= smallest) | (values == 0))]
     codes = codes[np.argsort(from_bf16(codes), kind="stable")]
     stack = method.stack(function)
-    position = pick_positions(stack, codes[None], np.ones((1, len(codes)), dtype=bool))[0]
+    position = pick_alone(stack, codes)
     x = from_bf16(codes)
     exact = FUNCTIONS[function](x)
     approximate = from_bf16(stack.tables[position, codes])

@@ -16,7 +16,9 @@ in mugi/hardware/designs/mugi.yaml is assumed; between column and row there is n
 
 Against the cost model (mugi/hardware), each difference an assumption or a bound it names:
 
-- 8 cycles a window, as charged, and W - 1 + broadcast registers once, charged by `pipeline_fill`;
+- 8 cycles a window, as charged (2^mantissa for nonlinear mantissas of more than 3 bits, which no
+  design of the cost model has), and W - 1 + broadcast registers once, charged by `pipeline_fill`;
+- the time to load the entries of an adaptive LUT window is not modelled, only how many there are;
 - softmax: 8 cycles a column on the array and as many on the vector unit, but two passes through
   oSRAM take 16, which is what is charged (`softmax_passes`);
 - SiLU, GELU: two sweeps, 16 cycles a column (`silu_passes`); a row spikes in its sign's only, the

@@ -2,9 +2,10 @@
 
 One mapping puts H inputs, a tile of a column, on the rows (paper section 3.2). Each input is
 rounded and split into sign, mantissa and exponent; the tree over the group's exponents places the
-sliding window; exponents are clamped into it. The LUT is swept once, or once a sign where inputs
-have both, while the inputs stay in their registers. Flags of the input decide in post-processing
-what replaces the value from the LUT.
+sliding window, and moves an adaptive LUT window; exponents are clamped into it. The LUT is swept
+once, or once a sign where inputs have both, while the inputs stay in their registers: 8 cycles, or
+2^mantissa for mantissas of more than 3 bits. Flags of the input decide in post-processing what
+replaces the value from the LUT.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +29,6 @@ from mugi.numerics import (
 SIGN_BIT = 0x8000
 BOTH_SIGNS = (False, True)
 NEGATIVE = (True,)  # softmax: nothing is above the maximum
-MANTISSA_BITS = 3
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,15 @@ class NonlinearRun:
     """Result of a nonlinear operation.
 
     outputs: BF16 codes, uint16 (rows, columns); cycles: until the last output leaves its row;
-    mappings: windows of H inputs; activations: how often components of
-    mugi/hardware/designs/mugi.yaml switch, by name.
+    mappings: windows of H inputs; lut_loads: exponents by which an adaptive LUT window moves, each
+    2^mantissa entries a sign to load, whose time is not modelled; activations: how often components
+    of mugi/hardware/designs/mugi.yaml switch, by name.
     """
 
     outputs: np.ndarray
     cycles: int
     mappings: int
+    lut_loads: int
     activations: dict[str, int] = field(default_factory=dict)
 
 
@@ -50,14 +52,14 @@ class Mapping(NamedTuple):
     """Inputs on the rows, as the array decodes them; arrays of shape (mappings, H).
 
     code: BF16 input; fields: sign, rounded mantissa, exponent; used: False for a row without
-    input; position: of the sliding window in the LUT, (mappings,); time: count of the mantissa
-    spike; offset: exponent within the window, in columns.
+    input; window: lowest exponents of the sliding window and of the LUT, int (2, mappings); time:
+    count of the mantissa spike; offset: exponent within the window, in columns.
     """
 
     code: np.ndarray
     fields: Fields
     used: np.ndarray
-    position: np.ndarray
+    window: np.ndarray
     time: np.ndarray
     offset: np.ndarray
 
@@ -83,20 +85,22 @@ def nonlinear(
         raise InputError(f"signs are {signs}; allowed: {BOTH_SIGNS} or {NEGATIVE}")
     used = on_rows(np.ones(codes.shape, dtype=bool), array)
     valid = used if valid is None else on_rows(valid, array) & used
-    mapped = decode(method, on_rows(codes, array), used, valid)
+    mapped = decode(method, function, on_rows(codes, array), used, valid, codes.shape[1])
     if signs == NEGATIVE and np.any(used & ~mapped.fields.sign):
         raise InputError("inputs: of both signs; allowed: negative, as the LUT's")
     selected, spikes = subscribe(method, function, mapped, signs)
     outputs = post_process(method, function, mapped, selected)
     inputs, sweeps = int(used.sum()), len(signs)
+    window_cycles = sweep_cycles(method)
     return NonlinearRun(
         from_rows(outputs, codes.shape),
-        int(output_cycles(array, mapped, signs).max()) + 1,
+        int(output_cycles(array, method, mapped, signs).max()) + 1,
         len(outputs),
+        lut_loads(function, mapped.window[1], codes.shape[1]),
         {
-            "counter": WINDOW_CYCLES * sweeps * len(outputs),
-            "ififo": WINDOW_CYCLES * sweeps * len(outputs) * method.sliding_window,
-            "comparator": WINDOW_CYCLES * sweeps * inputs,
+            "counter": window_cycles * sweeps * len(outputs),
+            "ififo": window_cycles * sweeps * len(outputs) * method.sliding_window,
+            "comparator": window_cycles * sweeps * inputs,
             "temporal_register": spikes,
             "and_gate": spikes,
             "exp_select": inputs,
@@ -111,14 +115,15 @@ def check(array: Array, method: VLP, function: str, codes: np.ndarray) -> None:
         raise InputError(unknown("function", function, FUNCTIONS))
     for name, value, allowed in (
         ("sliding window", method.sliding_window, range(1, array.width + 1)),
-        ("mantissa", method.mantissa, range(1, MANTISSA_BITS + 1)),
         ("group", method.group, [array.height]),
     ):
         if value not in allowed:
             bounds = f"{allowed[0]} to {allowed[-1]}" if len(allowed) > 1 else f"{allowed[0]}"
             raise InputError(f"{name} is {value}; allowed on this array: {bounds}")
-    if method.grouping != "rows":
-        raise InputError(f"grouping is {method.grouping}; allowed on the array: rows")
+    for name, allowed in (("grouping", "rows"), ("build", "repaired")):
+        value = getattr(method, name)
+        if value != allowed:  # orders and windows of the published program, not of any hardware
+            raise InputError(f"{name} is {value}; allowed on the array: {allowed}")
     if codes.dtype != np.uint16 or codes.ndim != 2 or not codes.size:
         raise InputError(
             f"inputs: {codes.dtype} of shape {codes.shape}; allowed: uint16 BF16 codes, "
@@ -141,18 +146,28 @@ def from_rows(mapped: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return tiles.reshape(-1, columns)[:rows]
 
 
+def sweep_cycles(method: VLP) -> int:
+    """Return the cycles of one sweep of the LUT: a count for each mantissa, at least 8."""
+    return max(WINDOW_CYCLES, 1 << method.mantissa)
+
+
 def decode(
     method: VLP,
+    function: str,
     code: np.ndarray,
     used: np.ndarray,
     valid: np.ndarray,
-    position: np.ndarray | None = None,
+    columns: int,
+    window: np.ndarray | None = None,
 ) -> Mapping:
-    """Return what the rows hold for one mapping each of `code`; `position` overrules the tree."""
+    """Return what the rows hold for one mapping each of `code`, `columns` of them a tile.
+
+    `window` overrules the one that the tree places.
+    """
     fields = split(code, method.mantissa)
-    if position is None:
-        position = place_window(method, fields.exponent, used, valid)
-    low = method.lut_window[0] + position[:, None]
+    if window is None:
+        window = place_window(method, function, fields.exponent, used, valid, columns)
+    low = window[0][:, None]
     high = low + method.sliding_window - 1
     above, below = fields.exponent > high, fields.exponent < low
     mantissa = fields.mantissa
@@ -161,42 +176,81 @@ def decode(
     if method.underflow == "clamp":
         mantissa = np.where(below, 0, mantissa)
     offset = np.clip(fields.exponent, low, high) - low
-    return Mapping(code, fields, used, position, np.where(used, mantissa, NEVER), offset)
+    return Mapping(code, fields, used, window, np.where(used, mantissa, NEVER), offset)
 
 
 def place_window(
-    method: VLP, exponent: np.ndarray, used: np.ndarray, valid: np.ndarray
+    method: VLP,
+    function: str,
+    exponent: np.ndarray,
+    used: np.ndarray,
+    valid: np.ndarray,
+    columns: int,
 ) -> np.ndarray:
-    """Return the sliding window's position for each mapping: it reaches the extreme exponent.
+    """Return the lowest exponents of sliding window and LUT for each mapping: int (2, mappings).
 
-    The tree compares exponents after rounding. Without a competing input the position is 0.
+    The tree compares exponents after rounding; the sliding window reaches the extreme one. Without
+    a competing input it lies at the LUT's lowest.
     """
     smallest = method.min_exp is not None
-    competing = valid & (exponent != ZERO_EXPONENT)
+    special = (exponent == ZERO_EXPONENT) | (exponent == SPECIAL_EXPONENT)
+    competing = valid & ~special
     if method.zeros == "count":
         exponent, competing = np.where(competing, exponent, 0), used
-    neutral = SPECIAL_EXPONENT + 1 if smallest else ZERO_EXPONENT
+    neutral = SPECIAL_EXPONENT if smallest else ZERO_EXPONENT
     members = np.where(competing, exponent, neutral)
     extreme = members.min(axis=1) if smallest else members.max(axis=1)
+    extreme = np.where(competing.any(axis=1), extreme, ZERO_EXPONENT)
+    lut_low = np.full(len(extreme), method.lut_window[0])
+    if method.adapt:
+        lut_low -= method.adapt - adapt(method, function, extreme, columns)
     anchor = 0 if smallest else method.sliding_window - 1
     last = method.lut - method.sliding_window
-    position = np.clip(extreme - method.lut_window[0] - anchor, 0, last)
-    return np.where(competing.any(axis=1), position, 0)
+    return np.stack([lut_low + np.clip(extreme - lut_low - anchor, 0, last), lut_low])
+
+
+def adapt(method: VLP, function: str, extreme: np.ndarray, columns: int) -> np.ndarray:
+    """Return by how much each mapping's LUT window lies above its lowest place: int (mappings,).
+
+    A register leaks one step a mapping, `leak` steps an exponent, and is lifted to what the mapping
+    needs. It starts at 0 for each tile of queries, and for each token's tiles of channels.
+    """
+    needed = np.clip(extreme - method.max_exp + method.adapt, 0, method.adapt)
+    steps = in_order(function, needed * method.leak, columns)
+    register, found = np.zeros(steps.shape[1], dtype=int), np.empty_like(steps)
+    for step, need in enumerate(steps):
+        register = np.maximum(register - 1, need)
+        found[step] = (register + method.leak - 1) // method.leak
+    return (found.T if function == "exp" else found).reshape(-1)
+
+
+def in_order(function: str, values: np.ndarray, columns: int) -> np.ndarray:
+    """Return values of mappings as (steps, sequences): keys of a tile, or tiles of a token."""
+    tiles = values.reshape(-1, columns)
+    return tiles.T if function == "exp" else tiles
+
+
+def lut_loads(function: str, lut_low: np.ndarray, columns: int) -> int:
+    """Return by how many exponents the LUT window moves after each sequence's first mapping."""
+    return int(np.abs(np.diff(in_order(function, lut_low, columns), axis=0)).sum())
 
 
 def lut_rows(method: VLP, function: str, negative: bool) -> np.ndarray:
-    """Return the LUT of one sign: uint16 (8, lut), row m holds f(±(1 + m/8)·2**e) for all e."""
+    """Return the LUT of one sign, row m holding f(±(1 + m/2^mantissa)·2**e): uint16 (cycles of a
+    sweep, exponents), the exponents being all those that an adaptive LUT window may hold."""
     low, high = method.lut_window
-    mantissa, exponent = np.mgrid[: 1 << method.mantissa, low : high + 1]
+    mantissa, exponent = np.mgrid[: 1 << method.mantissa, low - method.adapt : high + 1]
     sign = np.full(mantissa.shape, negative)
     arguments = join(Fields(sign, mantissa, exponent), method.mantissa)
-    idle = WINDOW_CYCLES - len(mantissa)
+    idle = sweep_cycles(method) - len(mantissa)
     return np.pad(exact.evaluate(function, arguments), ((0, idle), (0, 0)))
 
 
-def column_values(method: VLP, function: str, position: np.ndarray, negative: bool) -> np.ndarray:
-    """Return what the columns pass: the window's part of each LUT row, (mappings, 8, window)."""
-    columns = position[:, None] + np.arange(method.sliding_window)
+def column_values(method: VLP, function: str, window: np.ndarray, negative: bool) -> np.ndarray:
+    """Return what the columns pass: the sliding window's part of each LUT row, uint16 (mappings,
+    cycles of a sweep, columns). `window` is that of a `Mapping`."""
+    first = window[0] - method.lut_window[0] + method.adapt
+    columns = first[:, None] + np.arange(method.sliding_window)
     return lut_rows(method, function, negative)[:, columns].transpose(1, 0, 2)
 
 
@@ -214,21 +268,24 @@ def subscribe(
     when that column's value is on the row, is the output. A row spikes in its sign's sweep only.
     """
     selected, spikes = np.zeros_like(mapped.code), 0
-    for part in batches(*mapped.code.shape):
+    mappings, height = mapped.code.shape
+    for part in batches(mappings, height * sweep_cycles(method) // WINDOW_CYCLES):
         for negative in signs:
-            values = column_values(method, function, mapped.position[part], negative)
+            values = column_values(method, function, mapped.window[:, part], negative)
             rows, count = row_signals(values, spike_times(mapped, negative)[part])
             selected[part] |= at_cycle(rows, mapped.time[part] + mapped.offset[part])
             spikes += count
     return selected, spikes
 
 
-def output_cycles(array: Array, mapped: Mapping, signs: tuple[bool, ...]) -> np.ndarray:
+def output_cycles(
+    array: Array, method: VLP, mapped: Mapping, signs: tuple[bool, ...]
+) -> np.ndarray:
     """Return the cycle at which each output leaves its row: int (mappings, H); -1 for idle rows."""
     sweeps_before = len(signs) * np.arange(len(mapped.code))[:, None]
     if len(signs) > 1:
         sweeps_before = sweeps_before + mapped.fields.sign
-    cycle = WINDOW_CYCLES * sweeps_before + mapped.time + mapped.offset
+    cycle = sweep_cycles(method) * sweeps_before + mapped.time + mapped.offset
     return np.where(mapped.used, cycle + array.row_delay_cycles(), -1)
 
 
@@ -239,18 +296,18 @@ def post_process(method: VLP, function: str, mapped: Mapping, selected: np.ndarr
     activation. Zeros and specials have the exact function's value.
     """
     sign, _, exponent = mapped.fields
-    lut_low, lut_high = method.lut_window
+    window_low, lut_low = mapped.window[:, :, None]
     zero_code = np.where(sign, SIGN_BIT, 0).astype(np.uint16)
     at_zero = np.full_like(zero_code, 0x3F80) if function == "exp" else zero_code
     limit = (
         np.where(sign, 0, INF_CODE) if function == "exp" else np.where(sign, SIGN_BIT, mapped.code)
     )
 
-    underflow = exponent < lut_low + mapped.position[:, None]
+    underflow = exponent < window_low
     if method.underflow != "zero":
         underflow = (exponent < lut_low) & (function != "exp")
     result = np.where(underflow, at_zero, selected)
     if method.overflow == "flush":
-        result = np.where(exponent > lut_high, limit, result)
+        result = np.where(exponent > method.lut_window[1], limit, result)
     bypassed = np.isin(exponent, [ZERO_EXPONENT, SPECIAL_EXPONENT])
     return np.where(bypassed, exact.table(function)[mapped.code], result).astype(np.uint16)

@@ -101,7 +101,8 @@ def trace_nonlinear(method: VLP, function: str, codes: np.ndarray) -> pd.DataFra
     method = method.model_copy(update={"group": array.height})
     nonlinear.check(array, method, function, codes)
     used = nonlinear.on_rows(np.ones(codes.shape, dtype=bool), array)
-    mapped = nonlinear.decode(method, nonlinear.on_rows(codes, array), used, used)
+    on_rows = nonlinear.on_rows(codes, array)
+    mapped = nonlinear.decode(method, function, on_rows, used, used, codes.shape[1])
     negative = mapped.fields.sign | (mapped.code == 0)
     signs = nonlinear.NEGATIVE if negative[used].all() else nonlinear.BOTH_SIGNS
     if len(signs) == 1:
@@ -109,11 +110,11 @@ def trace_nonlinear(method: VLP, function: str, codes: np.ndarray) -> pd.DataFra
     windows = np.arange(len(mapped.code)) * len(signs)
     rows: Rows = []
     for place, sign in enumerate(signs):
-        values = nonlinear.column_values(method, function, mapped.position, sign)
+        values = nonlinear.column_values(method, function, mapped.window, sign)
         rows += _sweep(values, nonlinear.spike_times(mapped, sign), windows + place)
     selected, _ = nonlinear.subscribe(method, function, mapped, signs)
     outputs = nonlinear.post_process(method, function, mapped, selected)
-    cycles = nonlinear.output_cycles(array, mapped, signs)
+    cycles = nonlinear.output_cycles(array, method, mapped, signs)
     for window, row in np.argwhere(used):
         time, offset = int(mapped.time[window, row]), int(mapped.offset[window, row])
         where = {"window": window, "row": row}
@@ -171,15 +172,16 @@ def _array(rows: int) -> Array:
 
 
 def _sweep(values: np.ndarray, times: np.ndarray, sweeps: np.ndarray) -> Rows:
-    """Return counter, columns and spikes of windows, the first cycle of each being 8 · sweep."""
+    """Return counter, columns and spikes of windows, `sweeps` being how many are before each."""
     rows: Rows = []
+    counts = values.shape[1]
     for number, signals in enumerate(sweep(values, times)):
         for window, place in enumerate(sweeps):
-            at = {"cycle": WINDOW_CYCLES * place + number, "window": window}
-            if number < WINDOW_CYCLES:
+            at = {"cycle": counts * place + number, "window": window}
+            if number < counts:
                 rows.append({"unit": "counter", **at, "count": number, "value": number})
             for column, codes in enumerate(signals.column):
-                if 0 <= number - column < WINDOW_CYCLES:
+                if 0 <= number - column < counts:
                     at |= {"column": column, "count": number - column}
                     value = float(from_bf16(codes[window]))
                     rows.append({"unit": "column", **at, "value": value})
