@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mugi.approximations import FUNCTIONS, Method, parse
+from mugi.approximations.select import selected
 from mugi.approximations.tables import pick_alone
 from mugi.errors import InputError
 from mugi.files import write_csv

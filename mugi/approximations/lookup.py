@@ -1,0 +1,89 @@
+"""`mugi lookup`: the lookup table of a VLP approximation and what a group of inputs reads in it."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mugi.approximations import FUNCTIONS, parse
+from mugi.approximations.tables import TableStack, look_up, pick_positions
+from mugi.approximations.vlp import VLP
+from mugi.errors import InputError
+from mugi.files import write_csv
+from mugi.numerics import Fields, from_bf16, join, split, to_bf16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `mugi lookup`."""
+    parser.add_argument("function", choices=sorted(FUNCTIONS))
+    parser.add_argument("method", help="a VLP approximation, such as vlp:lut=12,max_exp=3")
+    parser.add_argument(
+        "--input", type=float, action="append", required=True, help="one of the group's inputs"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help="CSV, one row an entry")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write one row an entry of the lookup table."""
+    method = parse(args.method, args.function)
+    if type(method) is not VLP:
+        raise InputError(f"'{args.method}' has no lookup table; must be vlp:…")
+    if method.adapt or method.build != "repaired":
+        raise InputError(f"'{args.method}': the lookup table must be a fixed one")
+    if not np.isfinite(args.input).all():
+        raise InputError("--input: must be finite numbers")
+    if args.function == "exp" and max(args.input) > 0:
+        raise InputError(f"--input {max(args.input):g}: the exp of softmax takes 0 or less")
+    write_csv(entries(method, args.function, np.array(args.input)), args.output)
+
+
+def entries(method: VLP, function: str, inputs: np.ndarray) -> pd.DataFrame:
+    """Return the entries of a method's lookup table, one a row: sign, mantissa and exponent.
+
+    exp has those of negative inputs only. `value` is a number and `value_code` its BF16 code, read
+    in the method's tables; `in_sliding_window` is that of a group of the given `inputs`, and
+    `read_by` the inputs of the group that are answered with the entry.
+    """
+    stack = method.stack(function)
+    lowest, highest = method.lut_window
+    signs = [True] if function == "exp" else [False, True]
+    exponents, mantissas = np.arange(lowest, highest + 1), np.arange(1 << method.mantissa)
+    grid = np.meshgrid(signs, mantissas, exponents, indexing="ij")
+    sign, mantissa, exponent = (axis.ravel() for axis in grid)
+    code = join(Fields(sign, mantissa, exponent), method.mantissa)
+    holding = np.clip(exponent - lowest - method.sliding_window + 1, 0, len(stack.tables) - 1)
+    value = stack.tables[holding, code]
+    group = to_bf16(inputs)
+    low = method.windows(function)[_position(stack, group)].low
+    inside = (low <= exponent) & (exponent < low + method.sliding_window)
+    read = _entries_read(method, group, low)
+    answers = look_up(stack, group)
+    names = [" ".join(f"{x:g}" for x in inputs[(read == c) & (answers == v)])
+             for c, v in zip(code, value, strict=True)]  # fmt: skip
+    return pd.DataFrame(
+        {
+            "function": function,
+            "method": str(method),
+            "sign": np.where(sign, "-", "+"),
+            "mantissa": mantissa,
+            "exponent": exponent,
+            "argument": from_bf16(code),
+            "value": from_bf16(value),
+            "value_code": [f"0x{one:04X}" for one in value],
+            "in_sliding_window": inside,
+            "read_by": names,
+        }
+    )
+
+
+def _position(stack: TableStack, group: np.ndarray) -> int:
+    return int(pick_positions(stack, group[:, None], np.ones((len(group), 1), bool))[0, 0])
+
+
+def _entries_read(method: VLP, group: np.ndarray, low: int) -> np.ndarray:
+    """Return the codes of the arguments that inputs are rounded to, moved into the window."""
+    fields = split(group, method.mantissa)
+    exponent = np.clip(fields.exponent, low, low + method.sliding_window - 1)
+    below = (fields.exponent < low) & (method.underflow == "clamp")
+    return join(Fields(fields.sign, np.where(below, 0, fields.mantissa), exponent), method.mantissa)

@@ -1,0 +1,37 @@
+"""The methods that the accuracy sweep of Fig. 6 selects."""
+
+from pathlib import Path
+
+from mugi.approximations import NATIVE, OPERATIONS, Method, parse
+from mugi.approximations.search import SEARCHED, family_of
+from mugi.errors import InputError
+from mugi.files import read_table
+
+METRIC = "kl_divergence_nats"
+CONTROLS = [NATIVE, "exact"]
+
+
+def selected(path: Path, function: str) -> list[Method]:
+    """Return the best of each kind of method in a sweep that can compute `function`.
+
+    The best is closest to the reference by KL divergence with every other operation left alone, of
+    the sweep's first model. An activation was swept as the model's own function; its methods are
+    taken for the others too. Raises InputError if the sweep has no such rows.
+    """
+    operation = next(name for name in SEARCHED if function in OPERATIONS[name])
+    sweep = read_table(path, ["model", *SEARCHED, "metric"], ["value"])
+    rows = sweep[(sweep["metric"] == METRIC) & ~sweep[operation].isin(CONTROLS)]
+    others = [name for name in OPERATIONS if name != operation and name in sweep]
+    rows = rows[rows[others].isin(CONTROLS).all(axis=1)]
+    if not len(rows):
+        raise InputError(
+            f"{path}: no row of metric {METRIC} where only {operation} is approximated"
+        )
+    rows = rows[rows["model"] == rows["model"].iloc[0]]
+    best: dict[str, tuple[float, Method]] = {}
+    for text, value in zip(rows[operation], rows["value"].astype(float), strict=True):
+        method = parse(text)
+        family = family_of(method)
+        if function in method.functions and value < best.get(family, (float("inf"),))[0]:
+            best[family] = value, method
+    return [method for _, method in best.values()]
