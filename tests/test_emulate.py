@@ -288,7 +288,7 @@ ACTIVATIONS = [
     "vlp:lut=12,window=4,min_exp=-8,group=5,overflow=saturate",
     "vlp:lut=12,window=4,min_exp=-8,group=5,zeros=count",
     "vlp:lut=8,min_exp=-7,group=5,zeros=count,underflow=keep,build=published",
-    "vlp:lut=8,window=4,max_exp=3,adapt=6,leak=2,group=2",
+    "vlp:lut=8,window=4,max_exp=3,adapt=16,leak=1024,group=2",
     "vlp:lut=12,window=4,max_exp=3,group=5,grouping=strided,zeros=count,underflow=keep",
     "vlp:lut=12,min_exp=-3,group=4,grouping=strided,zeros=count,underflow=keep,build=published",
 ]

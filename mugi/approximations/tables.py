@@ -117,7 +117,8 @@ def follow(adaption: Adaption, needed: np.ndarray) -> np.ndarray:
     axis = 1 if adaption.along == "columns" else 0
     groups = np.arange(needed.shape[axis])
     passed = groups[None, :] if axis else groups[:, None]
-    register = np.maximum.accumulate(needed * adaption.leak + passed, axis=axis) - passed
+    steps = needed.astype(np.int64) * adaption.leak
+    register = np.maximum.accumulate(steps + passed, axis=axis) - passed
     return -(-register // adaption.leak)
 
 
