@@ -10,7 +10,18 @@ os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 
 @pytest.fixture
-def tiny_llama():
+def one_thread():
+    """Torch on one thread: small models are many times slower on more."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def tiny_llama(one_thread):
     """A random Llama of 3 layers with grouped-query attention, large enough weights to matter."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM

@@ -1,28 +1,40 @@
 """Swap a model's softmax and activation for table lookups: scoped, counted and undone."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import count
+from contextlib import ExitStack, contextmanager
 
 import torch
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from torch.nn import Module
+from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
-from transformers.masking_utils import sdpa_mask
 
-from mugi.accuracy.emulate import Heads, TableActivation, TableAttention
+from mugi.accuracy.attend import (
+    attending,
+    expect,
+    has_interface,
+    layer_counts,
+    probe,
+    softening,
+)
+from mugi.accuracy.emulate import TableActivation, TableAttention
 from mugi.accuracy.quantise import quantised
 from mugi.approximations import Approximation, Method
 from mugi.errors import InputError
 
-_NAMES = (f"mugi_{number}" for number in count())  # of attention interfaces: blocks may nest
 FUNCTION_OF_ACTIVATION = {
     "silu": "silu",
     "swish": "silu",
     "gelu": "gelu",
+    "gelu_python": "gelu",
     "gelu_new": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_accurate": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_python_tanh": "gelu_tanh",
 }
 """Name of the activation in a model's configuration -> function that the tables hold."""
+_NAMES_IN_CONFIG = ("hidden_act", "hidden_activation", "activation_function", "dense_act_fn")
 
 
 @contextmanager
@@ -31,119 +43,114 @@ def injected(
 ) -> Iterator[None]:
     """Run `model` with an approximation inside the `with` block and restore it afterwards.
 
-    A sequence gives each layer, in order, an approximation of its own. Raises InputError if the
-    model has no operation to swap, if the number of patched sites is not the number of layers in
-    the model's configuration, or if a sequence is not as long.
+    A sequence gives each layer, in order, an approximation of its own: the encoder's layers, then
+    the decoder's; Swin's blocks stage by stage. Raises InputError if the model has no operation to
+    swap, if the number of patched sites is not the number of layers in the model's configuration,
+    or if a sequence is not as long.
     """
-    layers = model.config.num_hidden_layers
+    layers, cross_layers = layer_counts(model)
     if isinstance(approximation, Approximation):
         approximation = [approximation] * layers
     if len(approximation) != layers:
         raise InputError(f"{len(approximation)} approximations for a model with {layers} layers")
-    if any(layer.cross_softmax for layer in approximation):
-        raise InputError("cross_softmax: this model has no cross-attention")
     softmaxes = [layer.softmax for layer in approximation]
+    crosses = [layer.cross_softmax for layer in approximation][layers - cross_layers :]
+    if not crosses and any(layer.cross_softmax for layer in approximation):
+        raise InputError(f"cross_softmax: {type(model).__name__} has no cross-attention")
     activations = [layer.activation for layer in approximation]
     quantisers = {(layer.woq, layer.kvq) for layer in approximation}
     if len(quantisers) > 1:
         raise InputError("woq and kvq: give every layer the same, or none")
-    with (
-        _attention(model, softmaxes),
-        _activations(model, activations),
-        quantised(model, *quantisers.pop()),
-    ):
+    with ExitStack() as stack:
+        check = stack.enter_context(_activations(model, activations))
+        if any(softmaxes) or any(crosses):
+            stack.enter_context(_attention(model, softmaxes, crosses))
+        elif any(activations):
+            probe(model)
+        check()
+        stack.enter_context(quantised(model, *quantisers.pop()))
         yield
 
 
+def _attention(model: PreTrainedModel, softmaxes: Sequence, crosses: Sequence):
+    """Return the context in which softmax is by tables, through the path that fits the model."""
+    methods = {*softmaxes, *crosses} - {None}
+    tables = {method: TableAttention(method, model.device) for method in methods}
+
+    def by(methods: Sequence[Method | None], call: str) -> Callable:
+        def function(layer: int, *arguments) -> torch.Tensor | None:
+            method = methods[layer % len(methods)]  # too many sites: refused after counting
+            return getattr(tables[method], call)(*arguments) if method else None
+
+        return function
+
+    if has_interface(model):
+        return attending(model, by(softmaxes, "__call__"), by(crosses, "__call__"))
+    return softening(model, by(softmaxes, "softmax"), by(crosses, "softmax"))
+
+
 @contextmanager
-def _attention(model: PreTrainedModel, methods: Sequence[Method | None]) -> Iterator[None]:
+def _activations(
+    model: PreTrainedModel, methods: Sequence[Method | None]
+) -> Iterator[Callable[[], None]]:
+    """Give every layer the activation of its method; yields a check that the model calls them."""
     if not any(methods):
-        yield
+        yield lambda: None
         return
-    if None in methods:
-        raise InputError("softmax: give every layer a method, or none")
-    kinds = {method: TableAttention(method, model.device) for method in methods}
+    function, layers = activation_layers(model)
+    tables = {m: TableActivation(m, function, model.device) for m in methods if m}
+    calls = []
+    hooks = [table.register_forward_hook(lambda *_: calls.append(1)) for table in tables.values()]
+    swapped = [
+        (*site, tables[method])
+        for sites, method in zip(layers, methods, strict=True)
+        for site in sites
+        if method
+    ]
 
-    def attend(layer: int, *attention) -> torch.Tensor:
-        return kinds[methods[layer % len(methods)]](*attention)  # too many sites: refused below
+    def check() -> None:
+        for hook in hooks:
+            hook.remove()
+        if len(calls) < len(swapped):
+            raise InputError(f"{type(model).__name__} does not call its activation modules")
 
-    with attending(model, attend):
-        yield
-
-
-@contextmanager
-def attending(model: PreTrainedModel, attend: Callable[..., torch.Tensor]) -> Iterator[None]:
-    """Compute the attention of every layer by `attend(layer, heads, mask, scaling, causal)`.
-
-    The arguments after the layer's number are those of `TableAttention`, and so is the result.
-    `attend` is called once a layer, on two tokens, to count the layers.
-    """
-    order: dict[torch.nn.Module, int] = {}
-    before = model.config._attn_implementation
-
-    def interface(module, query, key, value, attention_mask, scaling, **kwargs):
-        for extra in ("softcap", "s_aux"):
-            if kwargs.get(extra) is not None:
-                raise InputError(f"attention with {extra} cannot be emulated yet")
-        layer = order.setdefault(module, len(order))
-        is_causal = kwargs.get("is_causal")
-        causal = module.is_causal if is_causal is None else is_causal
-        causal = causal and attention_mask is None and query.shape[2] > 1
-        return attend(layer, Heads(query, key, value), attention_mask, scaling, causal), None
-
-    name = next(_NAMES)
-    AttentionInterface.register(name, interface)
-    AttentionMaskInterface.register(name, sdpa_mask)
     try:
-        model.set_attn_implementation(name)
-        with torch.inference_mode():
-            model(torch.zeros(1, 2, dtype=torch.long, device=model.device))
-        _expect(len(order), model, "attention")
-        yield
+        for parent, name, _, table in swapped:
+            setattr(parent, name, table)
+        yield check
     finally:
-        model.set_attn_implementation(before)
-        AttentionInterface._global_mapping.pop(name, None)
-        AttentionMaskInterface._global_mapping.pop(name, None)
+        for parent, name, child, _ in swapped:
+            setattr(parent, name, child)
 
 
-@contextmanager
-def _activations(model: PreTrainedModel, methods: Sequence[Method | None]) -> Iterator[None]:
-    if not any(methods):
-        yield
-        return
-    function, sites = activation_sites(model)
-    kinds = {m: TableActivation(m, function, model.device) for m in methods if m}
-    try:
-        for (parent, child_name, child), method in zip(sites, methods, strict=True):
-            setattr(parent, child_name, kinds[method] if method else child)
-        yield
-    finally:
-        for parent, child_name, child in sites:
-            setattr(parent, child_name, child)
-
-
-def activation_sites(
-    model: PreTrainedModel,
-) -> tuple[str, list[tuple[torch.nn.Module, str, torch.nn.Module]]]:
+def activation_sites(model: PreTrainedModel) -> tuple[str, list[tuple[Module, str, Module]]]:
     """Return the function of the activations and where they are: parent, name and module of each
     layer's. Raises InputError if there are no tables for it, or not one a layer."""
-    config = model.config
-    name = getattr(config, "hidden_act", None) or getattr(config, "activation_function", None)
+    function, layers = activation_layers(model)
+    sites = [site for layer in layers for site in layer]
+    expect(len(sites), len(layers), "activation")
+    return function, sites
+
+
+def activation_layers(model: PreTrainedModel) -> tuple[str, list[list[tuple[Module, str, Module]]]]:
+    """Return the function of the activations of the feed-forward layers, and where they are.
+
+    There is one list a layer, of (parent, name, module); more than one only if experts are shared.
+    Activations outside of the layers (of heads, poolers and stems) are not the paper's. Raises
+    InputError if there are no tables for the function, or a layer has no activation.
+    """
+    names = (getattr(model.config, key, None) for key in _NAMES_IN_CONFIG)
+    name = next((name for name in names if isinstance(name, str)), None)
     if name not in FUNCTION_OF_ACTIVATION:
         allowed = ", ".join(sorted(FUNCTION_OF_ACTIVATION))
         raise InputError(f"activation '{name}' of this model has no tables; allowed: {allowed}")
     kind = type(ACT2FN[name])
-    sites = [
-        (parent, child_name, child)
-        for parent in model.modules()
-        for child_name, child in parent.named_children()
-        if isinstance(child, kind)
-    ]
-    _expect(len(sites), model, "activation")
-    return FUNCTION_OF_ACTIVATION[name], sites
-
-
-def _expect(found: int, model: PreTrainedModel, what: str) -> None:
-    layers = model.config.num_hidden_layers
-    if found != layers:
-        raise InputError(f"patched {found} {what} sites of a model with {layers} layers")
+    layers: dict[str, list] = {}
+    for path, child in model.named_modules(remove_duplicate=False):
+        parent, _, own = path.rpartition(".")
+        layer = re.match(r".*\.\d+(?=\.)", path)
+        if isinstance(child, kind) and layer:
+            site = model.get_submodule(parent), own, child
+            layers.setdefault(layer.group(), []).append(site)
+    expect(len(layers), layer_counts(model)[0], "activation")
+    return FUNCTION_OF_ACTIVATION[name], list(layers.values())

@@ -1,0 +1,353 @@
+"""Every architecture family of the paper, and its relatives, under approximations: tiny random
+models built from their configurations, so nothing is downloaded."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from torch.nn import functional
+from transformers import AttentionInterface, AttentionMaskInterface
+
+from mugi.accuracy.attend import layer_counts
+from mugi.accuracy.emulate import TableActivation
+from mugi.accuracy.inject import activation_layers, injected
+from mugi.approximations import Approximation, parse
+from mugi.approximations.tables import look_up
+from mugi.errors import InputError
+from mugi.numerics import from_bf16, to_bf16
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+EXACT = parse("exact")
+COARSE = parse("vlp:lut=3,max_exp=0,mantissa=1")
+SLIDING = parse("vlp:lut=12,window=4,max_exp=3,group=5")
+
+DECODER = {
+    "vocab_size": 61, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
+    "max_position_embeddings": 64, "initializer_range": 0.3, "bos_token_id": 0, "eos_token_id": 0,
+    "pad_token_id": None,
+}  # fmt: skip
+ENCODER = {
+    "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "initializer_range": 0.3, "image_size": 24, "patch_size": 4, "num_labels": 3,
+}  # fmt: skip
+WHISPER = {
+    "vocab_size": 61, "d_model": 32, "encoder_layers": 2, "decoder_layers": 3,
+    "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 48,
+    "decoder_ffn_dim": 48, "num_mel_bins": 8, "max_source_positions": 20,
+    "max_target_positions": 24, "init_std": 0.3, "bos_token_id": 0, "eos_token_id": 0,
+    "pad_token_id": 0, "decoder_start_token_id": 1,
+}  # fmt: skip
+SWIN = {
+    "image_size": 32, "patch_size": 2, "embed_dim": 8, "depths": [2, 2], "num_heads": [2, 4],
+    "window_size": 4, "num_labels": 3, "initializer_range": 0.1,
+}  # fmt: skip
+GPT2 = {
+    "n_layer": 2, "n_embd": 32, "n_head": 4, "n_positions": 64, "vocab_size": 61,
+    "initializer_range": 0.3, "bos_token_id": 0, "eos_token_id": 0,
+}  # fmt: skip
+FAMILIES = {
+    "Llama": ("LlamaForCausalLM", DECODER),
+    "Mistral": ("MistralForCausalLM", DECODER | {"sliding_window": 8}),
+    "Qwen2": ("Qwen2ForCausalLM", DECODER),
+    "Mixtral": ("MixtralForCausalLM", DECODER | {"num_local_experts": 4}),
+    "Gemma": ("GemmaForCausalLM", DECODER | {"hidden_act": "gelu_pytorch_tanh"}),
+    "Gemma2": ("Gemma2ForCausalLM", DECODER | {"attn_logit_softcapping": 5.0}),
+    "GPT2": ("GPT2LMHeadModel", GPT2),
+    "GPTJ": ("GPTJForCausalLM", GPT2 | {"rotary_dim": 4}),
+    "Bert": ("BertForMaskedLM", DECODER),
+    "Whisper": ("WhisperForConditionalGeneration", WHISPER),
+    "ViT": ("ViTForImageClassification", ENCODER),
+    "Dinov2": ("Dinov2Model", ENCODER | {"mlp_ratio": 2}),
+    "Vivit": (
+        "VivitForVideoClassification", ENCODER | {"num_frames": 4, "tubelet_size": [2, 8, 8]}
+    ),
+    "Swinv2": ("Swinv2ForImageClassification", SWIN),
+}  # fmt: skip
+LAYERS = {"Whisper": 5, "Swinv2": 4}
+FUNCTIONAL = {"Swinv2", "GPTJ"}
+
+
+def built(family: str, dtype=torch.float32, **changes):
+    """A random model in which attention is uneven and every layer matters."""
+    name, settings = FAMILIES[family]
+    kind = getattr(transformers, name)
+    torch.manual_seed(0)
+    model = kind(kind.config_class(**settings | changes)).eval()
+    with torch.no_grad():
+        for key, weight in model.named_parameters():
+            if "norm" not in key and "lambda" not in key and weight.ndim > 1:
+                weight.mul_(2)
+    return model.to(dtype)
+
+
+def inputs_of(model) -> dict:
+    generator = torch.Generator().manual_seed(1)
+    config = model.config
+    if model.main_input_name == "pixel_values":
+        frames = [config.num_frames] if hasattr(config, "num_frames") else []
+        shape = 2, *frames, 3, config.image_size, config.image_size
+        return {"pixel_values": torch.randn(shape, generator=generator).to(model.dtype)}
+    tokens = torch.randint(1, config.vocab_size, (2, 14), generator=generator)
+    if model.main_input_name == "input_features":
+        shape = 2, config.num_mel_bins, 2 * config.max_source_positions
+        sound = torch.randn(shape, generator=generator).to(model.dtype)
+        return {"input_features": sound, "decoder_input_ids": tokens}
+    return {"input_ids": tokens}
+
+
+@torch.inference_mode()
+def output(model) -> torch.Tensor:
+    found = model(**inputs_of(model))
+    return found.logits if "logits" in found else found.last_hidden_state
+
+
+def state(model) -> tuple:
+    """All that an injection touches."""
+    modules = dict(model.named_modules())
+    own = {name: vars(module).get("forward") for name, module in modules.items()}
+    interfaces = AttentionInterface._global_mapping, AttentionMaskInterface._global_mapping
+    attention = model.config._attn_implementation
+    return attention, modules, own, functional.softmax, *map(set, interfaces)
+
+
+def distance(one: torch.Tensor, other: torch.Tensor) -> float:
+    return ((one.float() - other.float()).abs().mean() / other.float().std()).item()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_swapped_inside_and_untouched_outside(family):
+    model = built(family)
+    before, native = state(model), output(model)
+    with injected(model, Approximation()):
+        assert torch.equal(output(model), native)
+    for operation in ("softmax", "activation"):
+        with injected(model, Approximation(**{operation: EXACT})):
+            exact = output(model)
+        with injected(model, Approximation(**{operation: COARSE})):
+            coarse = output(model)
+        # the position bias of Swin lifts its scores to 8 and more, where BF16 is coarse
+        error, limit = distance(exact, native), 0.15 if family == "Swinv2" else 0.05
+        assert 0 < error < limit, operation
+        assert distance(coarse, native) > max(0.005, 1.3 * error), operation
+    with (
+        pytest.raises(ZeroDivisionError),
+        injected(model, Approximation(EXACT, EXACT)),
+    ):
+        1 / 0  # noqa: B018
+    assert state(model) == before
+    assert torch.equal(output(model), native)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_close_to_native_in_bfloat16(family):
+    model = built(family, torch.bfloat16)
+    native = output(model)
+    with injected(model, Approximation(EXACT, EXACT)):
+        assert distance(output(model), native) < 0.1
+    assert torch.equal(output(model), native)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_layer_has_its_own_method(family):
+    """Sites are counted, and the first, last and all layers each matter."""
+    model = built(family)
+    layers = LAYERS.get(family, 2)
+    assert layer_counts(model)[0] == layers
+    assert [len(sites) for sites in activation_layers(model)[1]] == [1] * layers
+    fine, coarse = Approximation(EXACT, EXACT), Approximation(COARSE, COARSE)
+    found = []
+    for which in ({0}, {layers - 1}, set(range(layers)), set()):
+        with injected(model, [coarse if n in which else fine for n in range(layers)]):
+            found.append(output(model))
+            tables = [m for m in model.modules() if isinstance(m, TableActivation)]
+            assert len(tables) == (2 if 0 < len(which) < layers else 1)
+    with injected(model, fine):
+        assert torch.equal(output(model), found.pop())
+    with injected(model, coarse):
+        assert torch.equal(output(model), found[-1])
+    for index, one in enumerate(found):
+        assert all(not torch.equal(one, other) for other in found[:index])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_layers_without_a_method_keep_their_own(family, attention):
+    """An approximated last layer leaves what comes before it as it was."""
+    model = built(family)
+    if attention == "sdpa" and not model._supports_sdpa:
+        pytest.skip("this family has no sdpa attention")
+    model.set_attn_implementation(attention)
+    hidden = "decoder_hidden_states" if family == "Whisper" else "hidden_states"
+    asked = inputs_of(model) | {"output_hidden_states": True}
+    with torch.inference_mode():
+        native = model(**asked)
+        layers = LAYERS.get(family, 2)
+        with injected(model, [Approximation()] * (layers - 1) + [Approximation(COARSE)]):
+            swapped = model(**asked)
+    assert torch.equal(swapped[hidden][-2], native[hidden][-2]) or family == "Swinv2"  # stages
+    assert torch.equal(swapped[hidden][1], native[hidden][1])
+    assert not torch.equal(swapped[0], native[0])
+
+
+# --- against a direct evaluation -----------------------------------------------------------------
+
+
+def softmax_by_hand(scores: torch.Tensor, method) -> torch.Tensor:
+    """The definition in numpy, head by head: scores below the row maximum, tables, division."""
+    stack, heads = method.stack("exp"), []
+    values = from_bf16(to_bf16(scores.flatten(0, 1).numpy()))
+    for head in values:
+        seen = head > -1e30
+        largest = np.where(seen, head, -np.inf).max(axis=1, keepdims=True)
+        codes = to_bf16(np.where(seen, head - largest, 0))
+        exp = np.where(seen, from_bf16(look_up(stack, codes, seen)), 0)
+        total = from_bf16(to_bf16(exp.sum(axis=1, keepdims=True)))
+        heads.append(from_bf16(to_bf16(exp / total)))
+    return torch.from_numpy(np.stack(heads)).view(scores.shape).to(scores.dtype)
+
+
+def activation_by_hand(inputs: torch.Tensor, method, function: str) -> torch.Tensor:
+    stack = method.stack(function)
+    codes = to_bf16(inputs.numpy()).reshape(-1, inputs.shape[-1])
+    found = from_bf16(look_up(stack, codes.T).T)
+    return torch.from_numpy(found).view(inputs.shape).to(inputs.dtype)
+
+
+def test_whisper_is_what_its_definition_says(monkeypatch):
+    """Through the interface: encoder, decoder and cross-attention and GELU, by layers."""
+    model = built("Whisper", torch.float64)
+    model.set_attn_implementation("eager")
+    decoder = model.model.decoder.layers
+    crossing = {layer.encoder_attn: number for number, layer in enumerate(decoder)}
+    encoding = [layer.self_attn for layer in [*model.model.encoder.layers, *decoder]]
+    layers = [Approximation(SLIDING, SLIDING), *[Approximation(COARSE, COARSE, SLIDING)] * 2]
+    layers += [Approximation(SLIDING, EXACT, COARSE), Approximation(EXACT, SLIDING)]
+
+    def eager(module, query, key, value, mask, scaling, **others):
+        if module in crossing:
+            method = layers[2 + crossing[module]].cross_softmax
+        else:
+            method = layers[encoding.index(module)].softmax
+        scores = query @ key.transpose(2, 3) * scaling
+        scores = scores if mask is None else scores + mask
+        weights = softmax_by_hand(scores, method) if method else torch.softmax(scores, -1)
+        return (weights @ value).transpose(1, 2), None
+
+    with injected(model, layers):
+        found = output(model)
+    monkeypatch.setattr(
+        transformers.models.whisper.modeling_whisper, "eager_attention_forward", eager
+    )
+    for block, layer in zip([*model.model.encoder.layers, *decoder], layers, strict=True):
+        method = layer.activation
+        monkeypatch.setattr(
+            block.activation_fn, "act", lambda x, m=method: activation_by_hand(x, m, "gelu")
+        )
+    torch.testing.assert_close(found, output(model), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("family, function", [("Swinv2", "gelu"), ("GPTJ", "gelu_tanh")])
+def test_models_without_interface_are_what_their_definition_says(family, function, monkeypatch):
+    """Position bias, shift mask and causal mask are in the scores before the tables."""
+    model = built(family, torch.float64)
+    with injected(model, Approximation(SLIDING, SLIDING)):
+        found = output(model)
+    monkeypatch.setattr(functional, "softmax", lambda x, **others: softmax_by_hand(x, SLIDING))
+    for ((parent, name, _),) in activation_layers(model)[1]:
+        hand = torch.nn.Module()
+        hand.forward = lambda x: activation_by_hand(x, SLIDING, function)
+        setattr(parent, name, hand)
+    torch.testing.assert_close(found, output(model), rtol=1e-9, atol=1e-9)
+
+
+def test_softcap_is_applied_to_scores(monkeypatch):
+    """Gemma 2 keeps scores within ±cap before the softmax."""
+    model = built("Gemma2", torch.float64, attn_logit_softcapping=2.0)
+    model.set_attn_implementation("eager")
+
+    def eager(module, query, key, value, mask, scaling, softcap, **others):
+        key, value = (part.repeat_interleave(2, 1) for part in (key, value))
+        scores = torch.tanh(query @ key.transpose(2, 3) * scaling / softcap) * softcap + mask
+        return (softmax_by_hand(scores, SLIDING) @ value).transpose(1, 2), None
+
+    with injected(model, Approximation(SLIDING)):
+        found = output(model)
+    monkeypatch.setattr(
+        transformers.models.gemma2.modeling_gemma2, "eager_attention_forward", eager
+    )
+    torch.testing.assert_close(found, output(model), rtol=1e-9, atol=1e-9)
+
+
+# --- what cannot be done is said in one line ------------------------------------------------------
+
+
+@torch.inference_mode()
+def test_cross_attention_has_a_switch_of_its_own():
+    model = built("Whisper")
+    native = output(model)
+    with injected(model, Approximation(COARSE)):
+        alone = output(model)
+    with injected(model, Approximation(COARSE, cross_softmax=COARSE)):
+        both = output(model)
+    with injected(model, Approximation(cross_softmax=COARSE)):
+        cross = output(model)
+    assert min(map(distance, (alone, both, cross), (native, alone, native))) > 0.005
+    line = "cross_softmax: LlamaForCausalLM has no cross-attention"
+    with (
+        pytest.raises(InputError, match=line),
+        injected(built("Llama"), Approximation(cross_softmax=EXACT)),
+    ):
+        pass
+
+
+def refused(model, approximation: Approximation) -> str:
+    before = state(model)
+    with pytest.raises(InputError) as caught, injected(model, approximation):
+        pass
+    assert state(model) == before
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_model_without_the_operation_is_refused():
+    mamba = transformers.MambaForCausalLM(
+        transformers.MambaConfig(vocab_size=61, hidden_size=16, num_hidden_layers=2, state_size=4)
+    )
+    line = "no attention found whose softmax could be swapped: MambaForCausalLM"
+    assert refused(mamba, Approximation(EXACT)).startswith(line)
+    assert "activation 'relu'" in refused(
+        built("ViT", hidden_act="relu"), Approximation(None, EXACT)
+    )
+    t5 = transformers.T5ForConditionalGeneration(
+        transformers.T5Config(vocab_size=61, d_model=16, d_kv=4, d_ff=24, num_layers=2, num_heads=4)
+    )
+    line = "attention with position_bias cannot be emulated yet"
+    assert refused(t5, Approximation(EXACT)) == line
+
+
+@pytest.mark.parametrize("family", ["Llama", "Swinv2"])
+def test_a_missing_attention_is_noticed(family):
+    model = built(family)
+    if family == "Llama":
+        model.config.num_hidden_layers = 3
+    else:
+        model.config.depths = [2, 3]
+    found, layers = LAYERS.get(family, 2), LAYERS.get(family, 2) + 1
+    line = f"patched {found} attention sites of a model with {layers} layers"
+    assert refused(model, Approximation(EXACT)) == line
+
+
+def test_activations_that_the_model_does_not_call_are_noticed(monkeypatch):
+    """As a fused kernel would not."""
+    model = built("ViT")
+    for layer in model.vit.layers:
+        monkeypatch.setattr(
+            layer.mlp,
+            "forward",
+            lambda x, fc1=layer.mlp.fc1, fc2=layer.mlp.fc2: fc2(functional.gelu(fc1(x))),
+        )
+    line = "ViTForImageClassification does not call its activation modules"
+    assert refused(model, Approximation(None, EXACT)) == line
+    assert refused(model, Approximation(EXACT, EXACT)) == line
