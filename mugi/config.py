@@ -27,7 +27,7 @@ DEFAULT = Path("config.yaml")
 TASKS = Path(__file__).parent / "accuracy" / "tasks"
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 FIGURES = (
-    *("fig02", "fig06", "fig08", "fig10", "fig11", "fig12", "fig13", "fig14", "fig15"),
+    *("fig02", "fig04", "fig06", "fig08", "fig10", "fig11", "fig12", "fig13", "fig14", "fig15"),
     *("fig16", "fig17", "roofline", "table1", "table2", "table3"),
 )
 

@@ -34,6 +34,32 @@ rule fig06:
         "python {input.script} {input.table} -o {params.stem} 2> {log}"
 
 
+use rule fig06 as fig04 with:
+    input:
+        table=lambda w: expand(
+            "results/accuracy/{kind}/{model}.parquet",
+            kind=["profile", "profile_as_published"],
+            model=config["profile"]["models"],
+        ),
+        script="figures/fig04.py",
+        sources=sources("figures/fig04.py"),
+    output:
+        "results/figures/fig04.csv",
+        "results/figures/fig04.pdf",
+        report(
+            "results/figures/fig04.png",
+            caption="../report/fig04.rst",
+            category="Accuracy",
+            labels={"figure": "Fig. 4", "shows": "inputs of softmax and activation"},
+        ),
+    log:
+        "results/logs/fig04.log",
+    benchmark:
+        "results/benchmarks/fig04.tsv"
+    message:
+        "Fig. 4: inputs of softmax and activation"
+
+
 use rule fig06 as fig08 with:
     input:
         table=rules.approximations.input,

@@ -45,3 +45,25 @@ rule profile_as_published:
     shell:
         "mugi profile {params.model:q} --recipe published --length {params.length} "
         "--tokens {params.tokens} --threads {threads} -o {output} 2> {log}"
+
+
+rule concentrate_inputs:
+    input:
+        tables=expand(
+            "results/accuracy/{kind}/{model}.parquet",
+            kind=["profile", "profile_as_published"],
+            model=config["profile"]["models"],
+        ),
+        sources=sources("mugi.accuracy.concentration"),
+    output:
+        "results/accuracy/concentration.csv",
+    log:
+        "results/logs/concentrate_inputs.log",
+    benchmark:
+        "results/benchmarks/concentrate_inputs.tsv"
+    conda:
+        ENVIRONMENT
+    message:
+        "Where the inputs of softmax and activation lie"
+    shell:
+        "mugi concentration {input.tables} -o {output} 2> {log}"
