@@ -85,7 +85,7 @@ def _weights(model: PreTrainedModel, method: Int4 | None) -> Iterator[None]:
 
 def _linear_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
     """Return the linear layers of the decoder blocks, which hold all their matrices."""
-    blocks = _blocks(model)
+    blocks = blocks_of(model)
     found = [part for part in blocks.modules() if isinstance(part, torch.nn.Linear | Conv1D)]
     matrices = {name: p for name, p in blocks.named_parameters() if p.ndim > 1}
     covered = {id(linear.weight) for linear in found}
@@ -100,7 +100,8 @@ def _linear_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
     return found
 
 
-def _blocks(model: PreTrainedModel) -> torch.nn.ModuleList:
+def blocks_of(model: PreTrainedModel) -> torch.nn.ModuleList:
+    """Return the blocks of a decoder-only model; InputError for other models."""
     layers = _decoder_layers(model)
     for part in model.base_model.children():
         if isinstance(part, torch.nn.ModuleList) and len(part) == layers:
