@@ -2,22 +2,93 @@
 
 The prose is the benchmark descriptions inside the pinned lm-eval package, the questions are the
 MMLU development questions in the same package. Both are checked against a sha256, so that
-another lm-eval version cannot silently change the numbers.
+another lm-eval version cannot silently change the numbers. The second text is the reference topics
+of the running Python, which differ from version to version: tables name their sha256. Texts of the
+user and the C4 documents of the paper are read here, too.
 """
 
 import hashlib
 import importlib.util
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from mugi.errors import InputError
+from mugi.errors import InputError, nearest
 
 PROSE_SHA256 = "41d07a60598d"
 QUESTIONS_SHA256 = "081478485b1d"
 _MIN_CHARACTERS = 300
 _ANSWER = re.compile(r"answer is \(([A-E])\)")
 _OPTIONS = re.compile(r"\s*\(([A-E])\)\s*")
+
+
+TASKS = Path(__file__).parent / "tasks"
+SEPARATOR = "\n\n"
+C4 = "c4"
+C4_CHARACTERS = 4096  # published: longer texts only
+
+
+class Text(NamedTuple):
+    """A text by name: documents, in windows that run over all of them joined by a blank line."""
+
+    name: str
+    documents: list[str]
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the joined documents."""
+        return hashlib.sha256(SEPARATOR.join(self.documents).encode()).hexdigest()
+
+
+def text(name: str) -> Text:
+    """Return an embedded text by name, or that of a UTF-8 file, whose paragraphs are documents.
+
+    Raises InputError if there is none or if it is empty.
+    """
+    if name in TEXTS:
+        return Text(name, TEXTS[name]())
+    path = Path(name)
+    if not path.is_file():
+        allowed = ", ".join([*TEXTS, C4])
+        raise InputError(
+            f"unknown text '{name}'{nearest(name, [*TEXTS, C4])}; one of: {allowed}, or a text file"
+        )
+    try:
+        paragraphs = path.read_text(encoding="utf-8").split(SEPARATOR)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}"
+        ) from None
+    documents = [paragraph for paragraph in paragraphs if paragraph.strip()]
+    if not documents:
+        raise InputError(f"{path}: no text in it")
+    return Text(path.stem, documents)
+
+
+def c4_documents() -> Iterator[str]:
+    """Yield the validation documents of C4 with more than 4096 characters, from the hub.
+
+    They are the published evaluation's, in the data set's order. Raises InputError without network.
+    """
+    from datasets import load_dataset
+
+    try:
+        rows = load_dataset("allenai/c4", "en", split="validation", streaming=True)
+        for row in rows:
+            if len(row["text"]) > C4_CHARACTERS:
+                yield row["text"]
+    except (OSError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"text c4 (allenai/c4 of the Hugging Face hub): {reason}") from None
+
+
+def pydoc_documents() -> list[str]:
+    """Return the reference topics of this Python, one document a topic, in order of name."""
+    from pydoc_data.topics import topics
+
+    return [topics[name].strip() for name in sorted(topics)]
 
 
 def _lm_eval_tasks() -> Path:
@@ -89,3 +160,15 @@ def _question(subject: str, block: str) -> dict:
         "choices": [option.strip() for option in options[1::2]],
         "answer": "ABCDE".index(answer.group(1)),
     }
+
+
+TEXTS = {"prose": prose_documents, "pydoc": pydoc_documents}
+"""Name of an embedded text -> its documents."""
+
+
+def sha256_of_task(name: str) -> str:
+    """Return the digest of the text or questions of a local lm-eval task, or an empty text."""
+    if name == "mugi_mmlu_dev":
+        return hashlib.sha256(json.dumps(questions()).encode()).hexdigest()
+    source = name.removeprefix("mugi_")
+    return text(source).sha256 if name != source and source in TEXTS else ""

@@ -1,38 +1,43 @@
 """The lm-eval model class of this project, and how its tasks are run."""
 
+import contextlib
+import json
 import logging
-import time
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import lm_eval
+import torch
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from mugi.accuracy.inject import injected
+from mugi.accuracy.perplexity import in_batches
+from mugi.accuracy.summary import LOGARITHMIC
 from mugi.approximations import NATIVE, parse_operations
-from mugi.errors import InputError, unknown
+from mugi.errors import InputError, nearest
 
 TASKS = Path(__file__).parent / "tasks"
-BOOTSTRAP_SAMPLES = 100  # for the standard error of word perplexity
+STDERR_SAMPLES = 100  # of lm-eval's own standard errors, where it has no formula
 
 
 @register_model("mugi")
 class MugiLM(HFLM):
     """A Hugging Face causal model whose softmax and activation are approximated while it scores.
 
-    `approximation` is written `softmax=METHOD;activation=METHOD`, or `native`. The operations are
-    swapped for the duration of each group of requests and restored after it; the model itself is
-    never changed. All other arguments are HFLM's. Batches of more than one request are padded by
-    HFLM without a mask, which `rows` groups of a sliding window would see: `batch_size` is 1.
+    `approximation` is written `softmax=METHOD;activation=METHOD`, or `native`; where commas cannot
+    be passed on, `+` stands for them: `softmax=vlp:lut=8+max_exp=3`. The operations are swapped
+    for the duration of each group of requests and restored after it; the model itself is never
+    changed. Batches are padded on the right with a mask, so that no result depends on
+    `batch_size`, and log-probabilities are float32. All other arguments are HFLM's.
     """
 
     def __init__(self, approximation: str = NATIVE, batch_size: int | str = 1, **kwargs):
-        if str(batch_size) != "1":
-            raise InputError(f"batch_size is {batch_size}; allowed: 1")
-        super().__init__(batch_size=1, **kwargs)
-        self.approximation = parse_operations(approximation)
+        self.approximation = parse_operations(str(approximation).replace("+", ","))
+        super().__init__(batch_size=batch_size, **kwargs)
+        self.scored_tokens = 0
 
     def loglikelihood(self, requests, disable_tqdm=True):
         """Score continuations given contexts, with the operations swapped."""
@@ -49,36 +54,143 @@ class MugiLM(HFLM):
         with injected(self.model, self.approximation):
             return super().generate_until(requests, disable_tqdm=True)
 
-    def _loglikelihood_tokens(self, requests, disable_tqdm=True, **kwargs):
-        return super()._loglikelihood_tokens(requests, disable_tqdm=True, **kwargs)
+    def _detect_batch_size(self, requests=None, pos=0) -> int:
+        """Return where `auto` starts; scoring finds its own sizes."""
+        return 1 if self.device.type == "cpu" else 16
+
+    @torch.inference_mode()
+    def _loglikelihood_tokens(self, requests, disable_tqdm=True, override_bs=None):
+        """Return (log-likelihood in nats, whether it is the greedy one) of each continuation."""
+        inputs: dict[tuple[int, ...], list[int]] = {}
+        for index, (_, context, answer) in enumerate(requests):
+            if len(answer) > self.max_length:
+                raise InputError(
+                    f"a continuation of {len(answer)} tokens; the window holds {self.max_length}"
+                )
+            seen = (context + answer)[-(self.max_length + 1) : -1]
+            inputs.setdefault(tuple(seen), []).append(index)
+        order = sorted(inputs, key=lambda seen: (-len(seen), seen))
+        lengths = [len(seen) for seen in order]
+        answers = {}
+        for part, logits in in_batches(
+            order, lengths, self.batch_size, self.device, self._padded_call
+        ):
+            for seen, row in zip(part, logits, strict=True):
+                for index in inputs[seen]:
+                    answers[index] = self._answer(requests[index], row[: len(seen)])
+        return [answers[index] for index in range(len(requests))]
+
+    def _padded_call(self, inputs: list[tuple[int, ...]]) -> torch.Tensor:
+        """Return the logits of sequences of token ids, (sequences, longest, vocabulary)."""
+        longest = max(map(len, inputs))
+        tokens = torch.zeros(len(inputs), longest, dtype=torch.long)
+        mask = torch.zeros_like(tokens)
+        for row, seen in enumerate(inputs):
+            tokens[row, : len(seen)] = torch.tensor(seen)
+            mask[row, : len(seen)] = 1
+        padded = None if mask.all() else mask.to(self.device)
+        return self.model(tokens.to(self.device), attention_mask=padded, use_cache=False).logits
+
+    def _answer(self, request, logits: torch.Tensor) -> tuple[float, bool]:
+        """Score one continuation, which the last of `logits` (tokens, vocabulary) predict."""
+        name, _, answer = request
+        self.scored_tokens += len(answer)
+        logs = torch.log_softmax(logits[-len(answer) :].float(), dim=-1)
+        tokens = torch.tensor(answer, device=logs.device)
+        found = logs.gather(1, tokens[:, None]).sum(dtype=torch.float64).item()
+        scored = (found, bool((logs.argmax(-1) == tokens).all()))
+        if name is not None:
+            self.cache_hook.add_partial("loglikelihood", name, scored)
+        return scored
 
 
-def task_manager() -> TaskManager:
-    """Return the manager of the local tasks."""
+def task_manager(names: Iterable[str] = (), folders: Iterable[Path] = ()) -> TaskManager:
+    """Return a manager of the local tasks and those in `folders`; of lm-eval's own, too, if one of
+    `names` is not among them (which takes seconds).
+
+    Raises InputError for the names that no task, group or tag has, one line each.
+    """
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    return TaskManager(include_path=str(TASKS), include_defaults=False)
-
-
-def check_tasks(tasks: Iterable[str], manager: TaskManager) -> None:
-    """Raise InputError for the tasks that are not there, one line each."""
-    missing = [task for task in tasks if task not in manager.all_tasks]
+    paths = [str(TASKS), *map(str, folders)]
+    manager = TaskManager(include_path=paths, include_defaults=False)
+    if set(names) <= set(manager.all_tasks):
+        return manager
+    local = ", ".join(manager.all_tasks)
+    manager = TaskManager(include_path=paths)
+    missing = [name for name in names if name not in manager.all_tasks]
     if missing:
-        raise InputError("\n".join(unknown("task", task, manager.all_tasks) for task in missing))
+        raise InputError(
+            "\n".join(
+                f"unknown task '{name}'{nearest(name, manager.all_tasks)}; "
+                f"one of: {local}, or any other that `lm_eval ls tasks` lists"
+                for name in missing
+            )
+        )
+    return manager
 
 
-def run_task(model: MugiLM, task: str, limit: int, manager: TaskManager, seed: int) -> dict:
-    """Run `task` on its first `limit` documents; return lm-eval's results and the seconds."""
-    began = time.perf_counter()
-    results = lm_eval.simple_evaluate(
-        model=model,
-        tasks=[task],
-        limit=limit,
-        task_manager=manager,
-        bootstrap_iters=BOOTSTRAP_SAMPLES,
-        log_samples=False,
-        random_seed=seed,
-        numpy_random_seed=seed,
-        torch_random_seed=seed,
-        fewshot_random_seed=seed,
-    )
-    return results | {"seconds": time.perf_counter() - began}
+def load_task(name: str, manager: TaskManager) -> list:
+    """Return the tasks or groups that `name` stands for, with their data.
+
+    Raises InputError if the data cannot be had, for example without network.
+    """
+    try:
+        loaded = manager.load([name])
+    except InputError:
+        raise
+    except Exception as error:  # every data set raises errors of its own
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"task {name}: its data cannot be loaded: {reason}") from None
+    return list(loaded["groups"].values()) or list(loaded["tasks"].values())
+
+
+def run_task(
+    model: MugiLM, loaded: list, limit: int | None, seed: int, fewshot: int | None
+) -> dict:
+    """Run a task on its first `limit` documents (None: all).
+
+    Returns `results`, what lm-eval says, without the documents; `documents`, task name -> rows of
+    document, metric, total and weight, where the metric is a function of total / weight summed
+    over documents; and the scored `tokens`.
+    """
+    before = model.scored_tokens
+    with contextlib.redirect_stdout(sys.stderr):
+        results = lm_eval.simple_evaluate(
+            model=model,
+            tasks=loaded,
+            limit=limit,
+            num_fewshot=fewshot,
+            bootstrap_iters=STDERR_SAMPLES,
+            log_samples=True,
+            random_seed=seed,
+            numpy_random_seed=seed,
+            torch_random_seed=seed,
+            fewshot_random_seed=seed,
+        )
+    samples = results.pop("samples")
+    return {
+        "results": json.loads(json.dumps(results, default=str)),
+        "documents": {task: _rows(documents) for task, documents in samples.items()},
+        "tokens": model.scored_tokens - before,
+    }
+
+
+def _rows(documents: list[dict]) -> list[dict]:
+    """One row for each document and metric that is a number or a weighted number."""
+    rows = []
+    for document in documents:
+        for metric in document["metrics"]:
+            value = document[metric]
+            total, weight = value if isinstance(value, tuple | list) else (value, 1)
+            if not isinstance(total, bool | int | float) or not isinstance(weight, int | float):
+                continue
+            name = metric_name(metric, document["filter"])
+            place = {"document": document["doc_id"], "metric": name}
+            total = -total if metric in LOGARITHMIC else total  # log-likelihoods become nats
+            rows.append(place | {"total": float(total), "weight": float(weight)})
+    return rows
+
+
+def metric_name(metric: str, filtered: str) -> str:
+    """Return a metric's name in tables: with its filter, if lm-eval applies one."""
+    return metric if filtered == "none" else f"{metric},{filtered}"

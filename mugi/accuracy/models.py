@@ -5,12 +5,22 @@ import importlib.util
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GgufConfig,
+    PreTrainedModel,
+)
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from mugi.accuracy.cells import write_sums
 from mugi.accuracy.embedded import EMBEDDED, EmbeddedModel
 from mugi.errors import InputError, unknown
 
@@ -42,6 +52,7 @@ def prepare(name: str, folder: Path) -> None:
         checkpoint = Path(temporary) / folder.name
         model.save_pretrained(checkpoint)
         tokenizer.save_pretrained(checkpoint)
+        write_sums(checkpoint)
         shutil.rmtree(folder, ignore_errors=True)
         checkpoint.rename(folder)
 
@@ -61,25 +72,63 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def commit(source: str) -> str:
+    """Return the commit of a hub model: of the hub or, offline, of what is downloaded.
+
+    Raises InputError as `load` does.
+    """
+    with _one_line(source):
+        return AutoConfig.from_pretrained(source)._commit_hash
+
+
 def load(
     source: str, dtype: str, attention: str, device: str
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a checkpoint folder or a hub model with its tokenizer, ready for evaluation.
 
     A hub id needs network, and a gated model an access token in HF_TOKEN (never on the command
-    line). Raises InputError with one line if the source cannot be loaded.
+    line). Raises InputError with one line if the source cannot be loaded. On a GPU the weights go
+    there directly, not through memory of their size.
     """
-    try:
+    with _one_line(source):
         model = AutoModelForCausalLM.from_pretrained(
-            source, dtype=getattr(torch, dtype), attn_implementation=attention
+            source,
+            dtype=getattr(torch, dtype),
+            attn_implementation=attention,
+            device_map={"": device} if device.startswith("cuda") else None,
         )
         tokenizer = AutoTokenizer.from_pretrained(source)
-    except (OSError, ValueError) as error:
-        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") == "1" else ""
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"cannot load model '{source}'{offline}: {reason}") from None
+    return model.eval(), tokenizer
+
+
+@contextmanager
+def _one_line(source: str) -> Iterator[None]:
+    """Turn what goes wrong while `source` is read into an InputError of one line."""
     try:
-        return model.to(device).eval(), tokenizer
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"cannot put model '{source}' on device '{device}': {reason}") from None
+        yield
+    except torch.OutOfMemoryError:
+        raise InputError(
+            f"model '{source}' does not fit into the GPU's memory; try --dtype float16"
+        ) from None
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"cannot load model '{source}': {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """Say in one line why a model cannot be read, and what would help."""
+    text = str(error)
+    if "gated repo" in text or "401 Client" in text or "403 Client" in text:
+        token = "HF_TOKEN has no access" if os.environ.get("HF_TOKEN") else "HF_TOKEN is not set"
+        return (
+            f"it is gated, or there is no such model, and {token}: ask for access on its page of "
+            "the hub, then set the environment variable HF_TOKEN"
+        )
+    if os.environ.get("HF_HUB_OFFLINE") == "1":
+        return f"(HF_HUB_OFFLINE is set) {_first_line(text)}"
+    if "couldn't connect" in text or "connection" in text.lower():
+        return "no connection to the hub, and it is not downloaded"
+    return _first_line(text)
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no reason given"])[0]

@@ -1,52 +1,41 @@
-"""Token perplexity of a model with and without approximations, paired window by window.
+"""Token perplexity of a model with and without approximations, paired token by token.
 
 Perplexity is exp(mean negative log-likelihood) over the scored tokens of windows of `window`
 tokens that start every `stride` tokens, without a BOS token. The first token of the text is not
 scored; where windows overlap, only the tokens that the window before did not hold are. With
 stride = window nothing overlaps and each window's first token is unscored. Log-likelihoods are
 float32, sums float64.
+
+Every approximation is compared with two references on the same tokens: `native`, the untouched
+model, and `exact`, the same operations replaced by the exact function rounded to BF16.
 """
 
-import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
 
+import numpy as np
+import pandas as pd
 import torch
 from transformers import PreTrainedModel
 
+from mugi.accuracy import corpus
+from mugi.accuracy.controls import references_of
 from mugi.accuracy.inject import injected
 from mugi.approximations import Approximation
 from mugi.errors import InputError
 
-_HELD = 1 << 28  # native log-probabilities kept at a time, 1 GiB
+_HELD = 1 << 28  # log-probabilities of the references kept at a time, 1 GiB
+_GPU_BATCH = 64  # where `auto` starts on a GPU
+_CPU_TOKENS = 1024  # in a batch of `auto` on a CPU
 
 
-class Totals:
-    """Sums over the scored tokens of one approximation."""
+class Window(NamedTuple):
+    """Tokens seen at once, the place of the first one scored, and each token's document."""
 
-    def __init__(self):
-        self.tokens = 0
-        self.nll = self.kl = self.agreed = self.seconds = 0.0
-
-    def add(
-        self, here: torch.Tensor, native: torch.Tensor, tokens: torch.Tensor, seconds: float
-    ) -> None:
-        """Add scored `tokens`, with the log-probabilities `here` and of the native model, both
-        (tokens, vocabulary)."""
-        self.nll -= here.gather(1, tokens[:, None]).sum(dtype=torch.float64).item()
-        divergence = torch.nn.functional.kl_div(here, native, reduction="none", log_target=True)
-        self.kl += divergence.sum(dtype=torch.float64).item()
-        self.agreed += (here.argmax(-1) == native.argmax(-1)).sum().item()
-        self.tokens += len(tokens)
-        self.seconds += seconds
-
-    def metrics(self) -> dict[str, float]:
-        """Return metric name -> value; KL(native ‖ this) and top-1 agreement are per token."""
-        return {
-            "token_perplexity": math.exp(self.nll / self.tokens),
-            "kl_divergence_nats": self.kl / self.tokens,
-            "top1_agreement": self.agreed / self.tokens,
-        }
+    tokens: torch.Tensor
+    first: int
+    documents: np.ndarray
 
 
 def windows_of(tokens: torch.Tensor, window: int, stride: int, limit: int) -> torch.Tensor:
@@ -60,47 +49,150 @@ def windows_of(tokens: torch.Tensor, window: int, stride: int, limit: int) -> to
     return tokens.unfold(0, window, stride)[:limit]
 
 
+def cut(text: corpus.Text, tokenizer, window: int, stride: int, limit: int) -> list[Window]:
+    """Return the first `limit` windows of a text whose documents are joined by a blank line."""
+    if not tokenizer.is_fast:
+        raise InputError("the model's tokenizer does not say where its tokens are in the text")
+    encoded = tokenizer(
+        corpus.SEPARATOR.join(text.documents),
+        add_special_tokens=False,
+        return_offsets_mapping=True,
+        verbose=False,
+    )
+    lengths = [len(document) + len(corpus.SEPARATOR) for document in text.documents]
+    places = [start for start, _ in encoded["offset_mapping"]]
+    owners = np.searchsorted(np.cumsum(lengths), places, side="right")
+    windows = windows_of(torch.tensor(encoded["input_ids"]), window, stride, limit)
+    return [
+        Window(
+            tokens,
+            max(1, window - stride) if index else 1,
+            owners[index * stride : index * stride + window],
+        )
+        for index, tokens in enumerate(windows)
+    ]
+
+
+def whole(documents: Iterable[str], tokenizer, window: int, limit: int) -> list[Window]:
+    """Return one window for each of the first `limit` documents of at least `window` tokens.
+
+    The documents begin with the BOS token, if the tokenizer sets one, and are cut at the window.
+    """
+    encoded = (tokenizer(text, verbose=False)["input_ids"] for text in documents)
+    long = islice((tokens for tokens in encoded if len(tokens) >= window), limit)
+    return [
+        Window(torch.tensor(tokens[:window]), 1, np.full(window, index))
+        for index, tokens in enumerate(long)
+    ]
+
+
 @torch.inference_mode()
 def evaluate(
     model: PreTrainedModel,
-    windows: torch.Tensor,
-    stride: int,
-    approximations: list[Approximation],
-    tick: Callable[[], object] = lambda: None,
-) -> list[Totals]:
-    """Return the totals of each approximation over `windows`, (windows, tokens a window).
+    windows: Sequence[Window],
+    wanted: Mapping[Approximation, Iterable[int]],
+    batch_size: int | str = 1,
+) -> Iterator[tuple[Approximation, int, list[dict]]]:
+    """Yield approximation, window index and scores for the `wanted` windows of approximations.
 
-    The native model runs first on a few windows, then every approximation on the same ones.
-    `tick` is called after each window of each approximation.
+    The scores are rows of `score`. The references run first on a few windows, then every
+    approximation on the same ones.
     """
-    totals = [Totals() for _ in approximations]
-    firsts = [1] + [max(1, windows.shape[1] - stride)] * (len(windows) - 1)
-    scored = list(zip(windows.to(model.device), firsts, strict=True))
-    held = max(1, _HELD // (windows.shape[1] * model.config.vocab_size))
-    for start in range(0, len(scored), held):
-        chunk = scored[start : start + held]
-        native = list(_run(model, Approximation(), chunk))
-        for total, approximation in zip(totals, approximations, strict=True):
-            same = approximation == Approximation()
-            outputs = native if same else _run(model, approximation, chunk)
-            for (window, first), (here, seconds), (reference, _) in zip(
-                chunk, outputs, native, strict=True
-            ):
-                total.add(here, reference, window[first:], seconds)
-                tick()
-    return totals
+    references = {reference for each in wanted for reference in references_of(each).values()}
+    cells = len(windows[0].tokens) * model.config.get_text_config().vocab_size
+    held = max(1, _HELD // (cells * len(references)))
+    for start in range(0, len(windows), held):
+        chunk = range(start, min(start + held, len(windows)))
+        here = {each: [i for i in chunk if i in set(indices)] for each, indices in wanted.items()}
+        here = {each: indices for each, indices in here.items() if indices}
+        needed = sorted({i for indices in here.values() for i in indices})
+        kept: dict[Approximation, dict[int, torch.Tensor]] = {}
+        for reference in dict.fromkeys(r for each in here for r in references_of(each).values()):
+            outputs = log_probabilities(model, reference, [windows[i] for i in needed], batch_size)
+            kept[reference] = dict(zip(needed, outputs, strict=True))
+        for each, indices in here.items():
+            if each in kept:
+                outputs = (kept[each][i] for i in indices)
+            else:
+                chosen = [windows[i] for i in indices]
+                outputs = log_probabilities(model, each, chosen, batch_size)
+            names = references_of(each)
+            for i, logs in zip(indices, outputs, strict=True):
+                compared = {name: kept[reference][i] for name, reference in names.items()}
+                yield each, i, score(windows[i], logs, compared)
 
 
-def _run(
-    model: PreTrainedModel, approximation: Approximation, chunk: list[tuple[torch.Tensor, int]]
-) -> Iterator[tuple[torch.Tensor, float]]:
+def log_probabilities(
+    model: PreTrainedModel,
+    approximation: Approximation,
+    windows: Sequence[Window],
+    batch_size: int | str,
+) -> Iterator[torch.Tensor]:
     """Yield for each window the float32 log-probabilities where its scored tokens are predicted,
-    (scored tokens, vocabulary), and the seconds of the forward pass."""
+    (scored tokens, vocabulary)."""
+
+    def run(part: Sequence[Window]) -> torch.Tensor:
+        tokens = torch.stack([window.tokens for window in part]).to(model.device)
+        return model(tokens, use_cache=False).logits
+
     with injected(model, approximation):
-        for window, first in chunk:
-            began = time.perf_counter()
-            logits = model(window[None], use_cache=False).logits[0, first - 1 : -1]
-            if logits.is_cuda:
-                torch.cuda.synchronize()
-            seconds = time.perf_counter() - began
-            yield torch.log_softmax(logits.float(), dim=-1), seconds
+        lengths = [len(window.tokens) for window in windows]
+        for part, logits in in_batches(windows, lengths, batch_size, model.device, run):
+            for window, row in zip(part, logits, strict=True):
+                yield torch.log_softmax(row[window.first - 1 : -1].float(), dim=-1)
+
+
+def in_batches(
+    items: Sequence, lengths: Sequence[int], size: int | str, device: torch.device, run: Callable
+) -> Iterator[tuple[Sequence, object]]:
+    """Yield parts of `items` with what `run` returns for them, `size` items in each but the last.
+
+    `auto` takes 1,024 tokens at a time on a CPU; on a GPU it starts with 64 items and halves that
+    when memory runs out. `lengths` are the items' tokens, falling. Raises InputError where a fixed
+    size, or one item, needs more memory than there is.
+    """
+    start, most = 0, _GPU_BATCH if size == "auto" else int(size)
+    while start < len(items):
+        now = most
+        if size == "auto" and device.type == "cpu":
+            now = max(1, _CPU_TOKENS // lengths[start])
+        part = items[start : start + now]
+        try:
+            result = run(part)
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "memory" not in str(error):
+                raise
+            if size != "auto" or len(part) == 1:
+                smaller = f"--batch-size {len(part) // 2}" if len(part) > 1 else "a smaller window"
+                raise InputError(
+                    f"out of memory with {len(part)} sequences of {lengths[start]} tokens; "
+                    f"try {smaller}"
+                ) from None
+            most = len(part) // 2
+            torch.cuda.empty_cache()
+            continue
+        yield part, result
+        start += len(part)
+
+
+def score(window: Window, logs: torch.Tensor, references: dict[str, torch.Tensor]) -> list[dict]:
+    """Return sums over the scored tokens of each document in `window`, one row a document.
+
+    `logs` and `references` are log-probabilities, (scored tokens, vocabulary). The rows have the
+    document's index, its scored `tokens`, the sum of their `nll_nats`, and for each reference
+    KL(reference ‖ this) in nats and the tokens whose most likely successor agrees.
+    """
+    targets = window.tokens[window.first :].to(logs.device)
+    sums = {
+        "tokens": torch.ones(len(targets)),
+        "nll_nats": -logs.gather(1, targets[:, None])[:, 0],
+    }
+    best = logs.argmax(-1)
+    for name, reference in references.items():
+        same = reference is logs
+        divergence = torch.nn.functional.kl_div(logs, reference, reduction="none", log_target=True)
+        sums[f"kl_{name}_nats"] = torch.zeros(len(targets)) if same else divergence.sum(-1)
+        sums[f"agreed_{name}"] = best == reference.argmax(-1)
+    columns = {name: values.double().cpu().numpy() for name, values in sums.items()}
+    table = pd.DataFrame(columns | {"document": window.documents[window.first :]})
+    return table.groupby("document").sum().reset_index().to_dict("records")

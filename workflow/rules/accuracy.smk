@@ -1,3 +1,6 @@
+CELLS = "results/accuracy/cells"  # finished measurements, read by every later run
+
+
 rule accuracy:
     input:
         "results/accuracy/accuracy.csv",
@@ -29,6 +32,7 @@ rule evaluate_accuracy:
         sources=sources("mugi.accuracy.command", "mugi/accuracy/tasks/*"),
     output:
         table="results/accuracy/models/{model}.csv",
+        documents="results/accuracy/documents/{model}.csv",
         lm_eval="results/accuracy/lm_eval/{model}.json",
     log:
         "results/logs/evaluate_accuracy/{model}.log",
@@ -45,16 +49,17 @@ rule evaluate_accuracy:
             for key, value in sorted(config["accuracy"]["perplexity"].items())
         ],
         tasks=[
-            f"--task={task}={documents}"
+            f"--tasks={task}={documents}"
             for task, documents in sorted(config["accuracy"]["tasks"].items())
         ],
         seed=config["accuracy"]["seed"],
+        cells=CELLS,
     message:
         "Accuracy of {wildcards.model} under approximations"
     shell:
         "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
-        "{params.tasks:q} --seed {params.seed} --threads {threads} "
-        "-o {output.table} --lm-eval-json {output.lm_eval} "
+        "{params.tasks:q} --seed {params.seed} --threads {threads} --cells {params.cells} "
+        "-o {output.table} --documents {output.documents} --lm-eval-json {output.lm_eval} "
         "2> >(tee {log} >&2)"
 
 
@@ -85,12 +90,13 @@ rule sweep_accuracy:
         window=config["accuracy"]["perplexity"]["window"],
         stride=config["accuracy"]["perplexity"]["stride"],
         windows=config["sweep"]["windows"],
+        cells=CELLS,
     message:
         "Perplexity of {wildcards.model} over LUT size and max exponent"
     shell:
         "mugi accuracy {params.model:q} {params.approximations:q} "
         "--window {params.window} --stride {params.stride} --windows {params.windows} "
-        "--threads {threads} -o {output.table} "
+        "--threads {threads} --cells {params.cells} -o {output.table} "
         "2> >(tee {log} >&2)"
 
 
