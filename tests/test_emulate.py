@@ -100,6 +100,9 @@ def check(text: str, scores: torch.Tensor, seen: np.ndarray, found: torch.Tensor
     found = found.double().numpy()
     for place in itertools.product(*map(range, values.shape[:-1])):
         total = math.fsum(exp[place])
+        if math.isnan(total):
+            assert np.isnan(found[place]).all()
+            continue
         if not seen[place].any():
             assert not found[place].any()
             continue
@@ -259,6 +262,17 @@ def test_nan_in_nan_out(text, bad):
     assert found[0, 1].isnan().all()
 
 
+@pytest.mark.parametrize("text", METHODS)
+def test_nan_and_infinities_place_no_window(text):
+    """The queries that share a window with them get the reference's bits."""
+    scores = random_scores(51, 2, 2, 9, 40)
+    scores[:, 0, 4, 7] = math.nan
+    scores[0, 1, 1, :] = math.inf
+    scores[1, :, 2:, 3] = scores[1, 1, 5:8, 9:] = -math.inf
+    with np.errstate(invalid="ignore"):
+        check(text, scores, np.ones(scores.shape, dtype=bool), attention_by(text).softmax(scores))
+
+
 def test_a_result_is_not_overwritten_by_the_next_call():
     attention = attention_by("exact")
     first = attention(heads_with(random_scores(60, 1, 1, 5, 5)), None, 1.0, True)
@@ -278,6 +292,25 @@ def random_inputs(seed, *shape, dtype=torch.bfloat16) -> torch.Tensor:
     specials = torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan])
     flat[: min(len(flat), 5)] = specials[: len(flat)]
     return inputs.to(dtype)
+
+
+def test_every_fp16_input_is_rounded_to_nearest_even():
+    inputs = torch.arange(-(1 << 15), 1 << 15, dtype=torch.int16).view(torch.float16)
+    found = activation_by("exact", "silu")(inputs).double().numpy()
+    rounded = to_bf16(inputs.numpy())
+    expected = from_bf16(reference("exact", "silu").tables[0, rounded])
+    expected = torch.from_numpy(expected).half().double().numpy()
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_fp32_inputs_halfway_between_two_codes_are_rounded_to_even():
+    codes = np.arange(1 << 16, dtype=np.uint32)
+    codes = codes[(codes & 0x7FFF) < 0x7F80]  # the last one's half rounds to infinity
+    for above, up in ((0x7FFF, 0), (0x8000, codes & 1), (0x8001, 1)):
+        inputs = torch.from_numpy(((codes << 16) + above).view(np.float32))
+        found = activation_by("exact", "silu")(inputs).numpy()
+        expected = from_bf16(reference("exact", "silu").tables[0, codes + up])
+        np.testing.assert_array_equal(found, expected)
 
 
 ACTIVATIONS = [

@@ -48,14 +48,21 @@ class PWL(Method):
         """Return the one table of `function`."""
         return table_of(function, lambda x: self._approximate(function, x))
 
+    def fit(self, function: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return edges (segments + 1), slopes and intercepts, float64, to be rounded to FP32."""
+        fit = _chords if self.spacing == "uniform" else _equal_errors
+        return fit(function, *self._ends(function), self.segments)
+
+    def _ends(self, function: str) -> tuple[float, float]:
+        return -self.range, 0.0 if function == "exp" else self.range
+
     def _approximate(self, function: str, x: np.ndarray) -> np.ndarray:
-        low, high = -self.range, 0.0 if function == "exp" else self.range
+        low, high = self._ends(function)
         inside = np.clip(x, low, high)
         if self.coefficients == "bf16":
             result = _published(function, inside, low, high, self.segments)
         else:
-            fit = _chords if self.spacing == "uniform" else _equal_errors
-            result = _evaluate(inside, *fit(function, low, high, self.segments))
+            result = _evaluate(inside, *self.fit(function))
         result = np.where(x < low, 0.0, result)
         return result if function == "exp" else np.where(x > high, x, result)
 

@@ -16,6 +16,7 @@ tile of queries, for activations the tiles of channels of one token; each tile o
 token, starts anew at its first group's own need, so that neither padding nor batch matters.
 """
 
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -158,7 +159,7 @@ class VLP(Method):
 
     def _positions(self, function: str) -> tuple[np.ndarray, Adaption | None]:
         """Window position by extreme magnitude code: the window reaches the extreme exponent."""
-        exponent = split(CODES[: 1 << 15], self.mantissa).exponent
+        exponent = _fields(self.mantissa).exponent[: 1 << 15].copy()
         exponent[INF_CODE:] = ZERO_EXPONENT  # which compete no more than zeros do
         if self._as_published(function):
             start = PUBLISHED_TOP - self.lut + 1
@@ -178,7 +179,7 @@ class VLP(Method):
     def table(self, function: str, window: Window) -> np.ndarray:
         """Return the uint16 (65536,) table of `function` for one window of `windows`."""
         low, high, lut_low, lut_high = window
-        fields = split(CODES, self.mantissa)
+        fields = _fields(self.mantissa)
         above, below = fields.exponent > high, fields.exponent < low
 
         mantissa = fields.mantissa
@@ -186,9 +187,10 @@ class VLP(Method):
             mantissa = np.where(above, (1 << self.mantissa) - 1, mantissa)
         if self.underflow == "clamp":
             mantissa = np.where(below, 0, mantissa)
-        inside = Fields(fields.sign, mantissa, np.clip(fields.exponent, low, high))
-        exactly = exact.table(function)
-        result = exactly[join(inside, self.mantissa)]
+        exactly, start = exact.table(function), min(low, high)
+        grid = np.mgrid[:2, : 1 << self.mantissa, start : max(low, high) + 1]
+        lut = exactly[join(Fields(grid[0] == 1, *grid[1:]), self.mantissa)]
+        result = lut[CODES >> 15, mantissa, np.clip(fields.exponent, low, high) - start]
 
         to_zero = below if self.underflow == "zero" else np.zeros_like(below)
         if function != "exp":  # published activations: nothing below the LUT
@@ -200,6 +202,13 @@ class VLP(Method):
         return np.where(untouched, exactly, result).astype(np.uint16)
 
 
+@cache
+def _fields(mantissa_bits: int) -> Fields:
+    """Return the fields of all codes."""
+    return split(CODES, mantissa_bits)
+
+
+@cache
 def _limit(function: str) -> np.ndarray:
     """What `function` tends to beyond the LUT, by input code: the input itself or a zero for an
     activation, 0 (or infinity, for positive inputs) for exp."""
