@@ -1,6 +1,5 @@
 """Table 2: the configuration of every accelerator, read from its design and the technology."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from mugi.files import read_table
 from mugi.hardware.design import given, load_design
 from mugi.hardware.technology import technology
 
-RUN = ["preset", "design", "variant", "array_height", "array_width"]
+RUN = ["preset", "technology", "design", "variant", "array_height", "array_width"]
 NAMES = {
     ("mugi", "vlp"): "Mugi",
     ("mugi", "lut"): "Mugi-L",
@@ -50,7 +49,8 @@ NOTE = (
 def configuration(run: dict) -> dict:
     """Return the configuration of one chip, evaluated under the preset of `run`."""
     design = load_design(run["design"], run["variant"])
-    assumed = assumptions.preset(run["preset"])
+    assumed = assumptions.preset(run["preset"]) | {"technology": run["technology"]}
+    costs = technology(run["technology"])
     sizes = given(run["array_height"], run["array_width"], 1, 1)
     symbols = design.symbols(sizes, assumed)
     components = design.costs(symbols, assumed)
@@ -73,8 +73,8 @@ def configuration(run: dict) -> dict:
     for sram in "iwo":
         bits = symbols[f"{sram}_width"] * symbols[f"{sram}_depth"] * BANKS * symbols["macros"]
         row[f"{sram}sram_kib"] = bits / 8 / 1024
-    row["technology_nm"] = int(re.match(r"\d+", technology()["name"])[0])
-    row["frequency_mhz"] = technology()["frequency_mhz"]
+    row["technology_nm"] = costs["node_nm"]
+    row["frequency_mhz"] = costs["frequency_mhz"]
     row["dram_bandwidth_gb_s"] = assumed["dram_bandwidth_gb_s"]
     return {key: value if isinstance(value, str) else float(value) for key, value in row.items()}
 
@@ -95,7 +95,9 @@ def chips(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
 
 def make(path: Path, stem: Path) -> None:
     """Write stem.csv, stem.md and stem.tex from the hardware table."""
-    hardware = read_table(path, [*style.RUN, "array_width"], ["area_mm2", "leakage_mw"])
+    hardware = read_table(
+        path, [*style.RUN, "array_width", "technology"], ["area_mm2", "leakage_mw"]
+    )
     presets = style.presets(hardware)
     table = chips(hardware, presets)
     parts = {}

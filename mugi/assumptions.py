@@ -1,8 +1,8 @@
 """Every place where the published hardware model is silent or wrong, as a switch.
 
-The branch of a switch stands where its formula is: in the YAML of the designs, or in the function
-of `mugi.hardware` it concerns. `published` reproduces the paper's numbers; the preset `corrected`
-sets every error and omission right and leaves choices as published.
+The branch of a switch stands where its formula is: in the YAML of the designs or a function of
+`mugi.hardware`, in `mugi.carbon`, or in the script of a figure. `published` reproduces the paper's
+numbers; the preset `corrected` sets every error and omission right and leaves choices as published.
 """
 
 import argparse
@@ -20,7 +20,9 @@ class Assumption:
     """A switch. `others` are further values; `interval` admits any number in a closed range.
 
     `kind` is error (contradicts the paper or arithmetic), omission (something that costs time or
-    energy is left out) or choice (defensible, or the truth is not known).
+    energy is left out) or choice (defensible, or the truth is not known). `stage` is where it acts:
+    in `mugi evaluate`, in `mugi carbon`, or in the scripts of the figures, which all read it from
+    the column `assumption.<name>` of their table.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Assumption:
     reason: str
     source: str
     interval: tuple[float, float] | None = None
+    stage: str = "evaluate"
 
     @property
     def choices(self) -> tuple[Value, ...]:
@@ -61,16 +64,18 @@ class Assumption:
         return f"{names} or a number from {self.interval[0]:g} to {self.interval[1]:g}"
 
 
-def _error(name, published, corrected, *others, reason, source):
-    return Assumption(name, "error", published, corrected, others, reason, source)
+def _error(name, published, corrected, *others, reason, source, stage="evaluate"):
+    return Assumption(name, "error", published, corrected, others, reason, source, stage=stage)
 
 
-def _omission(name, published, corrected, *others, reason, source, interval=None):
-    return Assumption(name, "omission", published, corrected, others, reason, source, interval)
+def _omission(name, published, corrected, *others, reason, source, interval=None, stage="evaluate"):
+    return Assumption(
+        name, "omission", published, corrected, others, reason, source, interval, stage
+    )
 
 
-def _choice(name, published, *others, reason, source, interval=None):
-    return Assumption(name, "choice", published, published, others, reason, source, interval)
+def _choice(name, published, *others, reason, source, interval=None, stage="evaluate"):
+    return Assumption(name, "choice", published, published, others, reason, source, interval, stage)
 
 
 _ALL = (
@@ -317,8 +322,91 @@ _ALL = (
         reason="Tokens processed include the prefill; tokens generated do not.",
         source="paper Table 3",
     ),
+    _error(
+        "energy_efficiency", "throughput_per_energy", "work_per_energy", stage="figures",
+        reason="Throughput over energy counts speed twice; work over energy is what the paper calls"
+        " power efficiency.",
+        source="paper §6; published artifact, results/query/utils.py",
+    ),
+    _error(
+        "energy_efficiency_unit", "per_uj_label", "true_unit", stage="figures",
+        reason="Numbers in tokens/s per megajoule are labelled as per microjoule in Table 3.",
+        source="paper Table 3; published artifact, comprehensive_table.py",
+    ),
+    _error(
+        "nonlinear_work", "published", "elements", stage="figures",
+        reason="Nonlinear work is counted as activations of components that differ by design."
+        " Needed with precise_cycles, silu_passes or idle_activity, which change them.",
+        source="published artifact, nonlinear_breakdown.py, batch_size_breakdown.py",
+    ),
+    # Figures
+    _error(
+        "fig12_baseline", "sa16_7b", "sa16_same_model", stage="figures",
+        reason="Divided by SA(16) on 7B, throughput over energy falls for larger models whatever"
+        " the design.",
+        source="published artifact, gemm_breakdown.py",
+    ),
+    _error(
+        "fig13_groups", "double_counted", "partition", stage="figures",
+        reason="What is named accumulator counts in two groups, and the control in none.",
+        source="published artifact, area_power_breakdown.py",
+    ),
+    _error(
+        "fig14_energy_per_token", "dynamic_per_position", "total_per_token", stage="figures",
+        reason="Dynamic energy over the length is not energy over the tokens of the whole batch.",
+        source="published artifact, batch_size_breakdown.py",
+    ),
+    _choice(
+        "fig17_models", "four", "three", stage="figures",
+        reason="The means include 70B GQA; the caption names 7B, 13B and 70B only.",
+        source="paper Fig. 17; published artifact, noc_breakdown.py",
+    ),
+    _omission(
+        "lm_head_in_breakdowns", "left_out", "included", stage="carbon, figures",
+        reason="Figs. 15 and 16 leave out the language-model head.",
+        source="published artifact, op_carbon.py, end_to_end_latency_breakdown.py",
+    ),
+    # Carbon
+    _error(
+        "fig15_dynamic_energy", "one_layer", "all_layers", stage="carbon",
+        reason="Projection, attention and FFN take the time of all layers and the dynamic energy of"
+        " one.",
+        source="published artifact, op_carbon.py",
+    ),
+    _choice(
+        "embodied_share", "run_share", "whole_chip", "duty_20", stage="carbon",
+        reason="Manufacture by run time over lifetime; all of it, as Eq. 6 is printed; or for a"
+        " chip that is used 20 % of its life.",
+        source="paper Eq. 6; published artifact, op_carbon.py",
+    ),
+    _choice(
+        "lifetime_years", 5, 3, 7, interval=(1e-3, 1e3), stage="carbon",
+        reason="Years of 365 days over which manufacture is spread; the paper does not mention it.",
+        source="published artifact, op_carbon.py",
+    ),
+    _choice(
+        "carbon_intensity", 301, 50, 700, interval=(0, 1e4), stage="carbon",
+        reason="g CO2e per kWh, for use and manufacture alike: 301 is the world's average grid.",
+        source="paper §5.3",
+    ),
+    _choice(
+        "epa_mj_per_mm2", 0.55, 0.0324, interval=(0, 1e3), stage="carbon",
+        reason="MJ to make a mm2 of die: the paper's source, or the 0.90 kWh/cm2 of ACT at 28 nm.",
+        source="paper §5.3; ACT, Gupta et al., ISCA 2022",
+    ),
+    _choice(
+        "cpa", "energy_only", "act_28nm", stage="carbon",
+        reason="Carbon of a die area from its energy only, or with gases, materials and yield,"
+        " which then replaces epa_mj_per_mm2.",
+        source="paper Eq. 6; ACT, Gupta et al., ISCA 2022",
+    ),
 )  # fmt: skip
 REGISTRY: dict[str, Assumption] = {assumption.name: assumption for assumption in _ALL}
+
+
+def acting_in(stage: str) -> list[str]:
+    """Return the names of the assumptions that act in a stage: evaluate, carbon or figures."""
+    return [name for name, entry in REGISTRY.items() if stage in entry.stage.split(", ")]
 
 
 def preset(name: str) -> dict[str, Value]:
@@ -351,8 +439,28 @@ def resolve(preset_name: str, flips: Mapping[str, object]) -> dict[str, Value]:
     }
 
 
+def pairs(texts: Iterable[str], option: str, allowed: Iterable[str]) -> dict[str, str]:
+    """Return NAME=VALUE texts as a mapping; raises InputError naming every mistake."""
+    flips, lines = {}, []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            lines.append(f"NAME=VALUE is needed, not '{text}'")
+        elif name in flips:
+            lines.append(f"'{name}' is set twice")
+        elif name not in allowed:
+            lines.append(unknown("assumption", name, allowed))
+        elif line := check(name, value):
+            lines.append(line)
+        else:
+            flips[name] = value
+    if lines:
+        raise InputError("\n".join(f"{option}: {line}" for line in lines))
+    return flips
+
+
 def table(names: Iterable[str] = REGISTRY) -> list[dict[str, str]]:
-    """Return name, kind, published, corrected, other values, reason and source, one row each."""
+    """Return name, kind, values, reason, source and where it acts, one row each, all as text."""
     return [
         {
             "name": entry.name,
@@ -363,6 +471,7 @@ def table(names: Iterable[str] = REGISTRY) -> list[dict[str, str]]:
             + (f" ({entry.interval[0]:g} to {entry.interval[1]:g})" if entry.interval else ""),
             "reason": entry.reason,
             "source": entry.source,
+            "acts in": entry.stage,
         }
         for entry in map(REGISTRY.__getitem__, names)
     ]
@@ -383,7 +492,7 @@ def run(args: argparse.Namespace) -> int:
         for row in rows:
             print("\n".join(f"{key:<10} {text}" for key, text in row.items() if text), end="\n\n")
         return 0
-    columns = ("name", "kind", "published", "corrected", "others")
+    columns = ("name", "kind", "published", "corrected", "others", "acts in")
     widths = {key: max(len(key), *(len(row[key]) for row in rows)) for key in columns}
     for row in [{key: key for key in columns}, *rows]:
         print("  ".join(row[key].ljust(widths[key]) for key in columns).rstrip())

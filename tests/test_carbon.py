@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from mugi import carbon as module
-from mugi.carbon import carbon, changed, load_constants
+from mugi.assumptions import pairs
+from mugi.carbon import SWITCHES, carbon, g_per_mm2
 from mugi.cli import main
 from mugi.errors import InputError
 
@@ -38,6 +39,7 @@ def made_up_runs() -> pd.DataFrame:
         batch_size=8,
         seq_len=4096,
         preset="as-published",
+        technology="45nm",
         area_mm2=2.0 + table.index / 10,
         leakage_mw=50.0,
         tokens_per_s=1.0 + table.index / 7,
@@ -54,7 +56,7 @@ def made_up_runs() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    return carbon(made_up_runs(), load_constants())
+    return carbon(made_up_runs())
 
 
 def one_run(**values) -> pd.DataFrame:
@@ -66,7 +68,7 @@ def one_run(**values) -> pd.DataFrame:
 
 def test_operational_carbon_by_hand():
     """0.1 W for 50 s and 32 layers of 1 J: 5 J + 1 J published, 5 J + 32 J corrected."""
-    result = carbon(one_run(dynamic_energy_projection_nj=32e9), load_constants())
+    result = carbon(one_run(dynamic_energy_projection_nj=32e9))
     found = result[result.event == "projection"].set_index("accounting").operational_carbon_kgco2e
     assert found["as-published"] == pytest.approx(301 * 6 / 3.6e6 / 1e3, rel=1e-12)
     assert found["corrected"] == pytest.approx(301 * 37 / 3.6e6 / 1e3, rel=1e-12)
@@ -74,36 +76,38 @@ def test_operational_carbon_by_hand():
 
 def test_nonlinear_counts_all_layers_in_both_accountings():
     run = one_run(runtime_softmax_s=10.0, runtime_silu_s=20.0, dynamic_energy_silu_nj=7e9)
-    result = carbon(run, load_constants())
+    result = carbon(run)
     found = result[result.event == "nonlinear"].operational_carbon_kgco2e
     assert found.tolist() == pytest.approx([301 * (3 + 7) / 3.6e6 / 1e3] * 2, rel=1e-12)
 
 
 def test_embodied_carbon_by_hand():
     """2 mm^2 at 0.55/3.6 kWh and 301 g/kWh, for 100 s of 5 years."""
-    result = carbon(one_run(), load_constants())
+    result = carbon(one_run())
     found = result[result.event == "embodied"].embodied_carbon_kgco2e
     by_hand = 0.55 / 3.6 * 301 * 2 * 100 / (5 * 365 * 24 * 3600) / 1e3
     assert found.tolist() == pytest.approx([by_hand] * 2, rel=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("pairs", "factor"),
+    ("settings", "factor"),
     [
         (["embodied_share=run_share"], 1),
         (["embodied_share=duty_20"], 5),
         (["embodied_share=whole_chip"], 5 * 365 * 24 * 3600 / 100),
         (["lifetime_years=3"], 5 / 3),
-        (["carbon_intensity_g_per_kwh=50"], 50 / 301),
-        (["energy_per_area_mj_per_mm2=0.0324", "lifetime_years=7"], 0.0324 / 0.55 * 5 / 7),
+        (["carbon_intensity=50"], 50 / 301),
+        (["epa_mj_per_mm2=0.0324", "lifetime_years=7"], 0.0324 / 0.55 * 5 / 7),
+        (["cpa=act_28nm"], (301 * 0.9 + 675) / 87.5 / (0.55 / 3.6 * 301)),
+        (["cpa=act_28nm", "carbon_intensity=50"], (50 * 0.9 + 675) / 87.5 / (0.55 / 3.6 * 301)),
     ],
 )
-def test_set_changes_embodied_carbon_and_only_the_grid_operational(pairs, factor):
-    plain = carbon(one_run(), load_constants())
-    result = carbon(one_run(), changed(load_constants(), pairs))
+def test_flips_change_embodied_carbon_and_only_the_grid_operational(settings, factor):
+    plain = carbon(one_run())
+    result = carbon(one_run(), pairs(settings, "--set", SWITCHES))
     embodied = result.embodied_carbon_kgco2e.tolist()
     assert embodied == pytest.approx((plain.embodied_carbon_kgco2e * factor).tolist(), rel=1e-12)
-    grid = factor if "carbon_intensity" in pairs[0] else 1
+    grid = 50 / 301 if "carbon_intensity=50" in settings else 1
     operational = result.operational_carbon_kgco2e.tolist()
     assert operational == pytest.approx((plain.operational_carbon_kgco2e * grid).tolist())
 
@@ -122,12 +126,12 @@ def test_command_sets_constants_and_writes_them_beside_the_results(tmp_path):
 def test_bad_settings_are_one_line_each_and_no_file(tmp_path, capsys):
     made_up_runs().to_csv(tmp_path / "hardware.csv", index=False)
     bad = {
-        "lifetime_year=3": "unknown constant 'lifetime_year' (did you mean 'lifetime_years'?)",
-        "carbon_intensity=50": "(did you mean 'carbon_intensity_g_per_kwh'?)",
-        "embodied_share=duty_2": "unknown value 'duty_2' (did you mean 'duty_20'?); one of: run_s",
-        "lifetime_years=0": "lifetime_years is '0'; a number above 0 is needed",
-        "days_per_year=nan": "days_per_year is 'nan'",
-        "energy_per_area_mj_per_mm2": "NAME=VALUE is needed, not 'energy_per_area_mj_per_mm2'",
+        "lifetime_year=3": "unknown assumption 'lifetime_year' (did you mean 'lifetime_years'?)",
+        "dram_time=per_op": "unknown assumption 'dram_time'",
+        "embodied_share=duty_2": "not 'duty_2' (did you mean 'duty_20'?)",
+        "lifetime_years=0": "lifetime_years is 5, 3, 7 or a number from 0.001 to 1000, not '0'",
+        "carbon_intensity=nan": "carbon_intensity is 301, 50, 700 or a number from 0",
+        "epa_mj_per_mm2": "NAME=VALUE is needed, not 'epa_mj_per_mm2'",
     }
     settings = [word for pair in bad for word in ("--set", pair)]
     command = ["carbon", str(tmp_path / "hardware.csv"), "-o", str(tmp_path / "carbon.csv")]
@@ -138,8 +142,45 @@ def test_bad_settings_are_one_line_each_and_no_file(tmp_path, capsys):
         assert line.startswith("mugi carbon: --set: ")
         assert said in line
     with pytest.raises(InputError, match="'lifetime_years' is set twice"):
-        changed(load_constants(), ["lifetime_years=3", "lifetime_years=7"])
+        pairs(["lifetime_years=3", "lifetime_years=7"], "--set", SWITCHES)
+    with pytest.raises(InputError, match="unknown assumption of carbon 'dram_time'"):
+        carbon(one_run(), {"dram_time": "per_op"})
     assert not (tmp_path / "carbon.csv").exists()
+
+
+def test_columns_flip_row_by_row_and_settings_win():
+    """Flips in the table hold for their rows only, in both accountings."""
+    runs = pd.concat([one_run(dynamic_energy_ffn_nj=32e9), one_run(dynamic_energy_ffn_nj=32e9)])
+    plain = carbon(runs[:1]).set_index(["accounting", "event"]).carbon_kgco2e
+    runs = runs.assign(batch_size=[8, 16])
+    runs["assumption.fig15_dynamic_energy"] = ["", "all_layers"]
+    runs["assumption.lm_head_in_breakdowns"] = ["left_out", "included"]
+    found = carbon(runs).set_index(["batch_size", "accounting", "event"]).carbon_kgco2e
+    assert found[8, "as-published", "ffn"] == plain["as-published", "ffn"]
+    assert found[16, "as-published", "ffn"] == plain["corrected", "ffn"]
+    events = found.index.droplevel("accounting").unique()
+    assert (16, "output") in events and (8, "output") not in events
+    won = carbon(runs, {"fig15_dynamic_energy": "one_layer"}, presets=("as-published",))
+    assert set(won.accounting) == {"as-published"}
+    assert won[won.event == "ffn"].carbon_kgco2e.tolist() == [plain["as-published", "ffn"]] * 2
+
+
+@pytest.mark.parametrize(("scope", "joule"), [("with_dram", 6), ("with_dram_background", 6 + 56.4)])
+def test_dram_counts_where_the_runs_count_it(scope, joule):
+    """6 J of DRAM accesses of all layers, and 8 banks of 0.141 W for 50 s of projection."""
+    run = one_run(**{f"dram_energy_{group}_nj": 0.0 for group in GROUPS})
+    run = run.assign(dram_energy_projection_nj=6e9, dram_leakage_mw=8 * 141.0)
+    plain, found = carbon(run), carbon(run.assign(**{"assumption.energy_scope": scope}))
+    more = (found.operational_carbon_kgco2e - plain.operational_carbon_kgco2e) * 3.6e6 * 1e3 / 301
+    assert more[found.event == "projection"].tolist() == pytest.approx([joule] * 2, rel=1e-3)
+    assert more[found.event.isin(["ffn", "embodied"])].tolist() == pytest.approx([0] * 4, abs=1e-9)
+
+
+def test_carbon_of_a_die_area():
+    rules = {"cpa": "energy_only", "carbon_intensity": 301, "epa_mj_per_mm2": 0.55}
+    assert g_per_mm2(rules) == pytest.approx(45.99, abs=0.005)
+    # ACT's 28 nm: 0.9 kWh, 175 g of gases, 500 g of materials a cm2, 87.5 % of the dies work
+    assert g_per_mm2(rules | {"cpa": "act_28nm"}) == pytest.approx((270.9 + 675) / 0.875 / 100)
 
 
 def test_parts_sum_to_totals(table):
@@ -161,7 +202,7 @@ def test_one_row_for_each_run_accounting_and_event(table):
 
 def test_order_of_runs_does_not_matter(table):
     shuffled = made_up_runs().sample(frac=1, random_state=0)
-    pd.testing.assert_frame_equal(carbon(shuffled, load_constants()), table)
+    pd.testing.assert_frame_equal(carbon(shuffled), table)
 
 
 def test_command_writes_the_same_bytes_twice(tmp_path):
@@ -196,19 +237,3 @@ def test_bad_table_is_one_line_and_no_file(change, said, tmp_path, capsys):
 def test_missing_table_is_one_line(tmp_path, capsys):
     assert main(["carbon", str(tmp_path / "none.csv"), "-o", str(tmp_path / "carbon.csv")]) == 2
     assert "none.csv: No such file" in capsys.readouterr().err
-
-
-def test_bad_constants_are_all_named(tmp_path):
-    path = tmp_path / "carbon.yaml"
-    path.write_text(
-        "carbon_intensity_g_per_kwh: {value: -1}\nlife_time_years: {value: 5}\n"
-        "embodied_share: {value: all}\nenergy_per_area_mj_per_mm2: 0.55\n"
-    )
-    with pytest.raises(InputError) as error:
-        load_constants(path)
-    text = str(error.value)
-    assert "missing constant 'days_per_year'" in text
-    assert "unknown constant 'life_time_years' (did you mean 'lifetime_years'?)" in text
-    assert "carbon_intensity_g_per_kwh is '-1'; a number above 0" in text
-    assert "embodied_share: unknown value 'all'; one of: run_share, duty_20, whole_chip" in text
-    assert "energy_per_area_mj_per_mm2 is 'None'" in text

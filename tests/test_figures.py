@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from mugi.carbon import carbon, load_constants
+from mugi.carbon import carbon
 from mugi.errors import InputError
 from mugi.files import read_table, write_csv
 from mugi.hardware import breakdown, evaluate, expand
@@ -59,7 +59,7 @@ def default_tables() -> dict[str, Path]:
     tables = {
         "hardware": runs,
         "breakdown": breakdown(expand(of_one_length)),
-        "carbon": carbon(runs[runs["seq_len"] == 4096], load_constants()),
+        "carbon": carbon(runs[runs["seq_len"] == 4096]),
     }
     for name, table in tables.items():
         write_csv(table, folder / f"{name}.csv")

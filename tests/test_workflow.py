@@ -106,7 +106,7 @@ def test_hardware_commands_import_no_torch(project, tmp_path):
 
 
 def test_sources_follow_imports():
-    carbon = sources("mugi.carbon", "mugi/data/carbon.yaml")
+    carbon = sources("mugi.carbon")
     assert {"mugi/carbon.py", "mugi/errors.py", "mugi/files.py", "mugi/__init__.py"} <= set(carbon)
     assert not [path for path in carbon if "hardware" in path or "accuracy" in path]
     figure = sources("figures/fig16.py")
@@ -208,7 +208,6 @@ class TestFinishedWorkflow:
             ("mugi/carbon.py", {"account_carbon", "fig15", "judge_claims"}),
             ("mugi/claims.py", {"judge_claims"}),
             ("figures/fig08.py", {"fig08"}),
-            ("mugi/data/carbon.yaml", {"account_carbon", "fig15", "judge_claims"}),
             (
                 "mugi/accuracy/perplexity.py",
                 {"evaluate_accuracy", "sweep_accuracy", "collect_accuracy", "fig06"},

@@ -7,11 +7,12 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.errors import InputError
+from mugi.hardware import technology
 from mugi.hardware.design import given, load_design, variants
 from mugi.hardware.workload import PREFILL_TOKENS, load_model
 
 REQUIRED = ("design", "array_height", "model", "batch_size", "seq_len")
-TEXT = {"variant": "", "preset": "as-published"}
+TEXT = {"variant": "", "preset": "as-published", "technology": technology.DEFAULT}
 COUNTS = (
     "array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size", "seq_len",
 )  # fmt: skip
@@ -91,9 +92,10 @@ def _text_mistakes(runs: pd.DataFrame) -> list[tuple[int, str]]:
     )
     found = _each(pairs, lambda pair: _raised(load_design, *map(str, pair)))
     found += _each(runs["model"].astype(str), lambda name: _raised(load_model, name))
-    if "preset" in runs:
-        preset = runs["preset"].where(~blank(runs["preset"]), TEXT["preset"])
-        found += _each(preset, lambda name: _raised(assumptions.preset, name))
+    for column, load in (("preset", assumptions.preset), ("technology", technology.technology)):
+        if column in runs:
+            names = runs[column].where(~blank(runs[column]), TEXT[column]).astype(str)
+            found += _each(names, lambda name, load=load: _raised(load, name))
     for column in runs:
         if column.startswith(PREFIX):
             name = column.removeprefix(PREFIX)
@@ -177,18 +179,21 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def assumption_sets(runs: pd.DataFrame) -> tuple[list[dict], np.ndarray]:
-    """Return the distinct sets of assumptions among filled runs, and which one each run has."""
+    """Return the distinct sets of assumptions among filled runs, and which one each run has.
+
+    The technology goes with them.
+    """
     columns = [name for name in runs if name.startswith(PREFIX)]
-    texts = [runs["preset"].astype(str)] + [
+    texts = [runs["preset"], runs["technology"]] + [
         runs[name].where(~blank(runs[name]), "").astype(str) for name in columns
     ]
     codes, distinct = pd.MultiIndex.from_arrays(texts).factorize()
     sets = []
-    for preset, *values in distinct:
+    for preset, technology_name, *values in distinct:
         flips = {
             name.removeprefix(PREFIX): value
             for name, value in zip(columns, values, strict=True)
             if value
         }
-        sets.append(assumptions.resolve(preset, flips))
+        sets.append(assumptions.resolve(preset, flips) | {"technology": technology_name})
     return sets, codes

@@ -78,8 +78,11 @@ class Design:
         return symbols
 
     def costs(self, symbols: Mapping, assumptions: Mapping) -> dict[str, dict]:
-        """Return instances a node and unit cost (see `unit_cost`) by component."""
-        table = technology()
+        """Return instances a node and unit cost (see `unit_cost`) by component.
+
+        `assumptions` has the name or path of the `technology` too.
+        """
+        table = technology(assumptions["technology"])
         result = {}
         for name, component in self.components.items():
             sizes = {key: expression(symbols) for key, expression in component.sizes.items()}

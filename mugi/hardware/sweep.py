@@ -21,7 +21,7 @@ from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, load_model, sizes
 
 KEYS = (
     "design", "variant", "array_height", "array_width", "noc_rows", "noc_cols", "model",
-    "kv_heads", "batch_size", "seq_len", "preset",
+    "kv_heads", "batch_size", "seq_len", "preset", "technology",
 )  # fmt: skip
 PROFILE = ("array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size")
 RUNS_A_PART = 100_000  # evaluated together; their results take about 50 MB
@@ -34,19 +34,20 @@ def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
 
     Required columns: design and model (names or paths of YAML files), array_height, batch_size,
     seq_len (tokens of a sequence, the 64 of the prefill included). Optional: variant, array_width,
-    noc_rows, noc_cols (nodes), kv_heads, preset ("as-published" or "corrected") and
-    `assumption.<name>`; empty means the default. Other columns are carried through.
+    noc_rows, noc_cols (nodes), kv_heads, preset ("as-published" or "corrected"), technology (a name
+    or the path of a YAML file) and `assumption.<name>`; empty means the default. Other columns are
+    carried through.
 
     Returns the rows in the same order, with these columns added or filled in. Time, energy and
     counts are of the whole model (all layers, prefill and decode) on the whole chip; area, leakage
     and dynamic energy leave out DRAM.
 
     nodes, layers, kv_heads, array_width; area_mm2 = area_array_mm2 + area_sram_mm2 +
-    area_router_mm2; leakage_mw; cycles; runtime_s; tokens; tokens_per_s; dynamic_energy_nj;
-    dram_energy_nj; dram_bytes; total_energy_j (dynamic, leakage over the run time, and what the
-    assumption energy_scope adds); tokens_per_j; tokens_per_s_per_j; sram_fitted (an SRAM geometry
-    CACTI was not run for); and cycles_G, runtime_G_s, dynamic_energy_G_nj, dram_energy_G_nj for G
-    in projection, attention, ffn, output, softmax, silu.
+    area_router_mm2; leakage_mw; dram_leakage_mw; cycles; runtime_s; tokens; tokens_per_s;
+    dynamic_energy_nj; dram_energy_nj; dram_bytes; total_energy_j (dynamic, leakage over the run
+    time, and what the assumption energy_scope adds); tokens_per_j; tokens_per_s_per_j; sram_fitted
+    (an SRAM geometry CACTI was not run for); and cycles_G, runtime_G_s, dynamic_energy_G_nj,
+    dram_energy_G_nj for G in projection, attention, ffn, output, softmax, silu.
 
     Raises InputError with one line per mistake before anything is computed.
     """
@@ -158,7 +159,7 @@ def _chunks(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Chunk, np.ndarray]
         height, width, noc_rows, noc_cols, kv, batch, model = profiles[start:stop, 2:].T
         symbols = {k: v[:, None] for k, v in given(height, width, noc_rows, noc_cols).items()}
         symbols = design.symbols(symbols, assumptions)
-        symbols["frequency_mhz"] = technology()["frequency_mhz"]
+        symbols["frequency_mhz"] = technology(assumptions["technology"])["frequency_mhz"]
         chunk = Chunk(
             design, assumptions, symbols, sizes(models, model.astype(int), kv, batch), stop - start
         )
@@ -198,12 +199,14 @@ def _results(rows: np.ndarray, costs: Costs) -> dict[str, np.ndarray]:
     dynamic = sum(groups[f"dynamic_energy_{group}_nj"] for group in GROUPS)
     dram = sum(groups[f"dram_energy_{group}_nj"] for group in GROUPS)
     energy = dynamic * 1e-9 + leakage * 1e-3 * runtime
+    background = chip_total(costs, "leakage_mw", ("dram",))
     if assumptions["energy_scope"] != "on_chip":
         energy = energy + dram * 1e-9
     if assumptions["energy_scope"] == "with_dram_background":
-        energy = energy + chip_total(costs, "leakage_mw", ("dram",)) * 1e-3 * runtime
+        energy = energy + background * 1e-3 * runtime
     table |= {
         "leakage_mw": leakage,
+        "dram_leakage_mw": background,
         "cycles": costs.total_cycles,
         "runtime_s": runtime,
         "tokens": tokens,

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from mugi.cli import main
 from mugi.hardware import evaluate
-from mugi.hardware.technology import sram_fit, sram_row, technology
+from mugi.hardware.technology import sram_fit, sram_row, sram_terms, technology
 
 TEXT = (Path(__file__).parents[2] / "docs" / "hardware.md").read_text()
 FILES = dict(re.findall(r"```yaml\n# (\w+\.yaml)\n(.*?)```", TEXT, re.DOTALL))
@@ -39,6 +40,26 @@ def test_model():
     assert (result["layers"], result["kv_heads"]) == (32, 8)
 
 
+def test_technology(capsys):
+    """The clock changes time only, the node area, leakage and energy by the factors given."""
+    command = re.search(r"`mugi (evaluate [^`]*my_technology.yaml)`", TEXT).group(1)
+    assert main(shlex.split(command)) == 0
+    assert "throughput" in capsys.readouterr().out
+    table = yaml.safe_load(FILES["my_technology.yaml"])
+    plain, scaled = evaluate(
+        pd.DataFrame([RUN | {"technology": name} for name in ("", "my_technology.yaml")])
+    ).itertuples()
+    area, leakage, energy = (table["scaling"][key] for key in ("area", "leakage", "energy"))
+    assert scaled.area_mm2 == pytest.approx(area * plain.area_mm2, rel=1e-12)
+    assert scaled.leakage_mw == pytest.approx(leakage * plain.leakage_mw, rel=1e-12)
+    assert scaled.dynamic_energy_nj == pytest.approx(energy * plain.dynamic_energy_nj, rel=1e-12)
+    assert scaled.cycles == plain.cycles
+    seconds = plain.cycles / (table["frequency_mhz"] * 1e6)
+    assert scaled.runtime_s == pytest.approx(seconds, rel=1e-12)
+    assert scaled.dram_energy_nj == plain.dram_energy_nj
+    assert scaled.dram_leakage_mw == plain.dram_leakage_mw
+
+
 def test_columns_are_documented():
     results = evaluate(pd.DataFrame([RUN]))
     for column in results:
@@ -47,12 +68,14 @@ def test_columns_are_documented():
 
 
 def test_stated_errors_of_the_sram_fit():
-    rows = technology()["sram"]
+    """Each row of the table, predicted from all the others."""
     stated = [float(n) / 100 for n in re.findall(r"(\d+) % (?:of|for)", TEXT)]
-    costs = {(row["width"], row["depth"]): sram_row(row) for row in rows}
-    fit = sram_fit(tuple(sorted((*key, *row) for key, row in costs.items())))
-    assert fit.shape == (4, 3) and len(stated) == 4
-    for (width, depth), true in costs.items():
-        fitted = np.exp(fit @ [1, np.log(width), np.log(depth)])
-        for value, truth, limit in zip(fitted, true, stated, strict=True):
-            assert abs(value / truth - 1) <= limit
+    rows = {(r["width"], r["depth"]): sram_row(r) for r in technology()["sram_rows"]}
+    table = np.array(sorted((*key, *row) for key, row in rows.items()))
+    worst = np.zeros(4)
+    for left_out in range(len(table)):
+        fit = sram_fit(tuple(map(tuple, np.delete(table, left_out, axis=0))))
+        width, depth, *true = table[left_out]
+        worst = np.maximum(worst, np.abs(np.exp(sram_terms(width, depth) @ fit) / true - 1))
+    assert len(rows) == 32 and len(stated) == 4
+    assert (worst <= stated).all() and (worst > np.array(stated) - 0.01).all()

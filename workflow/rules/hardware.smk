@@ -65,7 +65,7 @@ rule break_down_hardware:
 rule account_carbon:
     input:
         hardware="results/hardware/hardware.csv",
-        sources=sources("mugi.carbon", "mugi/data/carbon.yaml"),
+        sources=sources("mugi.carbon"),
     output:
         "results/carbon/carbon.csv",
     log:
