@@ -44,6 +44,29 @@ def tiny_llama(one_thread):
 
 
 @pytest.fixture(scope="session")
+def byte_tokenizer():
+    """One token a byte."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {character: index for index, character in enumerate(alphabet)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary | {"<end>": 256}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", bos_token="<end>")
+
+
+@pytest.fixture
+def checkpoint(tiny_llama, byte_tokenizer, tmp_path) -> Path:
+    """Folder of the tiny Llama with a tokenizer of bytes."""
+    folder = tmp_path / "tiny"
+    tiny_llama.save_pretrained(folder)
+    byte_tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def smollm2(tmp_path_factory) -> Path:
     """Checkpoint folder of the embedded model: that of the default run, or one made here."""
     made = Path(__file__).parent.parent / "results" / "models" / "smollm2_135m"

@@ -6,8 +6,6 @@ import math
 import pandas as pd
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
 from mugi.accuracy import corpus, harness, perplexity
 from mugi.accuracy.inject import injected
@@ -19,25 +17,6 @@ from mugi.errors import InputError
 NATIVE = Approximation()
 EXACT = parse_operations("softmax=exact;activation=exact")
 COARSE = parse_operations("softmax=vlp:lut=3,max_exp=0,mantissa=1")
-
-
-@pytest.fixture(scope="module")
-def byte_tokenizer() -> PreTrainedTokenizerFast:
-    """One token a byte."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {character: index for index, character in enumerate(alphabet)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary | {"<end>": 256}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", bos_token="<end>")
-
-
-@pytest.fixture
-def checkpoint(tiny_llama, byte_tokenizer, tmp_path):
-    folder = tmp_path / "tiny"
-    tiny_llama.save_pretrained(folder)
-    byte_tokenizer.save_pretrained(folder)
-    return folder
 
 
 # --- perplexity ---------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel
 
+from mugi.accuracy.attend import attending
 from mugi.accuracy.emulate import TableAttention
-from mugi.accuracy.inject import activation_sites, attending
+from mugi.accuracy.inject import activation_sites
 from mugi.approximations import parse
 from mugi.numerics import INF_CODE
 
