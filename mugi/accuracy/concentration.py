@@ -71,7 +71,7 @@ def _describe(codes: np.ndarray, counts: np.ndarray) -> dict[str, float]:
     finite = np.isfinite(VALUES[codes])
     total, inputs = counts.sum(), counts[finite].sum()
     if not inputs:
-        return {"inputs": 0, "masked_percent": 100.0}
+        return {"inputs": 0, "masked_percent": 100.0, "median": None, "mean": None}
     order = np.argsort(VALUES[codes[finite]], kind="stable")
     values, weights = VALUES[codes[finite]][order], counts[finite][order]
     exponents = EXPONENTS[codes[finite]][order]

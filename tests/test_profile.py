@@ -1,0 +1,286 @@
+"""Profiling softmax and activation inputs: counts against a plain loop, recipes, Fig. 4."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mugi.accuracy import record
+from mugi.accuracy.attend import attending
+from mugi.accuracy.concentration import PROFILE_COLUMNS, concentration, drawn_layers, read_profile
+from mugi.accuracy.emulate import TableAttention
+from mugi.accuracy.inject import activation_sites
+from mugi.approximations import parse
+from mugi.claims import judge, load_ledger
+from mugi.cli import main
+from mugi.files import read_table
+from mugi.numerics import from_bf16, to_bf16
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
+
+import fig04
+
+TOKENS = torch.arange(48) * 37 % 257
+MASKED = 0xFF80
+
+
+def scores_by_hand(model, window: torch.Tensor) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return each layer's raw scores (heads, queries, keys), -inf where masked, and its activation
+    inputs (tokens, channels), as BF16 codes, by one product for all queries."""
+    scores, inputs = [], []
+    exact = TableAttention(parse("exact"), model.device)
+
+    def attend(layer, heads, mask, scaling, causal):
+        shared = heads.query.shape[1] // heads.key.shape[1]
+        key = heads.key.repeat_interleave(shared, 1)
+        product = (heads.query @ key.transpose(2, 3) * scaling)[0].numpy()
+        later = np.triu(np.ones(product.shape[1:], dtype=bool), 1)
+        scores.append(to_bf16(np.where(later, -np.inf, product)))
+        return exact(heads, mask, scaling, causal)
+
+    hooks = [
+        site.register_forward_pre_hook(lambda _, x: inputs.append(to_bf16(x[0][0].numpy())))
+        for _, _, site in activation_sites(model)[1]
+    ]
+    with attending(model, attend), torch.inference_mode():
+        scores.clear(), inputs.clear()
+        model(window[None])
+    for hook in hooks:
+        hook.remove()
+    return scores, inputs
+
+
+def counts(table: pd.DataFrame, operation: str, layer: int, seq_len: int) -> np.ndarray:
+    rows = table.query("operation == @operation and layer == @layer and seq_len == @seq_len")
+    found = np.zeros(1 << 16, dtype=np.int64)
+    found[rows["code"]] = rows["count"]
+    return found
+
+
+def by_hand(codes: np.ndarray) -> np.ndarray:
+    return np.bincount(codes.ravel(), minlength=1 << 16)
+
+
+def nearly(found: np.ndarray, expected: np.ndarray) -> None:
+    """The same number of inputs; a product in another order may round to the next code."""
+    assert found.sum() == expected.sum()
+    assert np.abs(found - expected).sum() <= 0.01 * expected.sum()
+
+
+def test_counts_are_those_of_scores_below_their_maximum(tiny_llama):
+    table = record.profile(tiny_llama, TOKENS, [16, 48])
+    for length in (16, 48):
+        windows = [scores_by_hand(tiny_llama, part) for part in TOKENS.unfold(0, length, length)]
+        for layer in range(3):
+            raw = np.stack([from_bf16(scores[layer]) for scores, _ in windows])
+            below = to_bf16(raw - raw.max(-1, keepdims=True))
+            found = counts(table, "softmax", layer, length)
+            nearly(found, by_hand(below[below != MASKED]))
+            assert found.sum() == len(windows) * 4 * length * (length + 1) / 2
+            assert found[0] >= len(windows) * 4 * length  # every row's maximum
+            assert found[0x8000] == found[MASKED] == 0
+            inputs = np.stack([inputs[layer] for _, inputs in windows])
+            nearly(counts(table, "activation", layer, length), by_hand(inputs))
+    assert set(table["function"]) == {"exp", "silu"}
+    assert (table["recipe"] == "lut").all() and (table["layers"] == 3).all()
+    assert (table["count"] > 0).all()
+
+
+def test_the_published_recipe_takes_raw_scores_of_three_keys(tiny_llama):
+    table = record.profile_as_published(tiny_llama, TOKENS, 48)
+    scores, inputs = scores_by_hand(tiny_llama, TOKENS)
+    assert set(table["seq_len"]) == {12, 24, 48}
+    for place in (11, 23, 47):
+        for layer in range(3):
+            found = counts(table, "softmax", layer, place + 1)
+            nearly(found, by_hand(scores[layer][:, :, place]))
+            assert found[MASKED] == 4 * place
+            found = counts(table, "activation", layer, place + 1)
+            nearly(found, by_hand(inputs[layer][place]))
+
+
+def test_keys_after_a_tile_are_masked_in_the_published_recipe(tiny_llama):
+    tokens = torch.arange(2 * 256) % 257
+    tiny_llama.config.max_position_embeddings = 512
+    found = counts(record.profile_as_published(tiny_llama, tokens, 512), "softmax", 0, 512)
+    assert found.sum() == 4 * 512
+    assert found[MASKED] == 4 * 511
+
+
+def test_samples_hold_whole_rows_and_groups(tiny_llama):
+    arrays = record.samples(tiny_llama, TOKENS)
+    table = record.profile(tiny_llama, TOKENS, [48])
+    assert list(arrays) == [
+        f"{name}_layer0{n}" for name in ("activation", "softmax") for n in range(3)
+    ]
+    for layer in range(3):
+        rows = arrays[f"softmax_layer0{layer}"]
+        assert rows.shape == (2, 48, 48) and rows.dtype == np.uint16
+        seen = np.tril(np.ones((48, 48), dtype=bool))
+        assert ((rows == MASKED) == ~seen).all()
+        assert (rows[:, seen] == 0).sum() >= 2 * 48
+        assert (counts(table, "softmax", layer, 48)[rows[:, seen]] > 0).all()
+        channels = arrays[f"activation_layer0{layer}"]
+        assert channels.shape == (32, 48) and channels.dtype == np.uint16
+        assert (counts(table, "activation", layer, 48)[channels] > 0).all()
+
+
+def test_profiling_leaves_no_trace(tiny_llama):
+    def state():
+        return tiny_llama.config._attn_implementation, [
+            len(module._forward_pre_hooks) for module in tiny_llama.modules()
+        ]
+
+    with torch.inference_mode():
+        before, native = state(), tiny_llama(TOKENS[None]).logits
+        record.profile(tiny_llama, TOKENS, [48])
+        assert state() == before
+        assert torch.equal(tiny_llama(TOKENS[None]).logits, native)
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def profile(checkpoint, folder: Path, *options: str) -> int:
+    output = ["-o", str(folder / "profile.parquet")]
+    return main(["profile", str(checkpoint), "--dtype", "float32", *options, *output])
+
+
+def test_the_command_writes_the_same_bytes_twice(checkpoint, tmp_path):
+    samples = ["--samples", str(tmp_path / "samples.npz")]
+    options = ["--length", "8", "--length", "16", "--tokens", "40", *samples]
+    written = []
+    for _ in range(2):
+        assert profile(checkpoint, tmp_path, *options) == 0
+        names = ["profile.parquet", "samples.npz"]
+        written.append([(tmp_path / name).read_bytes() for name in names])
+    assert written[0] == written[1]
+    table = read_profile(tmp_path / "profile.parquet")
+    assert list(table) == PROFILE_COLUMNS
+    assert set(table["model"]) == {"tiny"}
+    ordered = table.sort_values(["operation", "layer", "seq_len", "code"], ignore_index=True)
+    assert ordered.equals(table)
+    assert table["code"].dtype == np.uint16 and table["count"].dtype == np.int64
+    total = table.groupby(["operation", "seq_len"])["count"].sum()
+    assert total["activation", 8] == 3 * 40 * 48
+    assert total["activation", 16] == 3 * 32 * 48  # whole windows
+    assert len(np.load(tmp_path / "samples.npz")) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--length", "1"], "--length 1: must be at least 2 tokens"),
+        (["--length", "64", "--tokens", "63"], "--tokens 63: must be at least 64 (the length)"),
+        (["--length", "512"], "512 tokens a window: the model's context is 256 tokens"),
+        (
+            ["--length", "8", "--tokens", "900000"],
+            "900000 tokens of text are needed; the prose has",
+        ),
+        (["--recipe", "published", "--samples", "x"], "--samples: only with --recipe lut"),
+        (["--threads", "0"], "--threads 0: must be at least 1"),
+    ],
+)
+def test_bad_input_is_one_line(checkpoint, tmp_path, capsys, options, line):
+    assert profile(checkpoint, tmp_path, *options) == 2
+    found = capsys.readouterr().err.splitlines()[-1]
+    assert found.startswith(f"mugi profile: {line}")
+    assert not (tmp_path / "profile.parquet").exists()
+
+
+# --- where the inputs lie -------------------------------------------------------------------------
+
+
+def counted(values: dict[float, int], **keys) -> pd.DataFrame:
+    """Return a profile of one layer with the given values and counts."""
+    row = {"model": "m", "operation": "softmax", "function": "exp", "recipe": "lut"}
+    row |= {"layer": 0, "layers": 4, "seq_len": 16} | keys
+    codes = to_bf16(np.array(list(values)))
+    return pd.DataFrame({**row, "code": codes, "count": list(values.values())})[PROFILE_COLUMNS]
+
+
+def test_concentration_of_known_counts():
+    values = {-np.inf: 50, 0.0: 10, -(2.0**-4): 5, -0.125: 20, -16.0: 60, -40.0: 5}
+    found = concentration(counted(values)).set_index("layer").loc["all"]
+    assert found["inputs"] == 100
+    assert found["masked_percent"] == pytest.approx(100 / 3)
+    assert found["zero_percent"] == 10
+    assert found["window_low_exponent"] == -3 and found["window_percent"] == pytest.approx(800 / 9)
+    assert found["within_minus_3_to_4_percent"] == pytest.approx(800 / 9)
+    assert found["at_least_minus_3_percent"] == pytest.approx(850 / 9)
+    assert found["at_most_4_percent"] == pytest.approx(850 / 9)
+    assert found["median"] == -16
+    assert found["mean"] == pytest.approx((-5 / 16 - 2.5 - 960 - 200) / 100)
+
+
+def test_layers_are_put_together():
+    layers = [counted({-(2.0**n): 1}, layer=n) for n in range(4)]
+    found = concentration(pd.concat(layers)).set_index("layer")
+    assert drawn_layers(4) == [0, 1, 3] and drawn_layers(32) == [0, 15, 31]
+    assert found.loc[[0, 1, 2, 3, "all", "drawn", "deep"], "inputs"].tolist() == [1] * 4 + [4, 3, 2]
+    assert found.loc["deep", "mean"] == -6
+
+
+def test_only_masked_inputs_have_no_place():
+    found = concentration(counted({-np.inf: 3})).iloc[0]
+    assert found["inputs"] == 0 and found["masked_percent"] == 100
+    assert pd.isna(found["median"])
+
+
+def test_a_broken_profile_is_one_line(tmp_path, capsys):
+    path, output = tmp_path / "p.parquet", ["-o", str(tmp_path / "c.csv")]
+    counted({-1.0: 1}).rename(columns={"count": "counts"}).to_parquet(path)
+    assert main(["concentration", str(path), *output]) == 2
+    assert "missing column 'count' (did you mean 'counts'?)" in capsys.readouterr().err
+    path.write_bytes(path.read_bytes()[:100])
+    assert main(["concentration", str(path), *output]) == 2
+    assert main(["concentration", str(tmp_path / "none.parquet"), *output]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and all("`mugi profile` makes it" in line for line in lines)
+
+
+def test_fig04_draws_what_it_writes(tmp_path):
+    inputs = {-np.inf: 8, 0.0: 2, -0.5: 3, -3.0: 5, -30.0: 2}
+    parts = [
+        counted(inputs, operation=operation, recipe=recipe, seq_len=seq_len)
+        for operation in ("activation", "softmax")
+        for recipe in ("lut", "published")
+        for seq_len in (16, 32)
+    ]
+    pd.concat(parts).to_parquet(tmp_path / "p.parquet")
+    fig04.make([tmp_path / "p.parquet"], tmp_path / "fig04")
+    bins = read_table(tmp_path / "fig04.csv")
+    assert {path.suffix for path in tmp_path.glob("fig04.*")} == {".csv", ".pdf", ".png"}
+    keys = ["operation", "recipe", "seq_len", "axis"]
+    total = bins.groupby(keys)["percent"].sum()
+    assert total["softmax", "lut", 16, "exponent"] == pytest.approx(100)  # of all but zeros
+    assert total["softmax", "published", 16, "exponent"] == pytest.approx(60)  # masked among all
+    exponents = (
+        bins[bins["axis"] == "exponent"].set_index(["operation", "recipe", "bin_left"]).sort_index()
+    )
+    lut = exponents["percent"].loc["softmax", "lut"]
+    assert (
+        lut[-1].tolist() == [30, 30] and lut[1].tolist() == [50, 50] and lut[4].tolist() == [20] * 2
+    )
+    published = exponents["percent"].loc["softmax", "published"]
+    assert published[-1].tolist() == [10, 10] and published[0].tolist() == [15, 15]  # frexp, zeros
+    values = bins[(bins["axis"] == "value") & (bins["operation"] == "softmax")]
+    assert values["bin_left"].min() == -20 and values["bin_right"].max() == pytest.approx(0)
+    peak = values.loc[values["percent"].idxmax()]
+    assert -3.5 <= peak["bin_left"] <= -2.5
+
+
+@pytest.mark.slow
+def test_the_claims_hold_on_the_embedded_model(smollm2, tmp_path):
+    text = ["--length", "1024", "--tokens", "1024", "--name", "smollm2_135m"]
+    path, table = str(tmp_path / "p.parquet"), tmp_path / "concentration.csv"
+    assert main(["profile", str(smollm2), *text, "-o", path]) == 0
+    assert main(["concentration", path, "-o", str(table)]) == 0
+    ledger = load_ledger()
+    ledger = ledger[ledger["table"] == "concentration"]
+    results = judge(ledger, {"concentration": read_table(table)})
+    assert results["id"].tolist() == ["S3.3-1", "S3.3-2", "S3.4-1"]
+    assert (results["verdict"] == results["recorded_verdict"]).all()
