@@ -139,7 +139,8 @@ def log_probabilities(
         lengths = [len(window.tokens) for window in windows]
         for part, logits in in_batches(windows, lengths, batch_size, model.device, run):
             for window, row in zip(part, logits, strict=True):
-                yield torch.log_softmax(row[window.first - 1 : -1].float(), dim=-1)
+                scored = row[window.first - 1 : -1]
+                yield torch.log_softmax(scored, dim=-1, dtype=torch.float32)
 
 
 def in_batches(
@@ -190,9 +191,21 @@ def score(window: Window, logs: torch.Tensor, references: dict[str, torch.Tensor
     best = logs.argmax(-1)
     for name, reference in references.items():
         same = reference is logs
-        divergence = torch.nn.functional.kl_div(logs, reference, reduction="none", log_target=True)
-        sums[f"kl_{name}_nats"] = torch.zeros(len(targets)) if same else divergence.sum(-1)
+        sums[f"kl_{name}_nats"] = torch.zeros(len(targets)) if same else kl(reference, logs)
         sums[f"agreed_{name}"] = best == reference.argmax(-1)
     columns = {name: values.double().cpu().numpy() for name, values in sums.items()}
     table = pd.DataFrame(columns | {"document": window.documents[window.first :]})
     return table.groupby("document").sum().reset_index().to_dict("records")
+
+
+def kl(reference: torch.Tensor, logs: torch.Tensor) -> torch.Tensor:
+    """Return KL(reference ‖ logs) in nats of each row of log-probabilities, (rows, vocabulary).
+
+    Row by row on a CPU: what is computed on the way then stays in its cache.
+    """
+    rows = 1 if logs.device.type == "cpu" else len(logs)
+    parts = zip(logs.split(rows), reference.split(rows), strict=True)
+    divergence = torch.nn.functional.kl_div
+    return torch.cat(
+        [divergence(*part, reduction="none", log_target=True).sum(-1) for part in parts]
+    )
