@@ -33,6 +33,8 @@ METRICS = {
     "energy_efficiency_gop_per_s_per_j": "Energy eff.\n(speed/energy)",
     "power_efficiency_gop_per_j": "Power eff.\n(work/energy)",
 }
+# rule fig12_baseline -> end of the column
+BASELINES = {"sa16_7b": "_ratio", "sa16_same_model": "_ratio_same_model"}
 KEYS = ["preset", "event", "model", "chip", "design", "variant", "array_height"]
 
 
@@ -71,13 +73,11 @@ def make(path: Path, stem: Path) -> None:
     hardware = read_table(path, [*style.RUN, "layers"], work.COSTS)
     presets = style.presets(hardware)
     table = metrics(hardware, presets)
-    rows = {
-        label: panels(table, presets[0], f"{metric}_ratio") for metric, label in METRICS.items()
-    }
-    if "corrected" in presets[1:]:
-        for metric in ["throughput_gop_per_s", "power_efficiency_gop_per_j"]:
-            column = f"{metric}_ratio_same_model"
-            rows[f"{METRICS[metric]}\ncorrected"] = panels(table, "corrected", column)
+    shown = work.drawn(hardware, presets, lambda rule: work.efficiencies(METRICS, rule))
+    rows = {}
+    for preset, metric, label in shown:
+        suffix = BASELINES[work.rules(hardware, preset)["fig12_baseline"]]
+        rows[label] = panels(table, preset, metric + suffix)
     looks = {
         chip: style.look(design, variant, light=height == 128)
         for chip, design, variant, height in CHIPS

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 import style
+import work
 
 from mugi.files import read_table
 
@@ -39,9 +40,10 @@ NOC = {
     "sram": ("SRAM", "#F0A23C"),
     "router": ("NoC", "#FBE3A6"),
 }
-PANELS = {
-    ("as-published", "as-published"): "as published",
-    ("corrected", "corrected"): "corrected, each once",
+# rule fig13_groups -> accounting, and what the panel is called
+ACCOUNTINGS = {
+    "double_counted": ("as-published", "as published"),
+    "partition": ("corrected", "each once"),
 }
 # level, measure -> unit of the label, factor to it; the bars of a chip from top to bottom
 BARS = {
@@ -77,7 +79,6 @@ def groups(table: pd.DataFrame) -> pd.DataFrame:
     node = table["level"] == "node"
     again = table[node & (table["component"] == "accumulator") & (table["group"] != "accumulator")]
     published = pd.concat([table[table["group"] != "control"], again.assign(group="accumulator")])
-    published = published[published["preset"] == "as-published"]
     ways = [published.assign(accounting="as-published"), table.assign(accounting="corrected")]
     both = pd.concat(ways, ignore_index=True)
     both = pd.concat([both, both.assign(group="total")])
@@ -113,7 +114,10 @@ def make(paths: list[Path], stem: Path) -> None:
     breakdown = read_table(tables["breakdown"], columns, [*MEASURES[:2], "dynamic_energy_nj"])
     presets = style.presets(hardware)
     sums = groups(components(breakdown, hardware, presets))
-    panels = {keys: name for keys, name in PANELS.items() if keys[0] in presets}
+    panels = {}
+    for preset in presets:
+        accounting, name = ACCOUNTINGS[work.rules(hardware, preset)["fig13_groups"]]
+        panels[preset, accounting] = "corrected, " * (preset != presets[0]) + name
     style.use_style()
     figure, axes = plt.subplots(
         1,

@@ -6,6 +6,7 @@ preset was run, the rows below show tokens/s, and total energy over all tokens: 
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -32,15 +33,17 @@ CHIPS = [
 ]
 LENGTHS = [128, 256, 512, 1024, 2048, 4096]
 BATCHES = [1, 2, 4, 8, 16, 32]
-PAPER = {
-    "paper_throughput_gop_per_s": "Throughput\n(as published)",
-    "paper_energy_j_per_position": "Dynamic energy\nper position\n(as published)",
+# rule nonlinear_work -> throughput, rule fig14_energy_per_token -> energy, with their labels
+THROUGHPUT = {
+    "published": ("paper_throughput_gop_per_s", "Throughput\n(op/s)"),
+    "elements": ("throughput_tokens_per_s", "Throughput\n(tokens/s)"),
 }
-CORRECTED = {
-    "throughput_tokens_per_s": "Throughput\n(corrected)",
-    "energy_per_token_j": "Energy per token\nlower is better\n(corrected)",
+ENERGY = {
+    "dynamic_per_position": ("paper_energy_j_per_position", "Dynamic energy\nper position"),
+    "total_per_token": ("energy_per_token_j", "Energy per token\nlower is better"),
 }
-VALUES = [*PAPER, *CORRECTED, "dynamic_energy_per_token_j"]
+DRAWN = [column for column, _ in (*THROUGHPUT.values(), *ENERGY.values())]
+VALUES = [*DRAWN, "dynamic_energy_per_token_j"]
 KEYS = ["preset", "seq_len", "batch_size", "chip", "design", "variant", "array_height"]
 
 
@@ -63,6 +66,11 @@ def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
     return means.assign(
         throughput_over_best=means["throughput_tokens_per_s"] / best.transform("max")
     )
+
+
+def panels(rule: Mapping) -> dict[str, str]:
+    """Return the two metrics that are drawn, with their labels."""
+    return dict([THROUGHPUT[rule["nonlinear_work"]], ENERGY[rule["fig14_energy_per_token"]]])
 
 
 def draw(axis, means: pd.DataFrame, value: str) -> None:
@@ -99,9 +107,7 @@ def make(path: Path, stem: Path) -> None:
     hardware = read_table(path, style.RUN, columns)
     presets = style.presets(hardware)
     means = metrics(hardware, presets)
-    rows = [(presets[0], *row) for row in PAPER.items()]
-    if "corrected" in presets[1:]:
-        rows += [("corrected", *row) for row in CORRECTED.items()]
+    rows = work.drawn(hardware, presets, panels)
     style.use_style()
     figure, axes = plt.subplots(
         len(rows),

@@ -5,16 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 import style
+import work
 
+from mugi.carbon import EVENTS
 from mugi.files import read_table
 
-EVENTS = {
-    "projection": ["projection"],
-    "attention": ["attention"],
-    "ffn": ["ffn"],
-    "nonlinear": ["softmax", "silu"],
-    "output": ["output"],
-}
 KEYS = ["bar", "model", "design", "variant", "array_height", "preset", "event"]
 
 
@@ -23,7 +18,8 @@ def latency(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
 
     The paper leaves the language-model head (event `output`) out; the corrected preset shows it.
     """
-    drawn = [event for event in EVENTS if event != "output" or preset == "corrected"]
+    head = work.rules(hardware, preset)["lm_head_in_breakdowns"] == "included"
+    drawn = [event for event in EVENTS if event != "output" or head]
     events = [
         hardware[style.RUN].assign(
             event=event, latency_s=sum(hardware[f"runtime_{g}_s"] for g in groups)

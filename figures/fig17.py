@@ -25,16 +25,19 @@ DESIGNS = {
     "SD-F": ("simd", "figna"),
 }
 MESHES = {"": 4, " 8×8": 8}
-METRICS = {
+PUBLISHED = {
     "paper_throughput_gop_per_s": "Throughput",
     "paper_energy_efficiency_gop_per_s_per_j": "Energy eff.\n(speed/energy)",
     "paper_power_efficiency_gop_per_j": "Power eff.\n(work/energy)",
 }
-CORRECTED = {
-    "tokens_per_s": "Throughput\ncorrected",
-    "tokens_per_j": "Tokens/J\ncorrected",
+TOKENS = {
+    "tokens_per_s": "Throughput",
+    "tokens_per_s_per_j": "Energy eff.\n(speed/energy)",
+    "tokens_per_j": "Tokens/J",
 }
-VALUES = [*METRICS, *CORRECTED]
+METRICS = {"published": PUBLISHED, "elements": TOKENS}  # by the rule nonlinear_work
+VALUES = [*PUBLISHED, *TOKENS]
+MODELS = {"four": list(style.MODELS), "three": style.MHA_MODELS}  # by the rule fig17_models
 RUN = ["design", "variant", "array_height", "noc_rows", "noc_cols", "nodes"]
 KEYS = ["preset", "group", "bar", *RUN, "area_mm2"]
 
@@ -56,12 +59,16 @@ def chips() -> list[tuple]:
 
 def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
     """Return the metrics of every bar and their ratios to SA(8) on 4×4."""
-    runs = style.pick_runs(hardware, chips(), style.MODELS, presets)
+    meant = {preset: MODELS[work.rules(hardware, preset)["fig17_models"]] for preset in presets}
+    runs = pd.concat(
+        [style.pick_runs(hardware, chips(), models, [name]) for name, models in meant.items()],
+        ignore_index=True,
+    )
     published = work.efficiency(runs, work.published_gops(runs), work.ALL, "op")
-    published = published.rename(columns={name.removeprefix("paper_"): name for name in METRICS})
+    published = published.rename(columns={name.removeprefix("paper_"): name for name in PUBLISHED})
     runs = runs.assign(group=runs["chip"].str[0], bar=runs["chip"].str[1])
-    table = runs[[*KEYS, *CORRECTED]].join(published)
-    means = work.geomean(table, KEYS, [*published, *CORRECTED])
+    table = runs[[*KEYS, *TOKENS]].join(published)
+    means = work.geomean(table, KEYS, [*published, *TOKENS])
     return work.over_baseline(means, VALUES, {"group": "64/8/S", "bar": "SA"}, ["preset"])
 
 
@@ -73,13 +80,16 @@ def panel(means: pd.DataFrame, preset: str, value: str) -> pd.DataFrame:
 
 def make(path: Path, stem: Path) -> None:
     """Draw the paper's three rows, and below them two of the corrected preset."""
-    columns = [*work.COSTS, "area_mm2", "tokens_per_s", "tokens_per_j"]
+    columns = [*work.COSTS, "area_mm2", *TOKENS]
     hardware = read_table(path, [*style.RUN, "nodes"], columns)
     presets = style.presets(hardware)
     means = metrics(hardware, presets)
-    rows = {label: [panel(means, presets[0], value)] for value, label in METRICS.items()}
-    if "corrected" in presets[1:]:
-        rows |= {label: [panel(means, "corrected", value)] for value, label in CORRECTED.items()}
+    shown = work.drawn(
+        hardware,
+        presets,
+        lambda rule: work.efficiencies(METRICS[rule["nonlinear_work"]], rule),
+    )
+    rows = {label: [panel(means, preset, value)] for preset, value, label in shown}
     looks = {}
     for (_, bar), design, variant, *_ in chips():
         looks[bar] = style.look(design, variant, light="8×8" in bar)

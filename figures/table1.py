@@ -67,7 +67,7 @@ def make(path: Path, stem: Path) -> None:
     headings = {"model": "Model", **HEADINGS}
     headings |= {"batch_sizes": "Batch sizes", "sequence_lengths": "Sequence lengths"}
     rows = shown[list(headings)].astype(str).to_numpy().tolist()
-    tables.save(stem, table, {"Models": rows}, list(headings.values()), NOTE)
+    tables.save(stem, table, {"Models": [list(headings.values()), *rows]}, NOTE)
 
 
 if __name__ == "__main__":

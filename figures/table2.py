@@ -100,20 +100,19 @@ def make(path: Path, stem: Path) -> None:
     )
     presets = style.presets(hardware)
     table = chips(hardware, presets)
-    parts = {}
+    headings, parts = ["Design", *(heading for heading, _ in SHOWN.values())], {}
     for preset in presets:
         shown = table[table["preset"] == preset]
         names = [NAMES[key] for key in zip(shown["design"], shown["variant"], strict=True)]
         cells = [shown[column].map(form.format) for column, (_, form) in SHOWN.items()]
-        parts[preset] = [list(row) for row in zip(names, *cells, strict=True)]
+        parts[preset] = [headings, *(list(row) for row in zip(names, *cells, strict=True))]
     first = table.iloc[0]
     common = (
         f"All: {first['technology_nm']:.0f} nm, {first['frequency_mhz']:.0f} MHz, DRAM of "
         f"{first['dram_bandwidth_gb_s']:.0f} GB/s (which bounds nothing as published). "
         "Preset corrected: the SRAMs of 64×64 and tensor have the 1 MiB of the paper."
     )
-    headings = ["Design", *(heading for heading, _ in SHOWN.values())]
-    tables.save(stem, table, parts, headings, NOTE + common)
+    tables.save(stem, table, parts, NOTE + common)
 
 
 if __name__ == "__main__":

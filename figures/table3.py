@@ -1,11 +1,13 @@
 """Table 3: throughput, area and efficiency on Llama 2 70B GQA, batch 8, sequence length 4096."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import style
 import tables
+import work
 
 from mugi.files import read_table
 
@@ -32,18 +34,31 @@ ROWS = [
     ("NoC 4x4", "SD-F (16)", "simd", "figna", 16, (4, 4)),
     ("NoC 2x1", "Tensor (8)", "tensor", "", 8, (2, 1)),
 ]
-# column of the CSV -> heading
-VALUES = {
-    "tokens_per_s": "Throughput [tokens/s]",
-    "area_mm2": "On-chip area [mm²]",
-    "tokens_per_s_per_mj": "Energy eff. [tokens/s/MJ]",
-    "tokens_per_j": "Power eff. [tokens/s/W = tokens/J]",
+VALUES = ["tokens_per_s", "area_mm2", "tokens_per_s_per_mj", "tokens_per_j"]
+# column of the CSV -> heading, and how it is printed
+PRINTED = {
+    "tokens_per_s": ("Throughput [tokens/s]", "{:.2f}"),
+    "area_mm2": ("On-chip area [mm²]", "{:.2f}"),
+}
+POWER = ("Power eff. [tokens/s/W = tokens/J]", "{:.2f}")
+# rules energy_efficiency and energy_efficiency_unit -> columns of efficiency
+EFFICIENCY = {
+    ("throughput_per_energy", "per_uj_label"): {
+        "tokens_per_s_per_mj": ("Energy eff. [tokens/s/µJ as printed, truly /MJ]", "{:.2f}"),
+        "tokens_per_j": POWER,
+    },
+    ("throughput_per_energy", "true_unit"): {
+        "tokens_per_s_per_j": ("Energy eff. [tokens/s/J]", "{:.3e}"),
+        "tokens_per_j": POWER,
+    },
+    ("work_per_energy", "per_uj_label"): {"tokens_per_j": ("Energy eff. [tokens/J]", "{:.2f}")},
+    ("work_per_energy", "true_unit"): {"tokens_per_j": ("Energy eff. [tokens/J]", "{:.2f}")},
 }
 TITLE = "Llama 2 70B GQA, batch 8, sequence length 4096"
 NOTE = (
-    "Energy efficiency is throughput over the energy of the whole run, in tokens/s per megajoule; "
-    "the paper prints the same numbers as tokens/s/µJ. Work per energy, tokens/J, is the column "
-    "that the paper calls power efficiency."
+    "As published, energy efficiency is throughput over the energy of the whole run, in tokens/s "
+    "per megajoule; the paper prints the same numbers as tokens/s/µJ. Work per energy, tokens/J, "
+    "is what the paper calls power efficiency."
 )
 
 
@@ -58,10 +73,15 @@ def table3(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
     return table[["preset", "group", "name", *style.RUN[:5], *VALUES]]
 
 
-def printed(table: pd.DataFrame) -> list[list[str]]:
-    """Return the cells as the paper prints them, with two decimals."""
-    text = table[["group", "name"]].join(table[list(VALUES)].map("{:.2f}".format))
-    return text.to_numpy().tolist()
+def printed(table: pd.DataFrame, rule: Mapping) -> list[list[str]]:
+    """Return headings and cells, as published those of the paper."""
+    shown = PRINTED | EFFICIENCY[rule["energy_efficiency"], rule["energy_efficiency_unit"]]
+    table = table.assign(tokens_per_s_per_j=table["tokens_per_s_per_mj"] / 1e6)
+    text = table[["group", "name"]].assign(
+        **{column: table[column].map(form.format) for column, (_, form) in shown.items()}
+    )
+    headings = ["Group", "Design", *(heading for heading, _ in shown.values())]
+    return [headings, *text.to_numpy().tolist()]
 
 
 def make(path: Path, stem: Path) -> None:
@@ -69,11 +89,13 @@ def make(path: Path, stem: Path) -> None:
     measured = ["tokens_per_s", "area_mm2", "tokens_per_s_per_j", "tokens_per_j"]
     hardware = read_table(path, style.RUN, measured)
     found = {preset: table3(hardware, preset) for preset in style.presets(hardware)}
-    parts = {f"{TITLE}, {preset}": printed(table) for preset, table in found.items()}
+    parts = {
+        f"{TITLE}, {preset}": printed(table, work.rules(hardware, preset))
+        for preset, table in found.items()
+    }
     groups = [row[0] for row in ROWS]
     rules = [n for n, group in enumerate(groups) if n == 0 or group != groups[n - 1]]
-    headings = ["Group", "Design", *VALUES.values()]
-    tables.save(stem, pd.concat(found.values()), parts, headings, NOTE, rules)
+    tables.save(stem, pd.concat(found.values()), parts, NOTE, rules)
 
 
 if __name__ == "__main__":

@@ -42,13 +42,15 @@ def save(
     stem: Path,
     table: pd.DataFrame,
     parts: dict[str, list[list[str]]],
-    headings: list[str],
     note: str,
     rules: list[int] = (0,),
 ) -> None:
-    """Write stem.csv from `table`, and stem.md and stem.tex from `parts` (title -> rows)."""
+    """Write stem.csv from `table`, and stem.md and stem.tex from `parts`.
+
+    A part is a title with its rows, the headings first.
+    """
     text, tex = [], []
-    for title, rows in parts.items():
+    for title, (headings, *rows) in parts.items():
         text += markdown(title, headings, rows)
         tex += latex(title, headings, rows, rules)
     write_csv(table, stem.with_name(f"{stem.name}.csv"))

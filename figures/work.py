@@ -4,9 +4,13 @@ A Gop is 1e9 operations, two to a multiply-accumulate; a Gelem is 1e9 elements o
 function. Energies are on chip: dynamic, and leakage over the time.
 """
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import pandas as pd
 
+from mugi import assumptions
+from mugi.errors import InputError
 from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, load_model
 
 ALL = list(GROUPS)
@@ -18,10 +22,57 @@ COSTS = [
 ]
 
 
+def rules(table: pd.DataFrame, preset: str) -> dict[str, assumptions.Value]:
+    """Return the assumptions by which the rows of a preset are drawn.
+
+    They are the preset's, flipped by columns `assumption.<name>`; raises InputError where the rows
+    disagree.
+    """
+    rows, flips, mistakes = table[table["preset"] == preset], {}, []
+    for name in assumptions.acting_in("figures"):
+        values = list(rows.get(f"assumption.{name}", pd.Series([""])).fillna("").unique())
+        if len(values) > 1:
+            mistakes.append(
+                f"column assumption.{name}: one value is needed for all rows of {preset}, "
+                f"not {', '.join(str(value) or 'none' for value in values)}"
+            )
+        elif values != [""]:
+            flips[name] = values[0]
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    return assumptions.resolve(preset, flips)
+
+
+def assumed(runs: pd.DataFrame, name: str) -> pd.Series:
+    """Return the value of an assumption by which each run was evaluated."""
+    values = runs["preset"].map({key: assumptions.preset(key)[name] for key in assumptions.PRESETS})
+    flips = runs.get(f"assumption.{name}", pd.Series("", index=runs.index)).fillna("")
+    return values.where(flips == "", flips)
+
+
+def drawn(table: pd.DataFrame, presets: list[str], rows: Callable) -> list[tuple[str, str, str]]:
+    """Return preset, metric and label of every row of a figure.
+
+    `rows` gives the metrics, each with its label, for the rules of a preset. Where the published
+    preset is not alone the labels of the other say so.
+    """
+    return [
+        (preset, metric, label + f"\n{preset}" * (preset != presets[0]))
+        for preset in presets
+        for metric, label in rows(rules(table, preset)).items()
+    ]
+
+
+def efficiencies(metrics: dict[str, str], rule: Mapping) -> dict[str, str]:
+    """Return the metrics but throughput over energy, unless it is the rule's energy efficiency."""
+    published = rule["energy_efficiency"] == "throughput_per_energy"
+    return {k: v for k, v in metrics.items() if published or "speed/energy" not in v}
+
+
 def operations(runs: pd.DataFrame) -> pd.DataFrame:
     """Return by group the Gop of matrix products and the Gelem of softmax and silu.
 
-    Counted over the whole model. The published preset runs 4096 decode steps of everything but
+    Counted over the whole model. As published, there are 4096 decode steps of everything but
     attention and softmax at any length, and one of the language-model head.
     """
     models = {name: load_model(name) for name in runs["model"].unique()}
@@ -31,10 +82,12 @@ def operations(runs: pd.DataFrame) -> pd.DataFrame:
 
     dim, heads, ffn, layers = (of_model(name) for name in ["dim", "heads", "ffn_dim", "layers"])
     batch, head_dim = runs["batch_size"], dim / heads
-    published = runs["preset"] == "as-published"
     steps = runs["seq_len"] - PREFILL_TOKENS
-    linear = batch * (PREFILL_TOKENS + steps.mask(published, 4096))
-    outputs = batch * (PREFILL_TOKENS + steps.mask(published, 1))
+    repeated = steps.mask(assumed(runs, "decode_steps") == "fixed_4096", 4096)
+    linear = batch * (PREFILL_TOKENS + repeated)
+    last_only = assumed(runs, "lm_head_prefill") == "last_position"
+    once = assumed(runs, "lm_head_decode") == "once"
+    outputs = batch * (last_only.map({True: 1, False: PREFILL_TOKENS}) + repeated.mask(once, 1))
     attended = steps * (runs["seq_len"] + PREFILL_TOKENS + 1) / 2  # 65 + 66 + … + seq_len
     pairs = batch * heads * (PREFILL_TOKENS**2 + attended)
     shared = runs["kv_heads"] * head_dim
@@ -47,6 +100,30 @@ def operations(runs: pd.DataFrame) -> pd.DataFrame:
         "silu": linear * layers * ffn,
     }
     return pd.DataFrame(work) / 1e9
+
+
+def published_elements(runs: pd.DataFrame, event: str) -> pd.Series:
+    """Return the elements [G] that Fig. 11 counts, by activations of a component of each design.
+
+    They are of full columns, as many as lanes, rounded down to whole columns in every step. Taylor
+    series add nine times an element; the published program divides softmax by that, SiLU not.
+    """
+    found, fixed = [], assumed(runs, "decode_steps") == "fixed_4096"
+    for run, fixed_steps in zip(runs.itertuples(), fixed, strict=True):
+        model, lanes = load_model(run.model), 128 if run.design == "tensor" else run.array_height
+        positions = np.arange(PREFILL_TOKENS + 1, run.seq_len + 1)
+        if event == "softmax":
+            rows = run.batch_size * model.heads
+            prefill = rows * PREFILL_TOKENS * PREFILL_TOKENS
+            steps = np.floor(rows * positions / lanes + 1e-6).sum()
+        else:
+            prefill = model.ffn_dim * run.batch_size * PREFILL_TOKENS
+            steps = 4096 if fixed_steps else len(positions)
+            steps *= np.floor(model.ffn_dim * run.batch_size / lanes + 1e-6)
+            steps *= 9 if run.variant == "taylor" else 1
+            prefill *= 9 if run.variant == "taylor" else 1
+        found.append(model.layers * lanes * (np.floor(prefill / lanes + 1e-6) + steps))
+    return pd.Series(found, index=runs.index) / 1e9
 
 
 def published_gops(runs: pd.DataFrame) -> pd.Series:
