@@ -1,10 +1,12 @@
 """Forward pass with table-emulated softmax and SiLU against the native sdpa one.
 
-Both run in one process, alternately; the printed ratio is of the fastest passes:
+Both run in one process, alternately; the printed ratio is of the fastest passes. With
+`--kernels torch cpp` the fused kernels run beside the plain gathers:
     python benchmarks/forward.py results/models/smollm2_135m -o results/benchmarks/forward.csv
 """
 
 import argparse
+import os
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from mugi.accuracy import kernels
 from mugi.accuracy.inject import injected
 from mugi.accuracy.models import load
 from mugi.approximations import parse_operations
@@ -30,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", help="checkpoint folder")
     parser.add_argument("--passes", type=int, default=7, help="passes to take the fastest of")
+    parser.add_argument("--kernels", nargs="+", choices=kernels.KERNELS, default=["torch"])
     parser.add_argument("-o", "--output", type=Path, help="CSV of the printed lines")
     args = parser.parse_args()
     model, _ = load(args.model, "bfloat16", "sdpa", "cpu")
@@ -39,19 +43,24 @@ def main() -> None:
         tokens = torch.randint(0, model.config.vocab_size, (batch, length), generator=generator)
         for case in CASES:
             approximation = parse_operations(case)
-            native, tables = [], []
+            native = []
+            tables = {kernel: [] for kernel in args.kernels}
             for _ in range(args.passes):
                 native.append(seconds(model, tokens, nullcontext()))
-                tables.append(seconds(model, tokens, injected(model, approximation)))
-            row = {
-                "batch x tokens": f"{batch} x {length}",
-                "approximation": case,
-                "tables [s]": f"{min(tables):.3f}",
-                "native sdpa [s]": f"{min(native):.3f}",
-                "ratio": f"{min(tables) / min(native):.2f}",
-            }
-            print("  ".join(f"{value:>12}" for value in row.values()))
-            rows.append(row)
+                for kernel, times in tables.items():
+                    os.environ[kernels.VARIABLE] = kernel
+                    times.append(seconds(model, tokens, injected(model, approximation)))
+            for kernel, times in tables.items():
+                row = {
+                    "batch x tokens": f"{batch} x {length}",
+                    "approximation": case,
+                    "kernel": kernel,
+                    "tables [s]": f"{min(times):.3f}",
+                    "native sdpa [s]": f"{min(native):.3f}",
+                    "ratio": f"{min(times) / min(native):.2f}",
+                }
+                print("  ".join(f"{value:>12}" for value in row.values()), flush=True)
+                rows.append(row)
     if args.output:
         write_csv(pd.DataFrame(rows), args.output)
 

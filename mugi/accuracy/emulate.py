@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from mugi.accuracy import kernels
 from mugi.approximations import Method
 from mugi.approximations.tables import ONE_CODE, TableStack
 from mugi.numerics import INF_CODE, NAN_CODE
@@ -45,6 +46,7 @@ class _Lookup:
         if self.adaption:
             needed = self.adaption.needed.astype(np.int32) * self.adaption.leak
             self.needed = torch.from_numpy(needed).to(device)
+        self.fused = kernels.chosen(stack, device)
         self._kept: dict[str, torch.Tensor] = {}
 
     def buffer(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
@@ -165,12 +167,12 @@ class TableAttention:
         scores = scores.masked_fill(hidden, -math.inf).to(torch.bfloat16)
         if self.lookup.sliding and self.lookup.stack.grouping == "strided":
             rows = scores.view(-1, scores.shape[-1])
-            return self._softmax(rows, 1, self._strided_pick).view(scores.shape)
+            return self._softmax(rows, 1, self._strided_pick).view(scores.shape).clone()
         out = torch.empty_like(scores)
         for start in range(0, scores.shape[2], self.lookup.stack.group):
             tile = scores[:, :, start : start + self.lookup.stack.group]
-            pick = lambda members: self.lookup.pick(members, 2, 3)  # noqa: E731
-            out[:, :, start : start + tile.shape[2]] = self._softmax(tile, 3, pick)
+            weights = self._softmax(tile, 3, lambda members: self.lookup.pick(members, 2, 3))
+            out[:, :, start : start + tile.shape[2]] = weights
         return out
 
     def _tiles(
@@ -230,17 +232,23 @@ class TableAttention:
 
     def _softmax(self, scores: torch.Tensor, dim: int, pick) -> torch.Tensor:
         """Return the BF16 probabilities over axis `dim`; `pick` maps codes to table offsets."""
-        lookup = self.lookup
-        largest = scores.amax(dim, keepdim=True)
-        largest = largest.clamp_min_(torch.finfo(scores.dtype).min)  # a row without keys
-        below = torch.sub(largest, scores, out=lookup.buffer("below", scores.shape, scores.dtype))
-        codes = below.view(torch.int16)
-        exponentials = lookup.gather(codes, pick(lookup.members(codes)) if lookup.sliding else None)
+        exponentials = self._exponentials(scores, dim, pick)
         total = exponentials.sum(dim, keepdim=True)
         total = total.clamp_min_(torch.finfo(torch.bfloat16).tiny)
         if self.reciprocal:
             return exponentials.mul_(total.reciprocal())
         return exponentials.div_(total)
+
+    def _exponentials(self, scores: torch.Tensor, dim: int, pick) -> torch.Tensor:
+        """Return exp(score - maximum over axis `dim`) from the tables, in BF16."""
+        lookup = self.lookup
+        if lookup.fused and scores.dim() == 5:  # the layout of `_tiles`
+            return lookup.fused.exponentials(lookup, scores)
+        largest = scores.amax(dim, keepdim=True)
+        largest = largest.clamp_min_(torch.finfo(scores.dtype).min)  # a row without keys
+        below = torch.sub(largest, scores, out=lookup.buffer("below", scores.shape, scores.dtype))
+        codes = below.view(torch.int16)
+        return lookup.gather(codes, pick(lookup.members(codes)) if lookup.sliding else None)
 
     def _strided(
         self, heads: Heads, mask: torch.Tensor | None, scaling: float, causal: bool
@@ -287,8 +295,10 @@ class TableActivation(torch.nn.Module):
     @torch.no_grad()
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the function of `inputs`, any shape, in the inputs' dtype."""
-        codes = inputs.to(torch.bfloat16).contiguous().view(torch.int16)
-        first = None
+        rounded = inputs.to(torch.bfloat16).contiguous()
+        if self.lookup.fused:
+            return self.lookup.fused.activations(self.lookup, rounded).to(inputs.dtype)
+        codes, first = rounded.view(torch.int16), None
         if self.lookup.sliding:
             first = self._pick(codes & 0x7FFF)
         return self.lookup.gather(codes, first).to(inputs.dtype, copy=True)
