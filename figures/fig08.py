@@ -1,4 +1,8 @@
-"""Fig. 8: relative error of approximations of exp, SiLU and GELU, with a close-up at zero."""
+"""Fig. 8: relative error of approximations of exp, SiLU and GELU, with a close-up at zero.
+
+Dark are the methods that the sweep of Fig. 6 selects on the embedded model, light those of the
+published figure's program.
+"""
 
 import sys
 from pathlib import Path
@@ -8,56 +12,82 @@ import pandas as pd
 import seaborn as sns
 import style
 
+from mugi.approximations import parse
+from mugi.approximations.select import family_of
 from mugi.files import read_table
 
 NAMES = {"exp": "exp (softmax)", "silu": "SiLU", "gelu": "GELU"}
 CLOSE_UP = {"exp": (-0.5, 0.0), "silu": (-0.5, 0.5), "gelu": (-0.5, 0.5)}  # the paper's insets
-COLOURS = {"vlp": "mugi", "pwl": "pwl", "taylor": "taylor", "partial": "simd", "exact": "tensor"}
+KINDS = {
+    "pwl": "PWL",
+    "taylor": "Taylor",
+    "partial": "PA",
+    "vlp": "Mugi (VLP)",
+    "adaptive_vlp": "adaptive VLP",
+}
+SELECTED = "selected"  # folder of the tables of what Fig. 6 selects
 
 
-def make(tables: list[Path], stem: Path) -> None:
-    """Draw two rows a function, the whole range and the close-up, and one column a method."""
-    errors = pd.concat(
-        [
-            read_table(path, ["function", "method"], ["x", "relative_error_percent"])
-            for path in tables
-        ]
-    )
+def make(paths: list[Path], stem: Path) -> None:
+    """Draw a row a function and a column a kind of method, each with its close-up."""
+    columns = ["function", "method"], ["x", "relative_error_percent"]
+    tables = [
+        read_table(path, *columns).assign(
+            chosen_by="Fig. 6" if path.parent.name == SELECTED else "published program"
+        )
+        for path in paths
+    ]
+    errors = pd.concat(tables, ignore_index=True)
+    errors["family"] = errors["method"].map({m: family_of(parse(m)) for m in set(errors["method"])})
+    errors = errors[errors["family"].isin(KINDS)]
+    functions = [name for name in NAMES if name in set(errors["function"])]
     panels = {
-        function: list(errors.loc[errors["function"] == function, "method"].unique())
-        for function in NAMES
-        if function in set(errors["function"])
+        name: [kind for kind in KINDS if kind in set(rows["family"])]
+        for name, rows in ((f, errors[errors["function"] == f]) for f in functions)
     }
-    columns = max(map(len, panels.values()))
     style.use_style()
     figure, axes = plt.subplots(
-        2 * len(panels),
-        columns,
+        len(panels),
+        max(map(len, panels.values())),
         figsize=(2 * style.COLUMN_IN, 1.9 * len(panels)),
         layout="constrained",
         squeeze=False,
     )
     for axis in axes.flat:
         axis.set_visible(False)
-    for row, (function, methods) in enumerate(panels.items()):
-        for column, method in enumerate(methods):
-            curve = errors[(errors["function"] == function) & (errors["method"] == method)]
-            whole, close = axes[2 * row][column], axes[2 * row + 1][column]
-            draw(whole, curve, method)
-            whole.set(title=f"{NAMES[function]}\n{method}", ylim=(-108, 108))
-            draw(close, curve[curve["x"].between(*CLOSE_UP[function])], method)
-            close.set_xlabel("input")
-        for axis in axes[2 * row : 2 * row + 2, 0]:
-            axis.set_ylabel("error [%]")
+    for row, (function, kinds) in zip(axes, panels.items(), strict=True):
+        for axis, kind in zip(row, kinds, strict=False):
+            rows = errors[(errors["function"] == function) & (errors["family"] == kind)]
+            panel(axis, rows, kind, CLOSE_UP[function])
+        row[0].set_ylabel(f"{NAMES[function]}\nerror [%]")
     style.save(figure, stem, errors)
 
 
-def draw(axis, curve: pd.DataFrame, method: str) -> None:
-    """Draw the error of one method over one range of inputs."""
+def panel(axis, rows: pd.DataFrame, kind: str, close_up: tuple[float, float]) -> None:
+    """Draw the published and the selected method of one kind, and the close-up as an inset."""
     axis.set_visible(True)
-    axis.axhline(0, color="0.8", lw=0.6)
-    colour = style.DESIGN_COLOURS[COLOURS[method.partition(":")[0]]]
-    axis.plot(curve["x"], curve["relative_error_percent"], color=colour, lw=0.6)
+    inset = axis.inset_axes((0.3, 0.6, 0.66, 0.36))
+    curves = rows.groupby(["chosen_by", "method"], sort=False)
+    for (by, _), curve in curves:
+        light = by != "Fig. 6"
+        for where in (axis, inset):
+            draw(where, curve, kind, light)
+    texts = [f"{by}: {method.partition(':')[2] or method}" for (by, method), _ in curves]
+    axis.set_title("\n".join([KINDS[kind], *texts]), fontsize=5)
+    inside = rows[rows["x"].between(*close_up)]["relative_error_percent"]
+    inside = inside[inside.abs() < 99]
+    room = 0.1 * (inside.max() - inside.min()) + 0.1
+    inset.set(xlim=close_up, ylim=(inside.min() - room, inside.max() + room))
+    inset.tick_params(labelsize=4)
+    axis.set(ylim=(-112, 250), yticks=[-100, 0, 100], xlabel="input")
+
+
+def draw(axis, curve: pd.DataFrame, kind: str, light: bool) -> None:
+    """Draw the error of one method."""
+    colour = style.DESIGN_COLOURS[style.KIND_COLOURS[kind]]
+    shade = sns.blend_palette([colour, "white"], 5)[2] if light else colour
+    axis.axhline(0, color="0.8", lw=0.4, zorder=0)
+    axis.plot(curve["x"], curve["relative_error_percent"], color=shade, lw=0.6)
     axis.tick_params(length=2, pad=1)
     sns.despine(ax=axis)
 

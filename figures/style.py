@@ -59,6 +59,15 @@ BARS = {
     "T": ("systolic", "taylor", 16),
     "P": ("systolic", "pwl", 16),
 }
+# kind of approximation -> the design whose colour it has
+KIND_COLOURS = {
+    "vlp": "mugi",
+    "adaptive_vlp": "carat",
+    "pwl": "pwl",
+    "taylor": "taylor",
+    "partial": "simd",
+    "exact": "tensor",
+}
 BAR_NAMES = {"M": "Mugi", "C": "Carat", "S": "SA", "D": "SD", "T": "SA Taylor", "P": "SA PWL"}
 LEGEND = {
     "loc": "outside upper center",

@@ -20,6 +20,8 @@ from pydantic_core import PydanticCustomError
 
 from mugi.accuracy.embedded import EMBEDDED
 from mugi.approximations import parse, parse_operations
+from mugi.approximations.lookup import check_lookup
+from mugi.approximations.search import expand
 from mugi.errors import InputError, describe, nearest, unknown
 from mugi.files import read_yaml
 
@@ -27,7 +29,8 @@ DEFAULT = Path("config.yaml")
 TASKS = Path(__file__).parent / "accuracy" / "tasks"
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 FIGURES = (
-    *("fig02", "fig04", "fig06", "fig08", "fig10", "fig11", "fig12", "fig13", "fig14", "fig15"),
+    *("fig02", "fig03", "fig04", "fig06", "fig08", "fig08_weighted", "pareto", "adaptive"),
+    *("fig10", "fig11", "fig12", "fig13", "fig14", "fig15"),
     *("fig16", "fig17", "roofline", "table1", "table2", "table3"),
 )
 
@@ -179,6 +182,57 @@ class Approximations(Section):
     gelu: _error_of("gelu")
 
 
+def _methods(operation: str):
+    grid = _checked(lambda text: expand([text], operation))
+    return Annotated[list[grid], Distinct]
+
+
+class Shift(Section):
+    """Methods that are also tried on larger and smaller inputs than the model's."""
+
+    log2: Annotated[list[Annotated[int, Field(ge=-16, le=16)]], Distinct] = Field(
+        min_length=1, description="powers of two that inputs are multiplied by; 0 among them"
+    )
+    softmax: _methods("softmax") = Field(description="grids of methods")
+    activation: _methods("activation") = Field(description="grids of methods")
+
+    @model_validator(mode="after")
+    def _unshifted(self) -> Self:
+        if 0 not in self.log2:
+            raise ValueError(f"log2 {self.log2} must have 0, the model's own inputs")
+        return self
+
+
+class Fit(Section):
+    """Search of the parameters of approximations on inputs of a model."""
+
+    models: Annotated[list[str], Distinct] = Field(
+        min_length=1, description="keys of the section `models`"
+    )
+    each_layer: bool = Field(description="also fit each layer by itself")
+    rows: PositiveInt = Field(description="rows of softmax a layer that enter the KL divergence")
+    softmax: _methods("softmax") = Field(
+        description="grids of methods, such as vlp:lut=8..12,max_exp=-2..4"
+    )
+    activation: _methods("activation") = Field(description="grids of methods")
+    shift: Shift
+
+
+class Lookup(Section):
+    """Fig. 3: one lookup table and a group of inputs."""
+
+    function: Literal["exp", "silu", "gelu", "gelu_tanh"] = Field(description="what it holds")
+    method: _checked(parse) = Field(description="a VLP approximation with a fixed LUT window")
+    inputs: Annotated[list[Finite], Field(min_length=1)] = Field(
+        description="inputs that share a sliding window"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_table(self) -> Self:
+        check_lookup(self.function, self.method, self.inputs)
+        return self
+
+
 class Config(Section):
     """The whole file."""
 
@@ -187,6 +241,8 @@ class Config(Section):
     sweep: Sweep
     profile: Profile
     approximations: Approximations
+    lookup: Lookup
+    fit: Fit
     hardware: list[dict] = Field(
         min_length=1, description="runs of the cost model; lists are crossed"
     )
@@ -276,7 +332,7 @@ def _model_mistakes(config: Config) -> Iterable[str]:
                 f"models.{name}.source: no folder '{source}'{nearest(source, ['embedded'])}; "
                 "allowed: embedded, a hub id (org/name), an existing checkpoint folder"
             )
-    for section in ("accuracy", "sweep", "profile"):
+    for section in ("accuracy", "sweep", "profile", "fit"):
         for index, name in enumerate(getattr(config, section).models):
             if name not in config.models:
                 yield f"{section}.models.{index}: {unknown('model', name, config.models)}"

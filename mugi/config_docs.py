@@ -79,5 +79,5 @@ def _type_name(annotation: object) -> str:
         return f"list of {_type_name(arguments[0])}"
     if origin is dict:
         return f"mapping of {_type_name(arguments[0])} to {_type_name(arguments[1])}"
-    names = {str: "text", int: "integer", float: "number", dict: "mapping"}
+    names = {str: "text", int: "integer", float: "number", dict: "mapping", bool: "true or false"}
     return names.get(annotation, str(annotation))

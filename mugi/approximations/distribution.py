@@ -66,7 +66,7 @@ def captured(profile: Path, samples: Path) -> list[Inputs]:
         counts = np.bincount(rows["code"], weights=rows["count"], minlength=1 << 16)
         model = str(rows["model"].iloc[0])
         result.append(Inputs(model, operation, function, int(layer), codes, _finite(counts)))
-    return sorted(result, key=lambda inputs: (inputs.operation, inputs.layer))
+    return sorted(result, key=lambda one: (one.operation != "softmax", one.function, one.layer))
 
 
 def _finite(counts: np.ndarray) -> np.ndarray:

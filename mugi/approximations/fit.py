@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from mugi.approximations.distribution import Inputs, captured, drawn
-from mugi.approximations.search import ERRORS, SEARCHED, expand, surface
+from mugi.approximations.search import ERRORS, expand, surface
+from mugi.approximations.select import SEARCHED
 from mugi.errors import InputError
 from mugi.files import check_writable, write_csv
 

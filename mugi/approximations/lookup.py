@@ -26,16 +26,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write one row an entry of the lookup table."""
-    method = parse(args.method, args.function)
-    if type(method) is not VLP:
-        raise InputError(f"'{args.method}' has no lookup table; must be vlp:…")
-    if method.adapt or method.build != "repaired":
-        raise InputError(f"'{args.method}': the lookup table must be a fixed one")
-    if not np.isfinite(args.input).all():
-        raise InputError("--input: must be finite numbers")
-    if args.function == "exp" and max(args.input) > 0:
-        raise InputError(f"--input {max(args.input):g}: the exp of softmax takes 0 or less")
+    method = check_lookup(args.function, args.method, args.input)
     write_csv(entries(method, args.function, np.array(args.input)), args.output)
+
+
+def check_lookup(function: str, text: str, inputs: list[float]) -> VLP:
+    """Return the VLP that `text` names; InputError unless it has one lookup table for `inputs`."""
+    method = parse(text, function)
+    if type(method) is not VLP:
+        raise InputError(f"'{text}' has no lookup table; must be vlp:…")
+    if method.adapt or method.build != "repaired":
+        raise InputError(f"'{text}': the LUT window must be a fixed one, without adapt or build")
+    if not np.isfinite(inputs).all():
+        raise InputError("inputs must be finite numbers")
+    if function == "exp" and max(inputs) > 0:
+        raise InputError(f"input {max(inputs):g}: the exp of softmax takes 0 or less")
+    return method
 
 
 def entries(method: VLP, function: str, inputs: np.ndarray) -> pd.DataFrame:

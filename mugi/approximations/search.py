@@ -16,6 +16,7 @@ import pandas as pd
 
 from mugi.approximations import FUNCTIONS, OPERATIONS, Method, parse
 from mugi.approximations.distribution import MASKED, Inputs
+from mugi.approximations.select import family_of
 from mugi.approximations.tables import TableStack, pick_alone, pick_positions
 from mugi.errors import InputError
 from mugi.numerics import CODES, from_bf16
@@ -28,8 +29,6 @@ ERRORS = {
     "weighted_absolute_error": "over the inputs: each code as often as it occurs",
     KL: "of the rows of softmax from exact ones, mean over rows",
 }
-SEARCHED = ("softmax", "activation")
-"""Operations whose methods are searched."""
 _VALUES = from_bf16(CODES)
 _SPAN = re.compile(r"(-?\d+)\.\.(-?\d+)")
 
@@ -225,11 +224,6 @@ def surface(
     return table[
         ["inputs", "operation", "function", "layer", "family", "method", "error", "value", "best"]
     ]
-
-
-def family_of(method: Method) -> str:
-    """Return the kind of a method, within which parameters compete."""
-    return "adaptive_vlp" if getattr(method, "adapt", 0) else method.name
 
 
 def _alike(stacks: dict[Method, TableStack]) -> Iterable[list[Method]]:

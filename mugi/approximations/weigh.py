@@ -9,8 +9,8 @@ import pandas as pd
 from mugi.approximations import Method
 from mugi.approximations.distribution import Inputs
 from mugi.approximations.fit import add_inputs, read_inputs
-from mugi.approximations.search import SEARCHED, Kinds, absolute_errors, expand, pooled
-from mugi.approximations.select import selected
+from mugi.approximations.search import Kinds, absolute_errors, expand, pooled
+from mugi.approximations.select import SEARCHED, selected
 from mugi.errors import InputError
 from mugi.files import write_csv
 from mugi.numerics import from_bf16

@@ -27,3 +27,144 @@ rule approximate_function:
     shell:
         "mugi approximate {wildcards.function} {params.methods:q} -o {output} "
         "-- {params.range} 2> {log}"
+
+
+rule approximate_selected:
+    input:
+        sweep="results/accuracy/sweep.csv",
+        sources=sources("mugi.approximations.command"),
+    output:
+        "results/approximations/selected/{function}.csv",
+    log:
+        "results/logs/approximate_selected/{function}.log",
+    benchmark:
+        "results/benchmarks/approximate_selected/{function}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        range=lambda w: config["approximations"][w.function]["range"],
+    message:
+        "Error of what Fig. 6 selects for {wildcards.function}"
+    shell:
+        "mugi approximate {wildcards.function} --sweep {input.sweep} -o {output} "
+        "-- {params.range} 2> {log}"
+
+
+rule look_up:
+    input:
+        sources=sources("mugi.approximations.lookup"),
+    output:
+        "results/approximations/lookup.csv",
+    log:
+        "results/logs/look_up.log",
+    benchmark:
+        "results/benchmarks/look_up.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        table=lambda w: [config["lookup"]["function"], config["lookup"]["method"]],
+        inputs=options("input", config["lookup"]["inputs"]),
+    message:
+        "The lookup table of {params.table}"
+    shell:
+        "mugi lookup {params.table:q} {params.inputs} -o {output} 2> {log}"
+
+
+rule fit_approximations:
+    input:
+        table="results/accuracy/profile/{model}.parquet",
+        samples="results/accuracy/profile/{model}.npz",
+        sources=sources("mugi.approximations.fit"),
+    output:
+        "results/approximations/fit/{model}.csv",
+    log:
+        "results/logs/fit_approximations/{model}.log",
+    benchmark:
+        "results/benchmarks/fit_approximations/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        softmax=options("softmax", config["fit"]["softmax"]),
+        activation=options("activation", config["fit"]["activation"]),
+        layers="--each-layer" if config["fit"]["each_layer"] else "",
+        rows=config["fit"]["rows"],
+    message:
+        "Parameters of approximations that suit {wildcards.model}"
+    shell:
+        "mugi fit --profile {input.table} --samples {input.samples} "
+        "{params.softmax:q} {params.activation:q} {params.layers} --rows {params.rows} "
+        "-o {output} 2> {log}"
+
+
+rule fit_shifted:
+    input:
+        table="results/accuracy/profile/{model}.parquet",
+        samples="results/accuracy/profile/{model}.npz",
+        sources=sources("mugi.approximations.fit"),
+    output:
+        "results/approximations/shifted/{model}.csv",
+    log:
+        "results/logs/fit_shifted/{model}.log",
+    benchmark:
+        "results/benchmarks/fit_shifted/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        softmax=options("softmax", config["fit"]["shift"]["softmax"]),
+        activation=options("activation", config["fit"]["shift"]["activation"]),
+        shifts=options("shift", config["fit"]["shift"]["log2"]),
+        rows=config["fit"]["rows"],
+    message:
+        "Approximations on larger and smaller inputs than those of {wildcards.model}"
+    shell:
+        "mugi fit --profile {input.table} --samples {input.samples} "
+        "{params.softmax:q} {params.activation:q} {params.shifts} --rows {params.rows} "
+        "--error weighted_absolute_error --error kl_divergence_nats -o {output} 2> {log}"
+
+
+rule weigh_approximations:
+    input:
+        table="results/accuracy/profile/{model}.parquet",
+        samples="results/accuracy/profile/{model}.npz",
+        sweep="results/accuracy/sweep.csv",
+        sources=sources("mugi.approximations.weigh"),
+    output:
+        "results/approximations/weighted/{model}.csv",
+    log:
+        "results/logs/weigh_approximations/{model}.log",
+    benchmark:
+        "results/benchmarks/weigh_approximations/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        softmax=options("softmax", config["approximations"]["exp"]["methods"]),
+        activation=options("activation", config["approximations"]["silu"]["methods"]),
+    message:
+        "Where the error comes from in {wildcards.model}"
+    shell:
+        "mugi weigh --profile {input.table} --samples {input.samples} --sweep {input.sweep} "
+        "{params.softmax:q} {params.activation:q} -o {output} 2> {log}"
+
+
+rule collect_fits:
+    input:
+        tables=lambda w: expand(
+            "results/approximations/{table}/{model}.csv",
+            table=w.table,
+            model=config["fit"]["models"],
+        ),
+        sources=sources("mugi.collect"),
+    output:
+        "results/approximations/{table}.csv",
+    log:
+        "results/logs/collect_fits/{table}.log",
+    benchmark:
+        "results/benchmarks/collect_fits/{table}.tsv"
+    wildcard_constraints:
+        table="fit|shifted|weighted",
+    conda:
+        ENVIRONMENT
+    message:
+        "One {wildcards.table} table of all models"
+    shell:
+        "mugi collect {input.tables} -o {output} 2> {log}"

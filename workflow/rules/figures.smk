@@ -62,7 +62,13 @@ use rule fig06 as fig04 with:
 
 use rule fig06 as fig08 with:
     input:
-        table=rules.approximations.input,
+        table=[
+            rules.approximations.input,
+            expand(
+                "results/approximations/selected/{function}.csv",
+                function=config["approximations"],
+            ),
+        ],
         script="figures/fig08.py",
         sources=sources("figures/fig08.py"),
     output:
@@ -80,6 +86,101 @@ use rule fig06 as fig08 with:
         "results/benchmarks/fig08.tsv"
     message:
         "Fig. 8: relative error of approximations"
+
+
+use rule fig06 as fig03 with:
+    input:
+        table="results/approximations/lookup.csv",
+        script="figures/fig03.py",
+        sources=sources("figures/fig03.py"),
+    output:
+        "results/figures/fig03.csv",
+        "results/figures/fig03.pdf",
+        report(
+            "results/figures/fig03.png",
+            caption="../report/fig03.rst",
+            category="Approximations",
+            labels={"figure": "Fig. 3", "shows": "a lookup table"},
+        ),
+    log:
+        "results/logs/fig03.log",
+    benchmark:
+        "results/benchmarks/fig03.tsv"
+    message:
+        "Fig. 3: a lookup table by mantissa and exponent"
+
+
+use rule fig06 as fig08_weighted with:
+    input:
+        table="results/approximations/weighted.csv",
+        script="figures/fig08_weighted.py",
+        sources=sources("figures/fig08_weighted.py"),
+    output:
+        "results/figures/fig08_weighted.csv",
+        "results/figures/fig08_weighted.pdf",
+        report(
+            "results/figures/fig08_weighted.png",
+            caption="../report/fig08_weighted.rst",
+            category="Approximations",
+            labels={
+                "figure": "Fig. 8, weighted",
+                "shows": "error by how often inputs occur",
+            },
+        ),
+    log:
+        "results/logs/fig08_weighted.log",
+    benchmark:
+        "results/benchmarks/fig08_weighted.tsv"
+    message:
+        "Fig. 8 weighted by how often inputs occur"
+
+
+use rule fig06 as pareto with:
+    input:
+        table=[
+            "results/approximations/fit.csv",
+            "results/hardware/hardware.csv",
+            "results/hardware/breakdown.csv",
+        ],
+        script="figures/pareto.py",
+        sources=sources("figures/pareto.py"),
+    output:
+        "results/figures/pareto.csv",
+        "results/figures/pareto.pdf",
+        report(
+            "results/figures/pareto.png",
+            caption="../report/pareto.rst",
+            category="Approximations",
+            labels={"figure": "Pareto", "shows": "cost of a lane against error"},
+        ),
+    log:
+        "results/logs/pareto.log",
+    benchmark:
+        "results/benchmarks/pareto.tsv"
+    message:
+        "Cost of a lane against error"
+
+
+use rule fig06 as adaptive with:
+    input:
+        table="results/approximations/shifted.csv",
+        script="figures/adaptive.py",
+        sources=sources("figures/adaptive.py"),
+    output:
+        "results/figures/adaptive.csv",
+        "results/figures/adaptive.pdf",
+        report(
+            "results/figures/adaptive.png",
+            caption="../report/adaptive.rst",
+            category="Approximations",
+            labels={"figure": "Adaptive", "shows": "adaptive and fixed LUT windows"},
+        ),
+    log:
+        "results/logs/adaptive.log",
+    benchmark:
+        "results/benchmarks/adaptive.tsv"
+    message:
+        "Adaptive and fixed LUT windows on shifted inputs"
 
 
 use rule fig06 as fig11 with:

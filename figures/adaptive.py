@@ -1,0 +1,95 @@
+"""Adaptive against fixed LUT windows when the inputs are larger or smaller than those fitted to.
+
+Inputs of the embedded model, multiplied by powers of two. Fixed and adaptive windows are those that
+are best on the inputs as they are, kept; 1 is the best fixed window of each shift, which nobody
+knows beforehand.
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+import style
+
+from mugi.approximations import parse
+from mugi.files import read_table
+
+LABELS = {
+    "weighted_absolute_error": "mean |error|",
+    "kl_divergence_nats": "KL to exact [nats]",
+}
+KEPT, EACH = "fixed", "fixed, of each shift"
+LOOKS = {"adaptive": "mugi", KEPT: "carat"}
+
+
+def make(table: Path, stem: Path) -> None:
+    """Draw one panel an operation and error, one line a LUT size and kind of window."""
+    text = ["inputs", "operation", "function", "layer", "family", "method", "error"]
+    shifted = read_table(table, text, ["shift_log2", "value"])
+    shifted = shifted[shifted["inputs"] == shifted["inputs"].iloc[0]]
+    keys = ["operation", "function", "error"]
+    lines = pd.concat([compared(rows) for _, rows in shifted.groupby(keys, sort=False)])
+    panels = [panel for _, panel in lines.groupby(keys, sort=False)]
+    style.use_style()
+    figure, axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(2 * style.COLUMN_IN, 2.4),
+        layout="constrained",
+        squeeze=False,
+    )
+    for axis, panel in zip(axes[0], panels, strict=True):
+        draw(axis, panel)
+    axes[0][0].set_ylabel("error over that of the best\nfixed window of each shift")
+    handles, names = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, ncols=3, **style.LEGEND)
+    style.save(figure, stem, lines)
+
+
+def compared(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the best adaptive and the best fixed window of unshifted inputs, at every shift, and
+    the best fixed one of each shift."""
+    rows = rows.assign(lut_size=[parse(text).lut for text in rows["method"]])
+    found = []
+    for _, some in rows.groupby("lut_size"):
+        for window, family in {"adaptive": "adaptive_vlp", KEPT: "vlp"}.items():
+            kind = some[some["family"] == family]
+            start = kind[kind["shift_log2"] == 0]
+            best = start.sort_values("value", kind="stable")["method"].head(1)
+            found.append(kind[kind["method"].isin(best)].assign(window=window))
+        fixed = some[some["family"] == "vlp"]
+        best = fixed.loc[fixed.groupby("shift_log2")["value"].idxmin()]
+        found.append(best.assign(window=EACH))
+        least = best.set_index("shift_log2")["value"]
+        found[-3:] = [one.assign(least=one["shift_log2"].map(least)) for one in found[-3:]]
+    lines = pd.concat(found)
+    lines["value_over_best_fixed"] = lines["value"] / lines["least"]
+    keys = ["inputs", "operation", "function", "error", "lut_size", "window", "method"]
+    return lines[[*keys, "shift_log2", "value", "value_over_best_fixed"]]
+
+
+def draw(axis, panel: pd.DataFrame) -> None:
+    """Draw the lines of one operation and error, over the best fixed window of each shift."""
+    axis.axhline(1, color="0.8", lw=0.6, zorder=0)
+    smallest = panel["lut_size"].min()
+    for (size, window), line in panel.groupby(["lut_size", "window"], sort=False):
+        if window == EACH:
+            continue
+        axis.plot(
+            line["shift_log2"],
+            line["value_over_best_fixed"],
+            ls=":" if size == smallest else "-",
+            color=style.DESIGN_COLOURS[LOOKS[window]],
+            label=f"{window}, LUT {size}",
+        )
+    first = panel.iloc[0]
+    axis.set(yscale="log", xlabel="k, of inputs times 2$^k$")
+    axis.set_title(f"{first['function']}: {LABELS[first['error']]}")
+    axis.tick_params(length=2, pad=1)
+    sns.despine(ax=axis)
+
+
+if __name__ == "__main__":
+    sys.exit(style.run_script(make, __doc__))

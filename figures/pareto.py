@@ -1,0 +1,217 @@
+"""Cost of a lane against error, for every method of the search on the embedded model's inputs.
+
+A lane computes one element at a time: one of the 256 rows of Mugi, one of the 16 of a systolic
+array's vector unit. Its area is that of the components that switch in the operation, over the
+lanes, with those that matrix products use as well (`area_used`) or without (`area_added`). Energy
+is dynamic, of the array and of the input SRAM, which holds Mugi's lookup table. Output SRAM and
+DRAM hold the same elements with any method and are left out. Costs are those of Llama 2 7B at batch
+8 and 4096 tokens; those of other sizes than the evaluated follow from what the size instantiates.
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+import style
+import work
+
+from mugi.approximations import Method, parse
+from mugi.files import read_table
+
+# kind of method on a chip -> its name, the chip's design, variant and array height, and its colour
+CHIPS = {
+    "vlp": ("VLP (Mugi)", "mugi", "vlp", 256, "mugi"),
+    "adaptive_vlp": ("adaptive VLP", "mugi", "vlp", 256, "carat"),
+    "vlp_lut": ("VLP (Mugi-L)", "mugi", "lut", 256, "simd"),
+    "pwl": ("PWL", "systolic", "pwl", 16, "pwl"),
+    "taylor": ("Taylor", "systolic", "taylor", 16, "taylor"),
+    "exact": ("precise", "systolic", "mac", 16, "systolic"),
+}
+MARKERS = dict(zip(CHIPS, "oDsv^X", strict=True))
+MODEL = "llama_2_7b"
+GROUP = {"softmax": "softmax", "activation": "silu"}  # operation -> group of the cost model
+COSTS = {
+    "area_used_um2_per_lane": "area of a lane [µm²]",
+    "area_added_um2_per_lane": "of it only for\nthis [µm²]",
+    "energy_pj_per_element": "energy [pJ] of\nan element",
+    "lane_cycles_per_element": "cycles of\nan element",
+    "area_time_um2_us": "area × time\n[µm²·µs]",
+}
+ERRORS = {"weighted_absolute_error": "mean |error|", "kl_divergence_nats": "KL [nats]"}
+GEMMS = [f"dynamic_energy_{group}_nj" for group in work.GEMMS]
+SEGMENTS, DEGREE, EXPONENTS = 22, 9, 12  # of the evaluated chips
+MHZ = 400
+
+
+def components(hardware: pd.DataFrame, breakdown: pd.DataFrame) -> pd.DataFrame:
+    """Return the components that switch, by kind of chip and operation: area, energy an element."""
+    chips = [(kind, *chip[1:4]) for kind, chip in CHIPS.items()]
+    runs = style.pick_runs(hardware, chips, [MODEL], style.presets(hardware)[-1:])
+    elements = work.operations(runs)
+    found = []
+    for operation, group in GROUP.items():
+        energy = f"dynamic_energy_{group}_nj"
+        chip = runs[["chip", *style.RUN]].assign(
+            operation=operation,
+            lanes=runs["array_height"],
+            lane_cycles_per_element=runs[f"cycles_{group}"]
+            * runs["array_height"]
+            / (elements[group] * 1e9),
+        )
+        parts = chip.assign(elements=elements[group] * 1e9).merge(breakdown, on=style.RUN)
+        own = (parts["level"] == "array") | (parts["component"] == "isram")
+        parts = parts[own & (parts[energy] > 0)]
+        parts["energy_pj"] = 1e3 * parts[energy] / parts["elements"]
+        parts["shared"] = parts[GEMMS].sum(axis=1) > 0
+        found.append(parts)
+    table = pd.concat(found, ignore_index=True)
+    columns = ["chip", "operation", "lanes", "lane_cycles_per_element", "component", "level"]
+    return table[[*columns, "area_mm2", "energy_pj", "shared"]]
+
+
+def factors(method: Method, kind: str) -> tuple[dict[str, float], float]:
+    """Return by how much a method's size multiplies components, and its time.
+
+    Registers and comparators of PWL go with its segments; steps of a series with its degree; reads
+    and registers of a lookup table with its exponents. Adaptive VLP has a second selector of
+    windows and, an assumption, loads the 8 entries of one exponent every `leak` groups.
+    """
+    if kind == "pwl":
+        names = ["pwl_register", "pipeline_register", "pwl_encoder"]
+        registers = dict.fromkeys(names, method.segments / SEGMENTS)
+        return registers | {"pwl_comparator": (method.segments - 1) / (SEGMENTS - 1)}, 1.0
+    if kind == "taylor":
+        return {"taylor_register": method.degree / DEGREE}, (method.degree + 1) / (DEGREE + 1)
+    if kind == "exact":
+        return {}, 1.0
+    size = {"isram": method.lut / EXPONENTS, "lut_register": method.lut / EXPONENTS}
+    if kind == "adaptive_vlp":
+        size["isram"] += 1 / (8 * method.leak)
+        size["window_select"] = 2.0
+    return size, 1.0
+
+
+def steps(method: Method, kind: str) -> dict[str, float]:
+    """Return by how much a method's size multiplies the switching, beyond its instances."""
+    if kind != "taylor":
+        return {}
+    moves = (method.degree + 1) / (DEGREE + 1)
+    each = dict.fromkeys(["multiplier_vector", "adder_vector"], method.degree / DEGREE)
+    return each | {"register_vector": moves}
+
+
+def cost(parts: pd.DataFrame, method: Method, kind: str) -> dict[str, float]:
+    """Return the costs of a lane; `parts` are the components of one chip and operation."""
+    size, time = factors(method, kind)
+    instances = parts["component"].map(size).fillna(1.0)
+    moves = instances * parts["component"].map(steps(method, kind)).fillna(1.0)
+    area = (parts["area_mm2"] * instances).where(parts["level"] == "array", 0.0)
+    lanes = parts["lanes"].iloc[0]
+    used = 1e6 * area.sum() / lanes
+    cycles = parts["lane_cycles_per_element"].iloc[0] * time
+    return {
+        "area_used_um2_per_lane": used,
+        "area_added_um2_per_lane": 1e6 * area[~parts["shared"]].sum() / lanes,
+        "energy_pj_per_element": (parts["energy_pj"] * moves).sum(),
+        "lane_cycles_per_element": cycles,
+        "area_time_um2_us": used * cycles / MHZ,
+    }
+
+
+def points(fit: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
+    """Return costs and errors of every method that a chip of the cost model computes."""
+    fit = fit[(fit["layer"] == "all") & fit["error"].isin(ERRORS)]
+    mugi_l = fit[fit["family"] == "vlp"].assign(family="vlp_lut")
+    found = []
+    for (operation, kind, text), rows in pd.concat([fit, mugi_l]).groupby(
+        ["operation", "family", "method"], sort=False
+    ):
+        method = parse(text)
+        chip = parts[(parts["chip"] == kind) & (parts["operation"] == operation)]
+        if kind not in CHIPS or (operation == "activation" and kind == "taylor"):
+            continue
+        if "vlp" in kind and (method.mantissa, method.group) != (3, 256):
+            continue  # another sweep or another array
+        costs = cost(chip, method, kind) | {"arithmetic": arithmetic(method)}
+        found += [{**row, "family": kind, **costs} for row in rows.to_dict("records")]
+    keys = ["inputs", "operation", "function", "family", "method", "arithmetic", "error", "value"]
+    return pd.DataFrame(found)[[*keys, *COSTS]]
+
+
+def arithmetic(method: Method) -> str:
+    """Return the precision of a method's steps; the cost model's units are BF16."""
+    fp32 = getattr(method, "coefficients", "") == "fp32" or (
+        getattr(method, "evaluation", "") == "horner"
+    )
+    return "fp32" if fp32 else "bf16"
+
+
+def front(table: pd.DataFrame, cost_name: str) -> pd.DataFrame:
+    """Return the rows of one operation and error that no other beats in both cost and error."""
+    table = table.sort_values([cost_name, "value"], kind="stable")
+    return table[table["value"] < table["value"].cummin().shift(fill_value=float("inf"))]
+
+
+def make(paths: list[Path], stem: Path) -> None:
+    """Draw the figure from the tables of the search, of runs and of their breakdown."""
+    tables = {path.stem: path for path in paths}
+    fit = read_table(tables["fit"], ["inputs", "operation", "family", "method", "error"], ["value"])
+    hardware = read_table(tables["hardware"], style.RUN, ["cycles_softmax", "cycles_silu"])
+    breakdown = read_table(tables["breakdown"], [*style.RUN, "component", "level"], ["area_mm2"])
+    fit = fit[fit["inputs"] == fit["inputs"].iloc[0]]
+    table = points(fit, components(hardware, breakdown))
+    panels = [panel for _, panel in table.groupby(["operation", "error"], sort=False)]
+    style.use_style()
+    figure, axes = plt.subplots(
+        len(panels),
+        len(COSTS),
+        figsize=(2 * style.COLUMN_IN, 0.5 + 1.4 * len(panels)),
+        sharey="row",
+        sharex="col",
+        layout="constrained",
+        squeeze=False,
+    )
+    for row, panel in zip(axes, panels, strict=True):
+        first = panel.iloc[0]
+        row[0].set_ylabel(f"{first['function']}: {ERRORS[first['error']]}")
+        for axis, name in zip(row, COSTS, strict=True):
+            draw(axis, panel, name)
+    for axis, label in zip(axes[-1], COSTS.values(), strict=True):
+        axis.set_xlabel(label)
+    kinds = [kind for kind in CHIPS if kind in set(table["family"])]
+    handles = [plt.Line2D([], [], ls="", **look(kind)) for kind in kinds]
+    figure.legend(handles, [CHIPS[kind][0] for kind in kinds], ncols=len(kinds), **style.LEGEND)
+    style.save(figure, stem, marked(table))
+
+
+def marked(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a column a cost: whether the row is on its Pareto front."""
+    panels = [panel for _, panel in table.groupby(["operation", "error"], sort=False)]
+    for name in COSTS:
+        kept = [index for panel in panels for index in front(panel, name).index]
+        table = table.assign(**{f"on_front_{name}": table.index.isin(kept)})
+    return table
+
+
+def look(kind: str) -> dict:
+    """Return how the points of a kind of method are drawn."""
+    colour = style.DESIGN_COLOURS[CHIPS[kind][4]]
+    return {"marker": MARKERS[kind], "color": colour, "markersize": 2.5, "markeredgewidth": 0}
+
+
+def draw(axis, panel: pd.DataFrame, cost_name: str) -> None:
+    """Draw every method and the Pareto front of one cost."""
+    best = front(panel, cost_name)
+    axis.step(best[cost_name], best["value"], where="post", color="0.5", lw=0.6, zorder=0)
+    for (kind, precision), rows in panel.groupby(["family", "arithmetic"], sort=False):
+        hollow = {"markerfacecolor": "none", "markeredgewidth": 0.4} if precision == "fp32" else {}
+        axis.plot(rows[cost_name], rows["value"], ls="", **look(kind) | hollow)
+    axis.set(yscale="log", xlim=(0, None))
+    axis.tick_params(length=2, pad=1)
+    sns.despine(ax=axis)
+
+
+if __name__ == "__main__":
+    sys.exit(style.run_script(make, __doc__, tables="+"))
