@@ -23,6 +23,7 @@ COMMANDS = {
     "accuracy": ("mugi.accuracy.command", "accuracy of a model under approximations"),
     "profile": ("mugi.accuracy.profile", "inputs of softmax and activation in a real model"),
     "datapath": ("mugi.accuracy.datapath", "INT4 layers of a model on the simulated array"),
+    "tune": ("mugi.accuracy.tune", "each layer's own LUT window"),
     "concentration": ("mugi.accuracy.concentration", "where the profiled inputs lie"),
     "collect": ("mugi.collect", "tables with the same columns as one table"),
     "evaluate": ("mugi.hardware.command", "time, energy and area of accelerators on LLMs"),

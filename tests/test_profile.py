@@ -178,7 +178,7 @@ def test_the_command_writes_the_same_bytes_twice(checkpoint, tmp_path):
         (["--length", "512"], "512 tokens a window: the model's context is 256 tokens"),
         (
             ["--length", "8", "--tokens", "900000"],
-            "900000 tokens of text are needed; the prose has",
+            "900000 tokens of text are needed; there are ",
         ),
         (["--recipe", "published", "--samples", "x"], "--samples: only with --recipe lut"),
         (["--threads", "0"], "--threads 0: must be at least 1"),

@@ -43,11 +43,13 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--samples: only with --recipe lut")
     for path in filter(None, [args.output, args.samples]):
         check_writable(path)
+    subject.check(args)
     model, tokenizer = subject.load(args)
 
-    from mugi.accuracy import record
+    from mugi.accuracy import corpus, record
 
-    tokens = subject.text(model, tokenizer, args.tokens, lengths[-1])
+    documents = corpus.prose_documents()
+    tokens = subject.tokens(model, tokenizer, documents, args.tokens, lengths[-1])
     if args.recipe == "lut":
         table = record.profile(model, tokens, lengths)
     else:

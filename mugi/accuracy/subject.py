@@ -2,8 +2,10 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from mugi.accuracy.corpus import SEPARATOR
 from mugi.errors import InputError
 
 
@@ -17,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
 
 
-def load(args: argparse.Namespace):
-    """Return the model and tokenizer that the arguments name; set `args.name` if it is not."""
+def check(args: argparse.Namespace) -> None:
+    """Raise InputError for arguments that name no model; set `args.name` if it is not given."""
     if args.threads is not None and args.threads < 1:
         raise InputError(f"--threads {args.threads}: must be at least 1")
     if not Path(args.model).is_dir() and "/" not in args.model:
@@ -29,6 +31,9 @@ def load(args: argparse.Namespace):
     if Path(args.model).is_dir():
         os.environ["HF_HUB_OFFLINE"] = "1"
 
+
+def load(args: argparse.Namespace):
+    """Return the model and tokenizer that checked arguments name."""
     import torch  # not before the arguments are checked: it takes seconds
 
     from mugi.accuracy import models
@@ -38,20 +43,18 @@ def load(args: argparse.Namespace):
     return models.load(args.model, args.dtype, args.attention, args.device)
 
 
-def text(model, tokenizer, tokens: int, window: int):
-    """Return the first `tokens` tokens of the prose corpus, a 1-D tensor on the model's device.
+def tokens(model, tokenizer, documents: Sequence[str], count: int, window: int):
+    """Return the first `count` tokens of the documents, 1-D on the model's device.
 
-    Raises InputError if the corpus is shorter, or the model's context shorter than `window`.
+    The documents are joined by blank lines; no BOS. Raises InputError if the text is shorter, or
+    the model's context shorter than `window`.
     """
     import torch
-
-    from mugi.accuracy import corpus
 
     context = getattr(model.config, "max_position_embeddings", window)
     if window > context:
         raise InputError(f"{window} tokens a window: the model's context is {context} tokens")
-    prose = "\n\n".join(corpus.prose_documents())
-    ids = tokenizer(prose, add_special_tokens=False)["input_ids"]
-    if len(ids) < tokens:
-        raise InputError(f"{tokens} tokens of text are needed; the prose has {len(ids)}")
-    return torch.tensor(ids[:tokens], device=model.device)
+    ids = tokenizer(SEPARATOR.join(documents), add_special_tokens=False)["input_ids"]
+    if len(ids) < count:
+        raise InputError(f"{count} tokens of text are needed; there are {len(ids)}")
+    return torch.tensor(ids[:count], device=model.device)
