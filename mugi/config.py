@@ -285,6 +285,8 @@ def check(settings: dict) -> Config:
     except ValidationError as error:
         mistakes += _lines(error)
     mistakes += _hardware_mistakes(settings.get("hardware"))
+    if not mistakes:
+        mistakes += _missing_runs(config)
     if mistakes:
         raise InputError("\n".join(mistakes))
     return config
@@ -336,6 +338,12 @@ def _model_mistakes(config: Config) -> Iterable[str]:
         for index, name in enumerate(getattr(config, section).models):
             if name not in config.models:
                 yield f"{section}.models.{index}: {unknown('model', name, config.models)}"
+
+
+def _missing_runs(config: Config) -> list[str]:
+    from mugi import needs
+
+    return needs.mistakes(config.hardware, config.figures)
 
 
 def _is_entry(key: object, value: object) -> bool:

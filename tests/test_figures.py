@@ -15,9 +15,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from mugi import needs
 from mugi.carbon import carbon
+from mugi.config import FIGURES, check
 from mugi.errors import InputError
-from mugi.files import read_table, write_csv
+from mugi.files import read_table, read_yaml, write_csv
 from mugi.hardware import breakdown, evaluate, expand
 
 ROOT = Path(__file__).parents[1]
@@ -372,6 +374,60 @@ def test_flips_of_only_some_rows_are_refused(tmp_path):
         work.rules(runs, "as-published")
     with pytest.raises(InputError, match="did you mean 'sa16_7b'"):
         work.rules(flipped(fig12_baseline="sa16_7"), "as-published")
+
+
+READING = {
+    "fig11": lambda runs, presets: fig11.metrics(runs, presets),
+    "fig12": lambda runs, presets: fig12.metrics(runs, presets),
+    "fig13": lambda runs, presets: fig13.components(breakdown_table(), runs, presets),
+    "fig14": lambda runs, presets: fig14.metrics(runs, presets),
+    "fig15": lambda runs, presets: fig15.shares(carbon(runs), presets[0], "corrected"),
+    "fig16": lambda runs, presets: fig16.latency(runs, presets[-1]),
+    "fig17": lambda runs, presets: fig17.metrics(runs, presets),
+    "roofline": lambda runs, presets: roofline.roofline(runs, presets[-1]),
+    "table3": lambda runs, presets: [table3.table3(runs, preset) for preset in presets],
+}
+
+
+@cache
+def breakdown_table() -> pd.DataFrame:
+    return read_table(default_tables()["breakdown"])
+
+
+@pytest.mark.parametrize("name", READING)
+def test_a_figure_needs_the_runs_it_says_and_no_other(name):
+    """Drawn from just the runs in figure_runs.yaml; without any one of them it is refused."""
+    wanted = needs.needed(name, hardware())
+    runs = hardware().merge(wanted, on=needs.KEYS)
+    assert len(runs) == len(wanted) > 0
+    READING[name](runs, PRESETS)
+    preset = PRESETS[0] if name == "fig15" else PRESETS[-1]
+    used = runs.index[runs.preset == preset]
+    for row in used[:: max(1, len(used) // 3)]:
+        with pytest.raises(InputError, match="exactly one is needed"):
+            READING[name](runs.drop(index=row), PRESETS)
+
+
+def test_needs_name_every_figure_of_the_hardware():
+    assert set(READING) == set(read_yaml(needs.NEEDS)) <= set(FIGURES)
+
+
+def test_a_narrowed_configuration_is_told_which_runs_its_figures_lack():
+    settings = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    narrowed = settings | {"hardware": settings["hardware"][:5]}
+    with pytest.raises(InputError) as error:
+        check(narrowed)
+    lines = str(error.value).splitlines()
+    figures = ["fig11", "fig13", "fig14", "fig17", "roofline", "table3"]
+    assert [line.split()[1] for line in lines] == figures
+    assert "not at all: design=mugi, variant=vlp, array_height=128, noc_rows=4" in lines[1]
+    check(narrowed | {"figures": ["fig12", "fig15", "fig16", "table1"]})
+    of_7b = [grid | {"model": "llama_2_7b"} for grid in settings["hardware"][:5]]
+    check(narrowed | {"hardware": of_7b, "figures": ["fig15", "fig16"]})
+    flipped_too = {"assumption.dram_time": ["none", "per_op"]}
+    twice = [grid | flipped_too for grid in narrowed["hardware"]]
+    with pytest.raises(InputError, match=r"fig12 needs this run once, .* has 2 times: design=mugi"):
+        check(narrowed | {"hardware": twice, "figures": ["fig12"]})
 
 
 @pytest.fixture(scope="module")
