@@ -18,6 +18,7 @@ COMMANDS = {
     "fit": ("mugi.approximations.fit", "parameters of approximations that suit given inputs"),
     "weigh": ("mugi.approximations.weigh", "error of approximations by how often inputs occur"),
     "lookup": ("mugi.approximations.lookup", "a VLP lookup table and what is read in it"),
+    "simulate": ("mugi.array.simulate", "the array against plain references and the cost model"),
     "trace": ("mugi.array.trace", "signals of a small array, cycle by cycle"),
     "prepare": ("mugi.accuracy.prepare", "write an embedded model as a local checkpoint"),
     "accuracy": ("mugi.accuracy.command", "accuracy of a model under approximations"),

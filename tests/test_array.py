@@ -13,19 +13,17 @@ from bf16_oracle import nearest_code, value_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mugi import assumptions
 from mugi.approximations import FUNCTIONS, parse
 from mugi.approximations.tables import look_up
 from mugi.approximations.vlp import VLP
-from mugi.array import converter, trace
+from mugi.array import converter, simulate, trace
+from mugi.array.charge import CostModel
 from mugi.array.converter import NEVER, Array, row_signals
 from mugi.array.gemm import gemm
 from mugi.array.nonlinear import BOTH_SIGNS, NEGATIVE, decode, nonlinear, post_process, subscribe
 from mugi.array.softmax import sequential_sum, softmax
+from mugi.cli import main
 from mugi.errors import InputError
-from mugi.hardware.design import given as sizes
-from mugi.hardware.design import load_design
-from mugi.hardware.events import gemm_features, nonlinear_features
 from mugi.numerics import CODES, from_bf16, to_bf16
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
@@ -330,43 +328,6 @@ def test_adders_take_one_product_a_cycle_in_window_order(magnitudes, columns, se
 # --- against the cost model ---------------------------------------------------------------------
 
 
-class CostModel:
-    """Counts, cycles and activations that the hardware model charges one operation."""
-
-    def __init__(self, height: int, **flips):
-        self.assumed = assumptions.resolve("as-published", flips)
-        self.design = load_design("mugi", "vlp")
-        self.symbols = self.design.symbols(sizes([height], [8], [1], [1]), self.assumed)
-
-    def gemm(self, m: int, k: int, n: int) -> "CostModel":
-        features = gemm_features(
-            1.0, *(np.array([float(size)]) for size in (m, k, n)),
-            self.design, self.symbols, self.assumed,
-        )  # fmt: skip
-        return self._evaluate(self.design.gemm, features)
-
-    def nonlinear(self, rows: int, columns: int, softmax: bool) -> "CostModel":
-        features = nonlinear_features(
-            np.array([float(rows)]), np.array([float(columns)]), float(softmax),
-            self.symbols, self.assumed,
-        )  # fmt: skip
-        return self._evaluate(self.design.nonlinear, features)
-
-    def _evaluate(self, section, features) -> "CostModel":
-        self.section = section
-        counts, cycles = section.evaluate(features, self.symbols)
-        self.counts = {name: float(np.squeeze(count)) for name, count in counts.items()}
-        self.cycles = {name: float(np.squeeze(value)) for name, value in cycles.items()}
-        return self
-
-    def activations(self, component: str) -> float:
-        return sum(
-            self.counts[name] * float(np.squeeze(event.use[component](self.symbols)))
-            for name, event in self.section.events.items()
-            if component in event.use
-        )
-
-
 def full_gemm(height: int, m: int, k: int, n: int):
     random = np.random.default_rng(m + k + n)
     weights = random.integers(-7, 8, (k, n))
@@ -382,7 +343,7 @@ def test_gemm_takes_the_cycles_the_cost_model_charges_and_the_fill(height, m, k,
     run, cost = full_gemm(height, m, k, n), CostModel(height).gemm(m, k, n)
     assert 8 * run.windows == max(cost.cycles.values()) == cost.cycles["array_gemm"]
     # pipeline_fill: none as published, once an operation (per_op) as corrected
-    fill = float(cost.symbols["fill"].item())
+    fill = cost.symbol("fill")
     assert Array(height).fill_cycles == fill
     assert run.cycles == 8 * run.windows + fill
 
@@ -398,7 +359,7 @@ def test_tiles_of_few_steps_are_bound_by_osram_in_the_cost_model():
 def test_idle_rows_and_columns_take_windows_too(height, m, k, n):
     run, cost = full_gemm(height, m, k, n), CostModel(height).gemm(m, k, n)
     assert 8 * run.windows == cost.cycles["array_gemm"]
-    assert run.cycles <= 8 * run.windows + cost.symbols["fill"].item()
+    assert run.cycles <= 8 * run.windows + cost.symbol("fill")
     assert run.cycles > 8 * (run.windows - 1)
 
 
@@ -450,7 +411,7 @@ def test_nonlinear_operations_take_the_cycles_charged(height, rows, columns):
         cost = CostModel(height, silu_passes="lut_twice").nonlinear(rows, columns, softmaxed)
         interval = 8 * len(signs)
         assert cost.cycles["array_nonlinear"] == interval * run.mappings
-        assert cost.symbols["nonlinear_fill"].item() == fill
+        assert cost.symbol("nonlinear_fill") == fill
         last = Array(height).row_delay_cycles()[(rows - 1) % height]
         assert run.cycles == interval * run.mappings + 7 + last
         assert run.cycles <= interval * run.mappings + fill
@@ -465,12 +426,12 @@ def test_softmax_is_bound_by_osram_in_array_and_cost_model(height, rows, keys):
     run = softmax(Array(height), method, scores)
     cost = CostModel(height).nonlinear(rows, keys, True)
     charged = cost.cycles
-    assert Array(height).osram_word_bits == cost.symbols["o_width"].item()
+    assert Array(height).osram_word_bits == cost.symbol("o_width")
     assert run.busy_cycles["osram_read"] == charged["osram_onchip_reads"]
     assert run.busy_cycles["osram_write"] == charged["osram_onchip_writes"]
     assert run.busy_cycles["vector"] == charged["vector"]
     assert charged["summation"] <= run.busy_cycles["array"]
-    assert run.busy_cycles["array"] <= charged["summation"] + cost.symbols["nonlinear_fill"].item()
+    assert run.busy_cycles["array"] <= charged["summation"] + cost.symbol("nonlinear_fill")
     assert run.cycles == max(charged.values()) == 2 * charged["array_nonlinear"]  # softmax_passes
     activations = {name: cost.activations(name) for name in ("adder", "multiplier_vector")}
     assert {name: run.activations[name] for name in activations} == activations
@@ -505,6 +466,37 @@ def test_nonlinear_operations_switch_what_the_cost_model_charges():
         assert CostModel(64).nonlinear(100, 5, function == "exp").activations(
             "and_gate"
         ) == pytest.approx(2 * run.activations["and_gate"])
+
+
+def test_simulated_operations_give_the_bits_and_the_cycles_expected(tmp_path):
+    path = tmp_path / "simulated.csv"
+    assert main(["simulate", "--array-height=64", "--windows=12", "-o", str(path)]) == 0
+    rows = pd.read_csv(path)
+    assert (rows.different_outputs == 0).all()
+    charged = rows[rows.charged_cycles.notna()]
+    assert len(charged) == len(rows) - 1  # no design has 7 mantissa bits on the rows
+    assert (charged.cycles == charged.charged_cycles + charged.fill_cycles).all()
+    sweeps = rows.operation.map({"gemm": 1, "exp": 1, "silu": 2, "gelu": 2})
+    assert (rows.cycles_per_window == 2.0**rows.mantissa_bits * sweeps).all()
+    assert (rows.spikes_per_input == 8).all()
+
+
+def test_a_wrong_bit_would_be_counted(monkeypatch):
+    monkeypatch.setattr(simulate, "look_up", lambda stack, codes: codes)
+    row = simulate.simulated_nonlinear(Array(8), simulate.CASES[0], 2)
+    assert row["different_outputs"] == 16
+    monkeypatch.setattr(simulate, "plain_product", lambda inputs, weights: 0)
+    assert simulate.simulated_gemm(Array(8), 2)["different_outputs"] > 32
+
+
+@pytest.mark.parametrize(
+    "option, message",
+    [("--windows=1", "--windows is 1; allowed"), ("--array-height=12", "height is 12; allowed")],
+)
+def test_simulate_refuses(tmp_path, capsys, option, message):
+    assert main(["simulate", option, "-o", str(tmp_path / "simulated.csv")]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 # --- mistakes -----------------------------------------------------------------------------------

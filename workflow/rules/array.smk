@@ -1,3 +1,25 @@
+rule array:
+    input:
+        "results/array/simulated.csv",
+
+
+rule simulate_array:
+    input:
+        sources=sources("mugi.array.simulate"),
+    output:
+        "results/array/simulated.csv",
+    log:
+        "results/logs/simulate_array.log",
+    benchmark:
+        "results/benchmarks/simulate_array.tsv"
+    conda:
+        ENVIRONMENT
+    message:
+        "The simulated array against plain references and the cost model"
+    shell:
+        "mugi simulate -o {output} 2> {log}"
+
+
 rule trace_array:
     input:
         sources=sources("mugi.array.trace"),

@@ -9,6 +9,7 @@ rule judge_claims:
             rules.approximations.input,
             rules.hardware.input,
             rules.carbon.input,
+            rules.array.input,
             "results/accuracy/concentration.csv",
             "results/figures/fig13.csv",
             "results/figures/fig14.csv",

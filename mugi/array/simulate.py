@@ -1,0 +1,147 @@
+"""`mugi simulate`: operations on the simulated array, against plain references and the cost model.
+
+One row of the table is one operation on random inputs:
+
+- cycles_per_window: of a mapping or a step of k, from two runs of different length;
+- cycles, charged_cycles, fill_cycles: simulated to the last output; of the array by the cost model
+  (`silu_passes=lut_twice`), empty where no design has such an array; of the pipeline's end, that
+  the cost model adds once an operation (`pipeline_fill`);
+- different_outputs: outputs that are not the table's entry, or not that of the plain product with
+  the same order of additions: 0;
+- spikes_per_input: of a row and window, one a column; second_chain_share: of the products that
+  leave their row after their window; longest_wait_cycles: of a product for its adder.
+"""
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from mugi.approximations import parse
+from mugi.approximations.method import bf16
+from mugi.approximations.tables import look_up
+from mugi.array.charge import CostModel
+from mugi.array.converter import Array
+from mugi.array.gemm import MAX_MAGNITUDE, gemm
+from mugi.array.nonlinear import BOTH_SIGNS, NEGATIVE, nonlinear
+from mugi.errors import InputError
+from mugi.files import write_csv
+from mugi.numerics import from_bf16, to_bf16
+
+GEMM_ROWS = 8  # as many as the array has columns: a batch of 8, or a group of GQA
+
+
+class Case(NamedTuple):
+    """A nonlinear operation: its function, and the method without its group."""
+
+    function: str
+    method: str
+
+
+CASES = [
+    Case("exp", "vlp:lut=12,max_exp=3"),
+    Case("exp", "vlp:lut=12,max_exp=3,mantissa=7"),  # a BF16 mantissa on the rows, not rounded
+    Case("exp", "vlp:lut=8,max_exp=3,adapt=8"),
+    Case("silu", "vlp:lut=12,max_exp=3"),
+    Case("gelu", "vlp:lut=12,max_exp=3"),
+]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `mugi simulate`."""
+    parser.add_argument("--array-height", type=int, default=256, help="rows, a multiple of 8")
+    parser.add_argument("--windows", type=int, default=64, help="windows of each operation")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help="CSV, one row an operation"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Simulate every operation and write the table."""
+    if args.windows < 2:
+        raise InputError(f"--windows is {args.windows}; allowed: 2 or more")
+    write_csv(simulated(Array(args.array_height), args.windows), args.output)
+
+
+def simulated(array: Array, windows: int) -> pd.DataFrame:
+    """Return the table: every operation, `windows` mappings or steps of k each."""
+    rows = [simulated_gemm(array, windows)]
+    rows += [simulated_nonlinear(array, case, windows) for case in CASES]
+    size = {"array_height": array.height, "array_width": array.width}
+    table = pd.DataFrame([size | row for row in rows])
+    first = ["operation", "method", "array_height", "array_width", "mantissa_bits", "windows"]
+    return table[[*first, *(name for name in table if name not in first)]]
+
+
+def simulated_gemm(array: Array, windows: int) -> dict:
+    """Return the row of an (8, windows) by (windows, H) product of BF16 and INT4."""
+    random = np.random.default_rng(0)
+    inputs = to_bf16(random.normal(size=(GEMM_ROWS, windows)))
+    weights = random.integers(-MAX_MAGNITUDE, MAX_MAGNITUDE + 1, (windows, array.height))
+    weights[[windows // 2 - 1, -1], -1] = MAX_MAGNITUDE  # the latest spike there is, in both runs
+    half = windows // 2
+    whole, part = gemm(array, inputs, weights), gemm(array, inputs[:, :half], weights[:half])
+    charge = CostModel(array.height).gemm(GEMM_ROWS, windows, array.height)
+    products = inputs.size * array.height
+    return {
+        "operation": "gemm",
+        "method": "",
+        "mantissa_bits": MAX_MAGNITUDE.bit_length(),
+        "windows": whole.windows,
+        "cycles_per_window": (whole.cycles - part.cycles) / (whole.windows - part.windows),
+        "cycles": whole.cycles,
+        "charged_cycles": charge.cycles["array_gemm"],
+        "fill_cycles": charge.symbol("fill"),
+        "different_outputs": int((whole.outputs != plain_product(inputs, weights)).sum()),
+        "spikes_per_input": whole.activations["temporal_register"] / weights.size,
+        "second_chain_share": whole.overlapping / products,
+        "longest_wait_cycles": whole.longest_wait_cycles,
+    }
+
+
+def plain_product(inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return inputs · weights as BF16 codes, every multiple and sum rounded, k ascending."""
+    values = from_bf16(inputs)
+    multiples = [np.zeros_like(values)]
+    for _ in range(MAX_MAGNITUDE):
+        multiples.append(bf16(multiples[-1] + values))
+    multiples = np.stack(multiples)
+    total = np.zeros((len(inputs), weights.shape[1]))
+    for k, row in enumerate(weights):
+        total = bf16(total + np.sign(row) * multiples[np.abs(row), :, k].T)
+    return to_bf16(total)
+
+
+def simulated_nonlinear(array: Array, case: Case, windows: int) -> dict:
+    """Return the row of a nonlinear operation of (H, windows) inputs."""
+    method = parse(case.method).model_copy(update={"group": array.height})
+    random = np.random.default_rng(0)
+    codes = to_bf16(4 * random.normal(size=(array.height, windows)))
+    signs = NEGATIVE if case.function == "exp" else BOTH_SIGNS
+    codes = codes | 0x8000 if case.function == "exp" else codes
+    latest = to_bf16(np.array(-(2.0 ** (method.max_exp + 1)) * (1 - 2.0**-8)))  # mantissa, exponent
+    codes[-1, [windows // 2 - 1, -1]] = latest
+    whole = nonlinear(array, method, case.function, codes, signs=signs)
+    part = nonlinear(array, method, case.function, codes[:, : windows // 2], signs=signs)
+    softmax = case.function == "exp"
+    charge = CostModel(array.height, silu_passes="lut_twice").nonlinear(*codes.shape, softmax)
+    charged = charge.cycles["array_nonlinear"] if method.mantissa == 3 else None
+    return {
+        "operation": case.function,
+        "method": case.method,
+        "mantissa_bits": method.mantissa,
+        "windows": whole.mappings,
+        "cycles_per_window": (whole.cycles - part.cycles) / (whole.mappings - part.mappings),
+        "cycles": whole.cycles,
+        "charged_cycles": charged,
+        "fill_cycles": charge.symbol("nonlinear_fill"),
+        "different_outputs": int(
+            (whole.outputs != look_up(method.stack(case.function), codes)).sum()
+        ),
+        "spikes_per_input": whole.activations["temporal_register"] / codes.size,
+        "lut_exponents": method.lut,
+        "sliding_window_exponents": method.sliding_window,
+        "lut_exponents_loaded": whole.lut_loads,
+    }
