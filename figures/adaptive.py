@@ -14,6 +14,7 @@ import seaborn as sns
 import style
 
 from mugi.approximations import parse
+from mugi.errors import InputError
 from mugi.files import read_table
 
 LABELS = {
@@ -29,6 +30,9 @@ def make(table: Path, stem: Path) -> None:
     text = ["inputs", "operation", "function", "layer", "family", "method", "error"]
     shifted = read_table(table, text, ["shift_log2", "value"])
     shifted = shifted[shifted["inputs"] == shifted["inputs"].iloc[0]]
+    shifted = shifted[shifted["family"].isin(["vlp", "adaptive_vlp"])]
+    if not ((shifted["family"] == "vlp") & (shifted["shift_log2"] == 0)).any():
+        raise InputError(f"{table}: no fixed VLP window on inputs as they are (shift_log2 0)")
     keys = ["operation", "function", "error"]
     lines = pd.concat([compared(rows) for _, rows in shifted.groupby(keys, sort=False)])
     panels = [panel for _, panel in lines.groupby(keys, sort=False)]
@@ -53,7 +57,8 @@ def compared(rows: pd.DataFrame) -> pd.DataFrame:
     the best fixed one of each shift."""
     rows = rows.assign(lut_size=[parse(text).lut for text in rows["method"]])
     found = []
-    for _, some in rows.groupby("lut_size"):
+    fixed_sizes = rows.loc[rows["family"] == "vlp", "lut_size"]
+    for _, some in rows[rows["lut_size"].isin(fixed_sizes)].groupby("lut_size"):
         for window, family in {"adaptive": "adaptive_vlp", KEPT: "vlp"}.items():
             kind = some[some["family"] == family]
             start = kind[kind["shift_log2"] == 0]

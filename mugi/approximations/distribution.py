@@ -101,6 +101,8 @@ def _read_samples(path: Path) -> dict[str, np.ndarray]:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "No such file"
     return getattr(error, "strerror", None) or " ".join(str(error).split()) or "truncated"
 
 
