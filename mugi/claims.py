@@ -45,10 +45,15 @@ RESULT_COLUMNS = [
 REPRODUCED, BUT, DIFFERS = "reproduced", "reproduced, but", "differs"
 NOT_HERE, NOT_YET = "not reproducible here", "not yet"
 VERDICTS = [REPRODUCED, BUT, DIFFERS, NOT_HERE, NOT_YET]
+NOT_RUN = "not in this run"  # tables or rows that a claim needs are not there
 AGGREGATES = {"geomean": lambda x: float(np.exp(np.log(x).mean())), "min": min, "max": max}
 CORRECTABLE = ["preset", "accounting"]
 CONDITION = re.compile(r"(\w+)(=|[<>]=(?=-?\d+\.?\d*$))(.*)")
 TEST = re.compile(r"(within |>|<)(\d+\.?\d*)")
+
+
+class NotRun(InputError):
+    """The tables lack what a claim needs."""
 
 
 def load_ledger(path: Path = LEDGER) -> pd.DataFrame:
@@ -113,10 +118,11 @@ def select(table: pd.DataFrame, where: dict[tuple[str, str], list[str]]) -> pd.D
         if sign != "=":
             compare = operator.ge if sign == ">=" else operator.le
             meets = compare(pd.to_numeric(cells, errors="coerce"), float(values[0]))
-        if not meets.any():
+        absent = sign == "=" and set(values) - set(cells.astype(str)[meets])
+        if absent or not meets.any():
             text = "; ".join(f"{k}{s}{'|'.join(v)}" for (k, s), v in where.items())
             there = ", ".join(sorted(set(cells.astype(str))))
-            raise InputError(f"no row with {text}: {key} there is {there[:200]}")
+            raise NotRun(f"no row with {text}: {key} there is {there[:200]}")
         kept = kept[meets]
     return table.iloc[kept]
 
@@ -213,27 +219,40 @@ def judge_claim(claim: dict[str, str], table: pd.DataFrame | None) -> dict[str, 
     return result
 
 
-def judge(ledger: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def judge(
+    ledger: pd.DataFrame, tables: dict[str, pd.DataFrame], partial: bool = False
+) -> pd.DataFrame:
     """Judge every claim of `ledger` from `tables` (name -> table), in the ledger's order.
 
     A claim contradicts its recorded verdict (`agrees` false) if it is recorded as reproduced and
-    differs or the reverse. Raises `InputError` for tables and rows that are missing.
+    differs or the reverse. Raises `InputError` for tables and rows that are missing; if `partial`,
+    their claims have the verdict `not in this run`.
     """
     queried = ledger[ledger["column"] != ""]
-    mistakes = [
-        f"table '{table}' is missing, `snakemake {target}` makes it; "
-        f"{len(claims)} claims need it: {', '.join(claims.id[:3])}{', ...' * (len(claims) > 3)}"
-        for (table, target), claims in queried.groupby(["table", "target"])
+    missing = {
+        table: f"table '{table}' is missing, `snakemake {target}` makes it"
+        for table, target in zip(queried["table"], queried["target"], strict=True)
         if table not in tables
-    ]
-    results = []
+    }
+    mistakes, results = [], []
+    for table, line in missing.items() if not partial else ():
+        ids = queried.id[queried["table"] == table]
+        some = f"{', '.join(ids[:3])}{', ...' * (len(ids) > 3)}"
+        mistakes.append(f"{line}; {len(ids)} claims need it: {some}")
     for claim in ledger.to_dict("records"):
-        if claim["column"] and claim["table"] not in tables:
-            continue
         try:
-            results.append(judge_claim(claim, tables[claim["table"]] if claim["column"] else None))
+            if not claim["column"]:
+                results.append(judge_claim(claim, None))
+            elif claim["table"] not in missing:
+                results.append(judge_claim(claim, tables[claim["table"]]))
+            elif partial:
+                raise NotRun(missing[claim["table"]])
         except InputError as error:
-            mistakes.append(f"claim {claim['id']}: table '{claim['table']}': {error}")
+            line = f"claim {claim['id']}: table '{claim['table']}': {error}"
+            if not partial or not isinstance(error, NotRun):
+                mistakes.append(line)
+            found = {"recorded_verdict": claim["verdict"], "verdict": NOT_RUN, "agrees": True}
+            results.append({**claim, **found, "reason": f"Needs more runs: {error}"})
     if mistakes:
         raise InputError("\n".join(mistakes))
     return pd.DataFrame(results).reindex(columns=RESULT_COLUMNS)
@@ -249,6 +268,12 @@ def readable(results: pd.DataFrame) -> pd.DataFrame:
     return results[[*shown, "reason"]].assign(**numbers).fillna("")
 
 
+def counted(results: pd.DataFrame) -> pd.Series:
+    """Return how many claims have each verdict."""
+    counts = results["verdict"].value_counts()
+    return counts.reindex([*VERDICTS, *[NOT_RUN] * (NOT_RUN in counts)], fill_value=0)
+
+
 def text(results: pd.DataFrame) -> str:
     """Return all claims, one a line, and the counts of the verdicts."""
     widths = {"id": 23, "statement": 42, "printed": 8, "computed": 8, "corrected": 9, "verdict": 21}
@@ -260,13 +285,13 @@ def text(results: pd.DataFrame) -> str:
         "  ".join(cell[: size or None].ljust(size) for cell, size in zip(row, sizes, strict=True))
         for row in rows
     ]
-    counts = results["verdict"].value_counts().reindex(VERDICTS, fill_value=0)
+    counts = counted(results)
     return "\n".join([*lines, "", *(f"{count:5} {verdict}" for verdict, count in counts.items())])
 
 
 def markdown(results: pd.DataFrame) -> str:
     """Return counts of the verdicts and all claims as Markdown tables, one a section."""
-    counts = results["verdict"].value_counts().reindex(VERDICTS, fill_value=0)
+    counts = counted(results)
     lines = ["# Claims of the paper", "", f"{len(results)} claims.", "", "| verdict | claims |"]
     lines += ["|---|--:|", *(f"| {verdict} | {count} |" for verdict, count in counts.items())]
     table = readable(results)
@@ -280,20 +305,31 @@ def markdown(results: pd.DataFrame) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mugi claims`."""
     parser.add_argument("tables", type=Path, nargs="*", help="result tables, named as their files")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="claims.csv to write")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("-o", "--output", type=Path, help="claims.csv to write")
+    what.add_argument(
+        "--check", type=Path, metavar="FILE", help="judge nothing: contradictions in a claims.csv"
+    )
+    parser.add_argument(
+        "--partial", action="store_true", help="list claims whose tables or runs are missing too"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge all claims, write CSV and Markdown, print them; 1 if one contradicts its record."""
-    tables = {path.stem: read_table(path) for path in args.tables}
-    results = judge(load_ledger(LEDGER), tables)
-    write_csv(results, args.output)
-    write_text(args.output.with_suffix(".md"), markdown(results))
-    print(text(results))
+    if args.check:
+        results = read_table(args.check, RESULT_COLUMNS)
+        results["agrees"] = results["agrees"].astype(str) == "True"
+    else:
+        tables = {path.stem: read_table(path) for path in args.tables}
+        results = judge(load_ledger(LEDGER), tables, args.partial)
+        write_csv(results, args.output)
+        write_text(args.output.with_suffix(".md"), markdown(results))
+        print(text(results))
     for claim in results[~results["agrees"].astype(bool)].itertuples():
         print(
             f"mugi claims: {claim.id} is recorded as '{claim.recorded_verdict}' "
-            f"but '{claim.verdict}': printed {claim.printed}, computed {claim.computed:.6g}",
+            f"but '{claim.verdict}': printed {claim.printed}, computed {float(claim.computed):.6g}",
             file=sys.stderr,
         )
     return int(not results["agrees"].all())

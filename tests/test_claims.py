@@ -233,6 +233,30 @@ def test_recorded_difference_that_is_none_is_a_contradiction():
     assert judged(verdict="differs", reason="why", printed="3.00")["agrees"]
 
 
+def test_claims_of_a_narrowed_run_are_listed():
+    """Without one of its tables, runs or models a claim is not judged, and not contradicted."""
+    claims_ = pd.DataFrame(
+        [
+            CLAIM,
+            CLAIM | {"id": "A-2", "where": "design=simd;model=7b"},
+            CLAIM | {"id": "A-3", "where": "design=mugi;model=7b|70b", "aggregate": "geomean"},
+            CLAIM | {"id": "A-4", "table": "others"},
+        ]
+    )
+    results = judge(claims_, {"runs": RUNS}, partial=True).set_index("id")
+    assert results.verdict.tolist() == ["reproduced", *["not in this run"] * 3]
+    assert results.agrees.all()
+    assert "no row with design=simd" in results.reason["A-2"]
+    assert "model=7b|70b" in results.reason["A-3"]
+    assert "`snakemake fast` makes it" in results.reason["A-4"]
+    assert "3 not in this run" in claims.text(results.reset_index())
+    with pytest.raises(InputError) as error:
+        judge(claims_, {"runs": RUNS})
+    assert len(str(error.value).splitlines()) == 3
+    with pytest.raises(InputError, match="unknown column 'desing'"):
+        judge(pd.DataFrame([CLAIM | {"where": "desing=mugi"}]), {"runs": RUNS}, partial=True)
+
+
 @pytest.mark.parametrize("verdict", ["not yet", "not reproducible here"])
 def test_claims_that_are_not_judged_need_no_table(verdict):
     unjudged = CLAIM | dict.fromkeys([*claims.QUERY, "table"], "") | {"reason": "needs fig08"}
@@ -321,6 +345,16 @@ def test_contradiction_is_named_and_exits_1(command, tmp_path, capsys):
         "mugi claims: A-1 is recorded as 'reproduced' but 'differs': printed 3.00, computed 2\n"
     )
     assert pd.read_csv(tmp_path / "out" / "claims.csv").agrees.tolist() == [False]
+
+
+def test_contradictions_can_be_told_from_the_table_later(command, tmp_path, capsys):
+    for printed, status in {"2.00": 0, "3.00": 1}.items():
+        assert command(printed=printed) == status
+        capsys.readouterr()
+        assert main(["claims", "--check", str(tmp_path / "out" / "claims.csv")]) == status
+        assert ("A-1 is recorded as 'reproduced' but" in capsys.readouterr().err) == bool(status)
+    assert main(["claims", "--check", str(tmp_path / "runs.csv")]) == 2
+    assert "missing column 'id'" in capsys.readouterr().err
 
 
 def test_missing_table_is_one_line_and_exits_2(command, tmp_path, capsys):

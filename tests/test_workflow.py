@@ -199,14 +199,18 @@ class TestFinishedWorkflow:
     def test_a_deleted_table_is_rebuilt_with_its_descendants(self, finished):
         (finished / "results" / "carbon" / "carbon.csv").unlink()
         rules = planned(finished, *SMOKE)
-        assert rules == {"all": 1, "account_carbon": 1, "fig15": 1, "judge_claims": 1}
+        judged = {"judge_claims": 1, "check_claims": 1}
+        assert rules == {"all": 1, "account_carbon": 1, "fig15": 1, **judged}
         assert run(finished, "snakemake", *SMOKE).returncode == 0
 
     @pytest.mark.parametrize(
         ("edited", "reruns"),
         [
-            ("mugi/carbon.py", {"account_carbon", "fig15", "judge_claims"}),
-            ("mugi/claims.py", {"judge_claims"}),
+            (
+                "mugi/carbon.py",
+                {"account_carbon", "fig15", "fig16", "judge_claims", "check_claims"},
+            ),
+            ("mugi/claims.py", {"judge_claims", "check_claims"}),
             ("figures/fig08.py", {"fig08"}),
             (
                 "mugi/accuracy/perplexity.py",
@@ -228,7 +232,7 @@ class TestFinishedWorkflow:
 
     def test_a_changed_setting_reruns_what_takes_it(self, finished, tmp_path):
         smoke = yaml.safe_load((finished / "config" / "smoke.yaml").read_text())
-        smoke["sweep"]["max_exp"] = [1, 3]
+        smoke["sweep"]["activation"] = ["pwl:segments=22,range=6"]
         changed = tmp_path / "changed.yaml"
         changed.write_text(yaml.safe_dump(smoke))
         rules = set(planned(finished, "--configfile", str(changed)))

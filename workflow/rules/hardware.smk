@@ -54,6 +54,7 @@ rule break_down_hardware:
                 for grid in config["hardware"]
                 if not isinstance(grid["seq_len"], list)
             ]
+            or config["hardware"]
         ),
     message:
         "Area and energy of every component, without sweeps of the sequence length"
