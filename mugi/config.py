@@ -29,7 +29,7 @@ DEFAULT = Path("config.yaml")
 TASKS = Path(__file__).parent / "accuracy" / "tasks"
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 FIGURES = (
-    *("fig02", "fig03", "fig04", "fig06", "fig08", "fig08_weighted", "pareto", "adaptive"),
+    *("fig02", "fig03", "fig04", "fig06", "fig07", "fig08", "fig08_weighted", "pareto", "adaptive"),
     *("fig10", "fig11", "fig12", "fig13", "fig14", "fig15"),
     *("fig16", "fig17", "roofline", "table1", "table2", "table3"),
 )
@@ -77,6 +77,7 @@ def _no_repeats(values: list) -> list:
 
 
 Distinct = AfterValidator(_no_repeats)
+Anchors = Annotated[list[Annotated[int, Field(ge=-40, le=40)]], Distinct]
 
 
 class Model(Section):
@@ -146,6 +147,35 @@ class Profile(Section):
     def _whole_windows(self) -> Self:
         if self.tokens < max(self.lengths):
             raise ValueError(f"tokens {self.tokens} must be at least {max(self.lengths)} (lengths)")
+        return self
+
+
+class Tuning(Section):
+    """Fig. 7: a LUT window for the softmax of each layer."""
+
+    models: Annotated[list[str], Distinct] = Field(
+        min_length=1, description="keys of the section `models`"
+    )
+    base: _checked(lambda text: parse(f"{text},max_exp=0", "exp")) = Field(
+        description="VLP without its anchor, such as vlp:lut=8"
+    )
+    max_exp: Anchors = Field(description="candidates for the highest exponent of the LUT")
+    min_exp: Anchors = Field(description="candidates for the lowest exponent of the LUT")
+    default: str = Field(
+        pattern=r"^(max|min)_exp=-?\d+$", description="anchor of layers that are not yet tuned"
+    )
+    tries: PositiveInt = Field(description="candidates a layer that the descent tries")
+    text: str = Field(description="embedded text, or a UTF-8 text file")
+    window: int = Field(ge=2, description="tokens in a window")
+    windows: PositiveInt = Field(description="windows to tune on, from the text's first half")
+    held_out_windows: PositiveInt = Field(
+        description="windows to report on, from the text's second half"
+    )
+
+    @model_validator(mode="after")
+    def _something_to_choose(self) -> Self:
+        if len(self.max_exp) + len(self.min_exp) < 2:
+            raise ValueError("give at least 2 candidates in max_exp and min_exp")
         return self
 
 
@@ -240,6 +270,7 @@ class Config(Section):
     accuracy: Accuracy
     sweep: Sweep
     profile: Profile
+    tuning: Tuning
     approximations: Approximations
     lookup: Lookup
     fit: Fit
@@ -334,7 +365,7 @@ def _model_mistakes(config: Config) -> Iterable[str]:
                 f"models.{name}.source: no folder '{source}'{nearest(source, ['embedded'])}; "
                 "allowed: embedded, a hub id (org/name), an existing checkpoint folder"
             )
-    for section in ("accuracy", "sweep", "profile", "fit"):
+    for section in ("accuracy", "sweep", "profile", "tuning", "fit"):
         for index, name in enumerate(getattr(config, section).models):
             if name not in config.models:
                 yield f"{section}.models.{index}: {unknown('model', name, config.models)}"

@@ -1,12 +1,13 @@
 """`mugi tune`: each layer's own LUT window, chosen on one text and reported on another."""
 
 import argparse
+import json
 import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -66,10 +67,11 @@ def run(args: argparse.Namespace) -> None:
     with ExitStack() as stack:
         bench = Bench(args, stack)
         layers = bench.keep({"shape": "layers"}, lambda: len(bench.layers.all))
-        bench.bar.total = 4 * layers + len(methods) + 2 * 5 + 4
-        found = _search(bench, methods, default, layers, args.tries)
-        summary = _summary(bench, found, methods, default, layers)
-        curve = _curve(bench, found, default)
+        bench.bar.total = layers * (len(tuning.distinct(methods)) + args.tries + 3)
+        splits = [bench.split(name) for name in SPLITS]
+        found = _search(splits[0], methods, default, layers, args.tries)
+        curve = _curve(splits, found, default)
+        summary = _summary(bench, splits, found, default)
     setting = {
         "model": args.name,
         "text": args.text,
@@ -111,6 +113,7 @@ class Bench:
         self.args, self.stack = args, stack
         self.text = corpus.text(args.text)
         self.device = cells.device_kind(args.device)
+        self.kept: dict[str, object] = {}
         self.cells = cells.Cells(args.cells)
         self.bar = stack.enter_context(tqdm(unit="step", desc=args.name, file=sys.stderr))
         self.key = {
@@ -128,12 +131,15 @@ class Bench:
 
     def keep(self, key: dict, measure: Callable[[], object]) -> object:
         """Return the kept value of `key`, or measure and keep it."""
-        value = self.cells.read(self.key | key)
-        if value is None:
-            value = measure()
-            self.cells.write(self.key | key, value)
-        self.bar.update()
-        return value
+        name = json.dumps(key)
+        if name not in self.kept:
+            value = self.cells.read(self.key | key)
+            if value is None:
+                value = measure()
+                self.cells.write(self.key | key, value)
+            self.kept[name] = value
+            self.bar.update()
+        return self.kept[name]
 
     @cached_property
     def layers(self):
@@ -155,24 +161,17 @@ class Bench:
             for half, count in zip(halves, counts, strict=True)
         ]
 
-    @cached_property
-    def tuning(self):
-        """The split that candidates are chosen on."""
-        return self._text("tuning")
-
-    @cached_property
-    def held_out(self):
-        """The split that no choice has seen."""
-        return self._text("held_out")
-
-    def _text(self, split: str):
-        from mugi.accuracy.layers import Text
-
-        return Text(self.layers, self.windows[split])
-
     def split(self, name: str):
-        """Return a split by name."""
-        return getattr(self, name)
+        """Return one split, whose text is cut and run only if something has to be measured."""
+        from mugi.accuracy.layers import Text
+        from mugi.accuracy.tuning import Split
+
+        @cache
+        def text() -> Text:
+            layers = self.layers
+            return Text(layers, self.windows[name])
+
+        return Split(name, text, self.keep)
 
 
 def halve(documents: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -191,67 +190,55 @@ def _logits(model, windows) -> list:
         return [model(window[None], use_cache=False).logits[0] for window in windows]
 
 
-def _search(
-    bench: Bench, methods: list[Method], default: Method, layers: int, tries: int
-) -> dict[str, tuple]:
+def _search(split, methods: list[Method], default: Method, layers: int, tries: int) -> dict:
     """Return search -> (choice by layer, scores of the candidates, errors of the attention)."""
     from mugi.accuracy import tuning
 
-    def text():
-        return bench.tuning
-
-    uniform = tuning.uniform(text, methods, bench.keep)
+    uniform = tuning.uniform(split, methods, layers)
     best = min(methods, key=lambda method: uniform[str(method)]["kl_divergence_nats"])
-    chosen, surface = tuning.greedy(text, methods, default, layers, bench.keep)
-    errors = tuning.local_errors(text, methods, bench.keep)
-    better, tried = tuning.descent(text, errors, methods, tries, bench.keep)
+    errors = tuning.local_errors(split, methods)
     return {
         tuning.UNIFORM: ([best] * layers, [uniform], None),
-        tuning.GREEDY: (chosen, surface, None),
-        tuning.DESCENT: (better, tried, errors),
+        tuning.GREEDY: (*tuning.greedy(split, methods, default, layers), None),
+        tuning.DESCENT: (*tuning.descent(split, errors, methods, tries), errors),
     }
 
 
-def _summary(
-    bench: Bench, found: dict, methods: list[Method], default: Method, layers: int
-) -> list[dict]:
+def _summary(bench: Bench, splits: list, found: dict, default: Method) -> list[dict]:
     """Return the scores of every assignment on both splits."""
-    exact = parse(EXACT)
+    layers = len(found["greedy"][0])
     assignments = {
-        EXACT: ("", [exact] * layers),
+        EXACT: ("", [parse(EXACT)] * layers),
         "uniform_default": ("", [default] * layers),
         "uniform_best": ("lowest KL divergence", found["uniform"][0]),
         "greedy": ("lowest perplexity", found["greedy"][0]),
         "descent": ("lowest KL divergence", found["descent"][0]),
     }
     rows = []
-    for split in SPLITS:
+    for split in splits:
 
         def native(split=split) -> dict:
-            text = bench.split(split)
-            return asdict(text.score_logits(iter(bench.native[split])))
+            text = split.text()
+            return asdict(text.score_logits(iter(bench.native[split.name])))
 
-        key = {"summary": split, "assignment": NATIVE}
-        rows.append(_row(bench.keep(key, native)) | {"assignment": NATIVE, "split": split})
+        score = split.keep({"split": split.name, "assignment": NATIVE}, native)
+        rows.append(_row(score) | {"assignment": NATIVE, "split": split.name})
         for name, (by, chosen) in assignments.items():
-            key = {"summary": split, "assignment": [*map(str, chosen)]}
-            score = bench.keep(key, lambda s=split, c=chosen: asdict(bench.split(s).score(c)))
-            rows.append(_row(score) | {"assignment": name, "chosen_by": by, "split": split})
+            place = {"assignment": name, "chosen_by": by, "split": split.name}
+            rows.append(_row(split.score(chosen)) | place)
     return rows
 
 
-def _curve(bench: Bench, found: dict, default: Method) -> list[dict]:
+def _curve(splits: list, found: dict, default: Method) -> list[dict]:
     """Return the scores with the first 0, 1, … layers tuned, by both searches on both splits."""
     from mugi.accuracy import tuning
 
     rows = []
     for search in (tuning.GREEDY, tuning.DESCENT):
         chosen = found[search][0]
-        for split in SPLITS:
-            text = lambda split=split: bench.split(split)  # noqa: E731
-            scores = tuning.progress(text, chosen, default, split, bench.keep)
-            for tuned, score in enumerate(scores):
-                place = {"search": search, "split": split, "tuned_layers": tuned}
+        for split in splits:
+            for tuned, score in enumerate(tuning.progress(split, chosen, default)):
+                place = {"search": search, "split": split.name, "tuned_layers": tuned}
                 softmax = str(chosen[tuned - 1]) if tuned else ""
                 rows.append(_row(score) | place | {"layers": len(chosen), "softmax": softmax})
     return rows

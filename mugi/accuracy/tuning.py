@@ -25,11 +25,30 @@ Keep = Callable[[dict, Callable[[], object]], object]
 """Return the kept measurement of a key, or make and keep it."""
 
 
+class Split:
+    """Part of a text: scores of assignments on it, kept so that none is measured twice.
+
+    `text` gives the windows when something has to be measured.
+    """
+
+    def __init__(self, name: str, text: Callable[[], Text], keep: Keep):
+        self.name, self.text, self.keep = name, text, keep
+
+    def score(self, assignment: Sequence[Method], layer: int = 0) -> dict[str, float]:
+        """Return the fields of the `Score` of an assignment; states in front of `layer` are kept
+        for the assignments that are scored next."""
+
+        def measure() -> dict[str, float]:
+            self.text().keep(assignment[:layer])
+            return asdict(self.text().score(assignment))
+
+        return self.keep({"split": self.name, "assignment": [*map(str, assignment)]}, measure)
+
+
 def candidates(base: str, max_exps: Sequence[int], min_exps: Sequence[int]) -> list[Method]:
     """Return VLP methods with the parameters of `base` and each anchor of the LUT window."""
     anchors = [f"max_exp={n}" for n in max_exps] + [f"min_exp={n}" for n in min_exps]
-    joint = "," if ":" in base else ":"
-    return [parse(f"{base}{joint}{anchor}", "exp") for anchor in anchors]
+    return [parse(f"{base},{anchor}", "exp") for anchor in anchors]
 
 
 def distinct(methods: Sequence[Method]) -> dict[Method, Method]:
@@ -45,22 +64,14 @@ def distinct(methods: Sequence[Method]) -> dict[Method, Method]:
     return found
 
 
-def uniform(text: Callable[[], Text], methods: Sequence[Method], keep: Keep) -> Scores:
+def uniform(split: Split, methods: Sequence[Method], layers: int) -> Scores:
     """Return the scores of one candidate in all layers, for each candidate."""
-
-    def measure(method: Method) -> dict:
-        layers = len(text().layers.all)
-        return asdict(text().score([method] * layers))
-
     alike = distinct(methods)
-    return {
-        str(m): keep({"search": UNIFORM, "softmax": str(alike[m])}, lambda m=m: measure(alike[m]))
-        for m in methods
-    }
+    return {str(method): split.score([alike[method]] * layers) for method in methods}
 
 
 def greedy(
-    text: Callable[[], Text], methods: Sequence[Method], default: Method, layers: int, keep: Keep
+    split: Split, methods: Sequence[Method], default: Method, layers: int
 ) -> tuple[list[Method], list[Scores]]:
     """Return the choice and the scores of all candidates, layer by layer."""
     alike = distinct(methods)
@@ -68,28 +79,23 @@ def greedy(
     surface = []
     for layer in range(layers):
         behind = [default] * (layers - layer - 1)
-
-        def measure(behind=behind) -> Scores:
-            text().keep(chosen)
-            own = dict.fromkeys(alike.values())
-            scores = {m: asdict(text().score([*chosen, m, *behind])) for m in own}
-            return {str(m): scores[alike[m]] for m in methods}
-
-        key = {"search": GREEDY, "chosen": [*map(str, chosen)], "default": str(default)}
-        found = keep(key | {"candidates": [*map(str, methods)]}, measure)
-        chosen.append(min(methods, key=lambda m: found[str(m)]["nll_nats"]))
+        found = {
+            str(method): split.score([*chosen, alike[method], *behind], layer) for method in methods
+        }
+        chosen.append(min(methods, key=lambda method, found=found: found[str(method)]["nll_nats"]))
         surface.append(found)
     return chosen, surface
 
 
-def local_errors(text: Callable[[], Text], methods: Sequence[Method], keep: Keep) -> list[dict]:
+def local_errors(split: Split, methods: Sequence[Method]) -> list[dict[str, float]]:
     """Return for each layer method -> squared error of its attention's output, over that of exact.
 
     One pass of the model with exact softmax; each layer gets what the exact ones before give.
     """
 
     def measure() -> list[dict[str, float]]:
-        layers = text().layers
+        text = split.text()
+        layers = text.layers
         squares = torch.zeros(len(layers.all), 1 + len(methods), dtype=torch.float64)
 
         def watch(layer: int, *arguments) -> None:
@@ -98,57 +104,39 @@ def local_errors(text: Callable[[], Text], methods: Sequence[Method], keep: Keep
             for column, part in enumerate([exact, *outputs]):
                 squares[layer, column] += part.square().sum(dtype=torch.float64).item()
 
-        text().keep(())
+        text.keep(())
         layers.watch = watch
         try:
-            text().keep([EXACT] * len(layers.all))
+            text.keep([EXACT] * len(layers.all))
         finally:
             layers.watch = None
         errors = squares[:, 1:] / squares[:, :1]
         return [dict(zip(map(str, methods), row, strict=True)) for row in errors.tolist()]
 
-    return keep({"search": "local", "candidates": [*map(str, methods)]}, measure)
+    key = {"split": split.name, "local_errors": [*map(str, methods)]}
+    return split.keep(key, measure)
 
 
 def descent(
-    text: Callable[[], Text], errors: list[dict], methods: Sequence[Method], tries: int, keep: Keep
+    split: Split, errors: list[dict[str, float]], methods: Sequence[Method], tries: int
 ) -> tuple[list[Method], list[Scores]]:
     """Return the choice and the scores of what was tried, layer by layer."""
-    alike = distinct(methods)
-    ranked = [
-        sorted(dict.fromkeys(alike.values()), key=lambda method, row=row: row[str(method)])[:tries]
-        for row in errors
-    ]
-    chosen = [row[0] for row in ranked]
-    surface, now = [], None
+    own = list(dict.fromkeys(distinct(methods).values()))
+    ranked = [sorted(own, key=lambda m, row=row: row[str(m)])[:tries] for row in errors]
+    chosen = [options[0] for options in ranked]
+    surface = []
     for layer, options in enumerate(ranked):
-
-        def measure(layer=layer, others=options if now is None else options[1:]) -> Scores:
-            text().keep(chosen[:layer])
-            trials = {m: [*chosen[:layer], m, *chosen[layer + 1 :]] for m in others}
-            return {str(m): asdict(text().score(trial)) for m, trial in trials.items()}
-
-        key = {"search": DESCENT, "chosen": [*map(str, chosen)], "layer": layer}
-        found = keep(key | {"candidates": [*map(str, options)]}, measure)
-        if now is not None:  # the layer's first option is in place already
-            found = {str(options[0]): now, **found}
-        chosen[layer] = min(options, key=lambda m: found[str(m)]["kl_divergence_nats"])
-        now = found[str(chosen[layer])]
+        before, behind = chosen[:layer], chosen[layer + 1 :]
+        found = {str(m): split.score([*before, m, *behind], layer) for m in options}
+        chosen[layer] = min(options, key=lambda m, f=found: f[str(m)]["kl_divergence_nats"])
         surface.append(found)
     return chosen, surface
 
 
-def progress(
-    text: Callable[[], Text], chosen: Sequence[Method], default: Method, split: str, keep: Keep
-) -> list[dict[str, float]]:
+def progress(split: Split, chosen: Sequence[Method], default: Method) -> list[dict[str, float]]:
     """Return the score with the first 0, 1, … all layers at their choice, the others at default."""
-
-    def measure(tuned: int) -> dict:
-        text().keep(chosen[: max(0, tuned - 1)])
-        return asdict(text().score([*chosen[:tuned], *[default] * (len(chosen) - tuned)]))
-
-    key = {"progress": split, "default": str(default)}
+    layers = len(chosen)
     return [
-        keep(key | {"chosen": [*map(str, chosen[:tuned])]}, lambda tuned=tuned: measure(tuned))
-        for tuned in range(len(chosen) + 1)
+        split.score([*chosen[:tuned], *[default] * (layers - tuned)], max(0, tuned - 1))
+        for tuned in range(layers + 1)
     ]

@@ -60,6 +60,32 @@ use rule fig06 as fig04 with:
         "Fig. 4: inputs of softmax and activation"
 
 
+use rule fig06 as fig07 with:
+    input:
+        table=[
+            "results/accuracy/tuning_curve.csv",
+            "results/accuracy/tuning.csv",
+            "mugi/data/published_accuracy.csv",
+        ],
+        script="figures/fig07.py",
+        sources=sources("figures/fig07.py"),
+    output:
+        "results/figures/fig07.csv",
+        "results/figures/fig07.pdf",
+        report(
+            "results/figures/fig07.png",
+            caption="../report/fig07.rst",
+            category="Accuracy",
+            labels={"figure": "Fig. 7", "shows": "a LUT window for each layer"},
+        ),
+    log:
+        "results/logs/fig07.log",
+    benchmark:
+        "results/benchmarks/fig07.tsv"
+    message:
+        "Fig. 7: a LUT window for each layer"
+
+
 use rule fig06 as fig08 with:
     input:
         table=[
