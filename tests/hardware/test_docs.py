@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from mugi import assumptions
 from mugi.cli import main
 from mugi.hardware import evaluate
 from mugi.hardware.technology import sram_fit, sram_row, sram_terms, technology
@@ -38,6 +39,36 @@ def test_design(capsys):
 def test_model():
     result = evaluate(pd.DataFrame([RUN | {"model": "my_model.yaml"}])).iloc[0]
     assert (result["layers"], result["kv_heads"]) == (32, 8)
+
+
+def test_assumption(monkeypatch, capsys):
+    """Follow the text: the entry, the branch, the command; without the flip nothing changes."""
+    entry = re.search(r"```python\n# in mugi/assumptions.py\n(.*?)```", TEXT, re.DOTALL).group(1)
+    switch = eval(entry, vars(assumptions))
+    old, branch = re.search(r"```yaml\n# instead of (.*?)\n +(.*?)\n```", TEXT).groups()
+    head, tail = FILES["my_array.yaml"].split("array_gemm:\n")
+    command = re.search(r"`mugi (evaluate [^`]*--assume output_drain=exposed)`", TEXT).group(1)
+    assert main(shlex.split(command)) == 2
+    assert "unknown assumption 'output_drain'" in capsys.readouterr().err
+    monkeypatch.setitem(assumptions.REGISTRY, switch.name, switch)
+    plain = evaluate(pd.DataFrame([RUN | {"design": "my_array.yaml"}])).iloc[0]
+    Path("my_array.yaml").write_text(f"{head}array_gemm:\n{tail.replace(old, branch)}")
+    assert main(shlex.split(command)) == 0
+    runs = [
+        RUN | {"design": "my_array.yaml", "assumption.output_drain": v} for v in ("", "exposed")
+    ]
+    hidden, exposed = evaluate(pd.DataFrame(runs)).itertuples()
+    assert hidden.cycles == plain.cycles < exposed.cycles
+    assert exposed.dynamic_energy_nj == hidden.dynamic_energy_nj == plain.dynamic_energy_nj
+
+
+def test_text_says_what_the_switches_do():
+    """Named switches exist, and every stage is explained."""
+    section = TEXT.split("## Assumptions")[1].split("## ")[0]
+    named = re.findall(r"^\* `(\w+)(?:: \w+)?`", section, re.MULTILINE)
+    assert len(named) >= 8 and set(named) <= set(assumptions.REGISTRY)
+    stages = {s for entry in assumptions.REGISTRY.values() for s in entry.stage.split(", ")}
+    assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == stages
 
 
 def test_technology(capsys):
