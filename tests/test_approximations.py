@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from mugi.approximations import NATIVE, Approximation, parse, parse_operations
+from mugi.approximations.exact import FUNCTIONS as FUNCTION_OF
 from mugi.approximations.exact import table
 from mugi.approximations.method import Exact
 from mugi.approximations.partial import Partial
@@ -453,6 +454,46 @@ def test_tokens_and_tiles_of_queries_adapt_on_their_own():
 def test_an_exact_method_needs_no_groups():
     codes = CODES.reshape(256, 256)
     np.testing.assert_array_equal(look_up(parse("exact").stack("exp"), codes), table("exp")[codes])
+
+
+@pytest.mark.parametrize(
+    "codes, valid, message",
+    [
+        (np.zeros((3, 2)), None, r"codes: float64 of shape \(3, 2\); allowed: uint16"),
+        (CODES, None, r"codes: uint16 of shape \(65536,\); .* \(rows, columns\)"),
+        (CODES[:0, None], None, "at least one row"),
+        (CODES[:6].reshape(3, 2), np.ones((3, 1), bool), r"valid: bool of shape \(3, 1\); .*3, 2"),
+        (CODES[:6].reshape(3, 2), np.ones((3, 2)), r"valid: float64 of shape \(3, 2\)"),
+    ],
+)
+def test_look_up_refuses(codes, valid, message):
+    with pytest.raises(InputError, match=message):
+        look_up(parse("exact").stack("exp"), codes, valid)
+
+
+def relative_error(function: str, text: str, inputs: np.ndarray) -> float:
+    """Sum of absolute errors over the sum of absolute values."""
+    codes = to_bf16(inputs)
+    exact = FUNCTION_OF[function](from_bf16(codes))
+    found = from_bf16(look_up(parse(text).stack(function), codes))
+    return np.abs(found - exact).sum() / np.abs(exact).sum()
+
+
+@pytest.mark.parametrize("shift", range(-4, 5))
+def test_an_adaptive_window_is_as_good_as_the_fixed_one_made_for_the_scale(shift):
+    """SiLU of normal inputs times 2**shift; what the window fitted at shift 0 loses, this keeps."""
+    inputs = np.random.default_rng(0).normal(size=(1024, 8))
+
+    def error(text: str, shift: int) -> float:
+        return relative_error("silu", f"vlp:lut=6,{text}", inputs * 2.0**shift)
+
+    anchors = [f"max_exp={exponent}" for exponent in range(-4, 5)]
+    best = min(error(anchor, shift) for anchor in anchors)
+    kept = min(anchors, key=lambda anchor: error(anchor, 0))
+    adaptive = error(f"{kept},adapt=8", shift)
+    assert adaptive < 1.05 * best
+    if shift <= -2:
+        assert adaptive < error(kept, shift) / 2
 
 
 # --- names --------------------------------------------------------------------------------------

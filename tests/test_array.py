@@ -580,14 +580,21 @@ def test_gemm_trace_shows_spikes_at_the_weights_magnitudes_and_the_products(tmp_
     assert not found[found.unit == "accumulate"].duplicated(["row", "cycle"]).any()
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_nonlinear_trace_shows_the_outputs_of_the_array(tmp_path, function):
+@pytest.mark.parametrize(
+    "function, text",
+    [
+        *((function, "vlp:lut=12,max_exp=3") for function in FUNCTIONS),
+        ("exp", "vlp:lut=8,max_exp=3,adapt=6,leak=1,mantissa=4"),
+    ],
+)
+def test_nonlinear_trace_shows_the_outputs_of_the_array(tmp_path, function, text):
     mixed = ["--inputs=-0.5,1.5,0,-100,3", "--inputs=7,-0.001,0.5,0.25,-2"]
-    found = run_trace(tmp_path, function, *([] if function == "exp" else mixed))
+    mixed = [] if function == "exp" else mixed
+    found = run_trace(tmp_path, function, f"--method={text}", *mixed)
     inputs = found[found.unit == "input"].sort_values(["window", "row"])
     rows = inputs.row.nunique()
     codes = to_bf16(inputs.value.to_numpy()).reshape(-1, rows).T
-    method = parse("vlp:lut=12,max_exp=3,group=8")
+    method = parse(f"{text},group=8")
     signs = NEGATIVE if function == "exp" else BOTH_SIGNS
     inputs = codes | 0x8000 if function == "exp" else codes
     run = nonlinear(Array(8), method, function, inputs, signs=signs)

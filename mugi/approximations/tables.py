@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from mugi.errors import InputError
 from mugi.numerics import INF_CODE
 
 ONE_CODE = 0x3F80  # BF16 1.0, whose exponent is 0
@@ -76,17 +77,30 @@ def pick_positions(stack: TableStack, codes: np.ndarray, valid: np.ndarray) -> n
 
     Groups run along axis 0, so that each column of a (rows, columns) array is one sequence of
     inputs: the queries of one key for softmax, the channels of one token for an activation.
-    Inputs where `valid` is False are masked.
+    Inputs where `valid` is False are masked. Raises InputError for arrays of another kind.
     """
+    _check(codes, valid)
     magnitudes = (codes & 0x7FFF).astype(np.int64)
     competing = valid & (magnitudes > 0) & (magnitudes < INF_CODE)
     magnitudes = np.where(competing, magnitudes, ONE_CODE if stack.zeros == "count" else 0)
     group = _group_of_each_row(stack, len(codes))
-    members = (magnitudes[group == index] for index in range(group.max(initial=-1) + 1))
+    members = (magnitudes[group == index] for index in range(group.max() + 1))
     extremes = np.stack([_extreme(stack, each) for each in members])
     if stack.grouping == "front" and len(codes) % stack.group:
         extremes[0] = stack.anchor
     return _positions(stack, extremes)[group]
+
+
+def _check(codes: np.ndarray, valid: np.ndarray) -> None:
+    if codes.dtype != np.uint16 or codes.ndim != 2 or not len(codes):
+        raise InputError(
+            f"codes: {codes.dtype} of shape {codes.shape}; allowed: uint16 BF16 codes, "
+            "(rows, columns), at least one row"
+        )
+    if valid.dtype != bool or valid.shape != codes.shape:
+        raise InputError(
+            f"valid: {valid.dtype} of shape {valid.shape}; allowed: bool, {codes.shape}"
+        )
 
 
 def pick_alone(stack: TableStack, codes: np.ndarray) -> np.ndarray:
@@ -140,6 +154,9 @@ def _extreme(stack: TableStack, members: np.ndarray) -> np.ndarray:
 
 
 def look_up(stack: TableStack, codes: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
-    """Return the output codes for BF16 input `codes`, grouped along axis 0 (numpy reference)."""
+    """Return the output codes for BF16 input `codes`, grouped along axis 0 (numpy reference).
+
+    See `pick_positions`; what is masked gets an output too, which a softmax does not use.
+    """
     valid = np.ones(codes.shape, dtype=bool) if valid is None else valid
     return stack.tables[pick_positions(stack, codes, valid), codes]
