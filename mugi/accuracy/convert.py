@@ -1,0 +1,232 @@
+"""Weights inside installable packages as transformers models with their tokenizer or processor."""
+
+import json
+import re
+import struct
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitImageProcessorPil,
+    Dinov2Config,
+    Dinov2Model,
+    GenerationConfig,
+    GgufConfig,
+    PreTrainedModel,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperProcessor,
+    WhisperTokenizer,
+)
+
+from mugi.errors import InputError
+
+
+def from_gguf(path: Path) -> tuple[PreTrainedModel, object]:
+    """Return a causal LM in BF16 and its tokenizer, from a quantised GGUF file."""
+    model = AutoModelForCausalLM.from_pretrained(
+        path.parent,
+        gguf_file=path.name,
+        quantization_config=GgufConfig(dequantize=True),
+        dtype=torch.bfloat16,
+    )
+    return model, AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+
+
+# --- Whisper from CTranslate2 -------------------------------------------------------------------
+
+_TYPES = ("<f4", "<i1", "<i2", "<i4", "<f2")  # of CTranslate2, by number
+_SAME_IN_WHISPER = ("conv1", "conv2", "layer_norm")
+_WHISPER_PARTS = {
+    "embeddings": ["embed_tokens"],
+    "position_encodings": ["embed_positions"],
+    "self_attention/layer_norm": ["self_attn_layer_norm"],
+    "self_attention/linear_0": [f"self_attn.{part}_proj" for part in "qkv"],
+    "self_attention/linear_1": ["self_attn.out_proj"],
+    "attention/layer_norm": ["encoder_attn_layer_norm"],
+    "attention/linear_0": ["encoder_attn.q_proj"],
+    "attention/linear_1": [f"encoder_attn.{part}_proj" for part in "kv"],
+    "attention/linear_2": ["encoder_attn.out_proj"],
+    "ffn/layer_norm": ["final_layer_norm"],
+    "ffn/linear_0": ["fc1"],
+    "ffn/linear_1": ["fc2"],
+} | {name: [name] for name in _SAME_IN_WHISPER}
+_LEAVES = {"gamma": "weight", "beta": "bias", "encodings": "weight"}
+
+
+def from_ctranslate2(path: Path) -> tuple[PreTrainedModel, object]:
+    """Return an English-only Whisper in FP16 and its processor, from CTranslate2's model.bin.
+
+    The tokenizer and the tokens that generation suppresses are in files beside it.
+    """
+    variables = _ctranslate2_variables(path)
+    weights = {}
+    for name, value in variables.items():
+        match = re.fullmatch(r"(encoder|decoder)/(?:layer_(\d+)/)?(.+)/(\w+)", name)
+        if value.ndim == 0 or match is None:
+            continue
+        side, layer, body, leaf = match.groups()
+        parts = _WHISPER_PARTS[body]
+        place = f"model.{side}.layers.{layer}" if layer else f"model.{side}"
+        for part, own in zip(parts, np.split(value, len(parts)), strict=True):
+            weights[f"{place}.{part}.{_LEAVES.get(leaf, leaf)}"] = torch.from_numpy(own)
+    weights = {k: v for k, v in weights.items() if not k.endswith("k_proj.bias")}  # all zero
+    weights["proj_out.weight"] = weights["model.decoder.embed_tokens.weight"]
+    tokenizer = WhisperTokenizer.from_pretrained(path.parent)
+    model = WhisperForConditionalGeneration(_whisper_config(variables, weights, tokenizer))
+    model.load_state_dict(weights)
+    settings = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
+    model.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.eos_token_id,
+        decoder_start_token_id=tokenizer.prefix_tokens[0],
+        no_timestamps_token_id=tokenizer.prefix_tokens[-1],
+        suppress_tokens=settings["suppress_ids"],
+        begin_suppress_tokens=settings["suppress_ids_begin"],
+        max_length=model.config.max_target_positions,
+        is_multilingual=False,
+    )
+    features = WhisperFeatureExtractor(feature_size=model.config.num_mel_bins)
+    return model.half(), WhisperProcessor(features, tokenizer)
+
+
+def _whisper_config(
+    variables: dict[str, np.ndarray], weights: dict[str, torch.Tensor], tokenizer
+) -> WhisperConfig:
+    """Return the configuration that the shapes of the weights tell."""
+    layers = {"encoder": 0, "decoder": 0}
+    for name in weights:
+        if match := re.match(r"model\.(\w+)\.layers\.(\d+)", name):
+            layers[match[1]] = max(layers[match[1]], int(match[2]) + 1)
+    vocabulary, width = weights["model.decoder.embed_tokens.weight"].shape
+    hidden = len(weights["model.encoder.layers.0.fc1.bias"])
+    end = tokenizer.eos_token_id
+    return WhisperConfig(
+        vocab_size=vocabulary,
+        d_model=width,
+        num_mel_bins=weights["model.encoder.conv1.weight"].shape[1],
+        encoder_layers=layers["encoder"],
+        decoder_layers=layers["decoder"],
+        encoder_attention_heads=int(variables["encoder/num_heads"]),
+        decoder_attention_heads=int(variables["decoder/num_heads"]),
+        encoder_ffn_dim=hidden,
+        decoder_ffn_dim=hidden,
+        max_source_positions=len(weights["model.encoder.embed_positions.weight"]),
+        max_target_positions=len(weights["model.decoder.embed_positions.weight"]),
+        bos_token_id=end,
+        eos_token_id=end,
+        pad_token_id=end,
+        decoder_start_token_id=tokenizer.prefix_tokens[0],
+        architectures=["WhisperForConditionalGeneration"],
+    )
+
+
+def _ctranslate2_variables(path: Path) -> dict[str, np.ndarray]:
+    """Return name -> array: a version, a name, a revision, and then name, shape, type, bytes."""
+    content, place = path.read_bytes(), 0
+
+    def number(kind: str) -> int:
+        nonlocal place
+        place += struct.calcsize(kind)
+        return struct.unpack_from(kind, content, place - struct.calcsize(kind))[0]
+
+    def text() -> str:
+        nonlocal place
+        length = number("<H")
+        place += length
+        return content[place - length : place - 1].decode()
+
+    version, _, _ = number("<I"), text(), number("<I")
+    if version != 6:
+        raise InputError(f"{path}: CTranslate2 format {version}; allowed: 6")
+    variables = {}
+    for _ in range(number("<I")):
+        name, dimensions = text(), number("<B")
+        shape = [number("<I") for _ in range(dimensions)]
+        kind, size = np.dtype(_TYPES[number("<B")]), number("<I")
+        values = np.frombuffer(content, kind, size // kind.itemsize, place)
+        variables[name] = values.reshape(shape).copy()
+        place += size
+    return variables
+
+
+# --- DINOv2 from ONNX ---------------------------------------------------------------------------
+
+
+def from_onnx(path: Path) -> tuple[PreTrainedModel, object]:
+    """Return the DINOv2 backbone of a PyTorch export in FP32 and its image processor.
+
+    The export names all weights but the matrices of linear layers, which their biases tell, and
+    the position embeddings, which are split into those of the class token and of the patches.
+    """
+    try:
+        import onnx
+        from onnx.numpy_helper import to_array
+    except ImportError:
+        raise InputError("package onnx is not installed; run `pip install onnx==1.23.2`") from None
+    graph = onnx.load(path).graph
+    values = {tensor.name: to_array(tensor) for tensor in graph.initializer}
+    own = "backbone."
+    weights = {k.removeprefix(own): v for k, v in values.items() if k.startswith(own)}
+    products = {
+        node.output[0]: values[node.input[1]]
+        for node in graph.node
+        if node.op_type == "MatMul" and node.input[1] in values
+    }
+    for node in graph.node:
+        first, second = (*node.input, "", "")[:2]
+        for bias, product in ((first, second), (second, first)):
+            if node.op_type == "Add" and bias.startswith(own) and product in products:
+                name = bias.removeprefix(own).replace(".bias", ".weight")
+                weights[name] = products[product].T
+    width = weights["layernorm.weight"].size
+    nameless = {k: v for k, v in values.items() if v.ndim == 3 and k not in weights}
+    patches = max(nameless.values(), key=np.size)
+    first = next(
+        v for k, v in nameless.items() if v.shape == (1, 1, width) and not k.startswith(own)
+    )
+    weights["embeddings.position_embeddings"] = np.concatenate([first, patches], axis=1)
+    weights["embeddings.mask_token"] = np.zeros((1, width), dtype=np.float32)
+    return _dinov2(weights, patches.shape[1])
+
+
+def _dinov2(weights: dict[str, np.ndarray], patches: int) -> tuple[PreTrainedModel, object]:
+    """Return the model, read as from the hub, so that renamed weights find their place."""
+    size = weights["embeddings.patch_embeddings.projection.weight"].shape[-1]
+    width = weights["layernorm.weight"].size
+    config = Dinov2Config(
+        hidden_size=width,
+        num_attention_heads=width // 64,
+        num_hidden_layers=sum(name.endswith("norm1.weight") for name in weights),
+        patch_size=size,
+        image_size=size * round(patches**0.5),
+        architectures=["Dinov2Model"],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        tensors = {
+            name: torch.tensor(np.ascontiguousarray(value)) for name, value in weights.items()
+        }
+        save_file(tensors, Path(folder) / "model.safetensors", metadata={"format": "pt"})
+        config.save_pretrained(folder)
+        model, report = Dinov2Model.from_pretrained(folder, output_loading_info=True)
+    if wrong := [name for names in report.values() for name in names]:
+        raise InputError(f"weights of the packaged DINOv2 do not fit: {wrong[0]}")
+    processor = BitImageProcessorPil(
+        size={"shortest_edge": 256},
+        crop_size={"height": 224, "width": 224},
+        resample=3,  # bicubic
+        image_mean=[0.485, 0.456, 0.406],
+        image_std=[0.229, 0.224, 0.225],
+    )
+    return model, processor
+
+
+FORMATS = {"gguf": from_gguf, "ctranslate2": from_ctranslate2, "onnx": from_onnx}
+"""Format of packaged weights -> what reads them."""

@@ -1,0 +1,154 @@
+"""Speech recognition (Whisper) with and without approximations, clip by clip.
+
+Each clip is scored twice: the transcript is fed to the decoder and its tokens are scored (token
+perplexity, KL divergence, agreement; after Whisper's own prompt, which is not scored and stands
+there once), and the clip is transcribed greedily (word error rate, both texts normalised as
+Whisper's authors do). Log-likelihoods are float32, sums float64.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from nltk.metrics.distance import edit_distance
+from scipy.io import wavfile
+from scipy.signal import resample_poly
+from transformers import PreTrainedModel, WhisperProcessor
+from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
+from mugi.accuracy.controls import references_of
+from mugi.accuracy.inject import injected
+from mugi.approximations import Approximation
+from mugi.errors import InputError
+
+_CLIPS = 64  # whose log-probabilities under the references are held at a time
+
+
+class Clip(NamedTuple):
+    """A recording, mono at the model's rate, and what is said."""
+
+    name: str
+    samples: np.ndarray
+    transcript: str
+
+
+def clips_in(folder: Path, rate: int, seconds: float, limit: int | None) -> list[Clip]:
+    """Return the first clips of `folder` by name: each NAME.wav has its transcript in NAME.txt.
+
+    Raises InputError, one line per mistake, for clips without one or longer than `seconds`.
+    """
+    files = sorted(folder.glob("*.wav"))[:limit]
+    if not files:
+        raise InputError(f"{folder}: no .wav files")
+    clips, mistakes = [], []
+    for file in files:
+        try:
+            clips.append(_clip(file, rate, seconds))
+        except InputError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    return clips
+
+
+def _clip(file: Path, rate: int, seconds: float) -> Clip:
+    try:
+        own_rate, samples = wavfile.read(file)
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{file}: {error}") from None
+    try:
+        transcript = file.with_suffix(".txt").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"{file.with_suffix('.txt')}: {reason}") from None
+    if not transcript:
+        raise InputError(f"{file.with_suffix('.txt')}: empty transcript")
+    if len(samples) > seconds * own_rate:
+        raise InputError(f"{file}: longer than {seconds:g} seconds")
+    if samples.dtype.kind == "u":
+        samples = samples.astype(np.int16) - 128
+        samples = samples / 128
+    elif samples.dtype.kind == "i":
+        samples = samples / -float(np.iinfo(samples.dtype).min)
+    mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+    return Clip(file.stem, resample_poly(mono, rate, own_rate).astype(np.float32), transcript)
+
+
+@torch.inference_mode()
+def evaluate(
+    model: PreTrainedModel,
+    processor: WhisperProcessor,
+    clips: list[Clip],
+    wanted: Iterable[Approximation],
+    tick: Callable[[], object] = lambda: None,
+) -> dict[Approximation, list[dict]]:
+    """Return for each approximation one row a clip and metric: document, metric, reference, total
+    and weight, as `mugi.accuracy.summary` takes them.
+
+    `tick` is called after each approximation of each group of clips.
+    """
+    references = dict.fromkeys(r for each in wanted for r in references_of(each).values())
+    rows: dict[Approximation, list[dict]] = {each: [] for each in wanted}
+    for start in range(0, len(clips), _CLIPS):
+        group, kept = clips[start : start + _CLIPS], {}
+        for each in dict.fromkeys([*references, *wanted]):
+            with injected(model, each):
+                found = [_run(model, processor, clip) for clip in group]
+            if each in references:
+                kept[each] = [logs for logs, _ in found]
+            for index, (clip, (logs, text)) in enumerate(zip(group, found, strict=True)):
+                if each in rows:
+                    names = references_of(each).items()
+                    others = {name: kept[reference][index] for name, reference in names}
+                    rows[each] += _score(processor, clip, logs, text, others)
+            tick()
+    return rows
+
+
+def _run(model: PreTrainedModel, processor, clip: Clip) -> tuple[torch.Tensor, str]:
+    """Return the log-probabilities that predict the transcript, (tokens, vocabulary), and what the
+    model hears."""
+    prompt, scored = _tokens(processor, clip)
+    rate = processor.feature_extractor.sampling_rate
+    sound = processor.feature_extractor(clip.samples, sampling_rate=rate, return_tensors="pt")
+    sound = sound.input_features.to(model.device, model.dtype)
+    encoded = model.model.encoder(sound)
+    before = torch.tensor([[*prompt, *scored[:-1]]], device=model.device)
+    logits = model(encoder_outputs=encoded, decoder_input_ids=before, use_cache=False).logits
+    logs = torch.log_softmax(logits[0, len(prompt) - 1 :].float(), dim=-1)
+    language = {"language": "en", "task": "transcribe"} if _multilingual(model) else {}
+    heard = model.generate(encoder_outputs=encoded, do_sample=False, num_beams=1, **language)
+    return logs, processor.tokenizer.decode(heard[0], skip_special_tokens=True)
+
+
+def _multilingual(model: PreTrainedModel) -> bool:
+    return bool(getattr(model.generation_config, "is_multilingual", False))
+
+
+def _tokens(processor, clip: Clip) -> tuple[list[int], list[int]]:
+    """Return Whisper's prompt, and the tokens of the transcript up to the end."""
+    tokenizer = processor.tokenizer
+    prompt = tokenizer.prefix_tokens
+    tokens = tokenizer(f" {clip.transcript}").input_ids
+    return prompt, tokens[len(prompt) :]
+
+
+def _score(
+    processor, clip: Clip, logs: torch.Tensor, text: str, others: Mapping[str, torch.Tensor]
+) -> list[dict]:
+    targets = torch.tensor(_tokens(processor, clip)[1], device=logs.device)
+    nll = -logs.gather(1, targets[:, None]).sum(dtype=torch.float64).item()
+    sums = [("token_perplexity", "", nll, len(targets))]
+    for name, other in others.items():
+        divergence = torch.nn.functional.kl_div(logs, other, reduction="none", log_target=True)
+        kl = 0.0 if other is logs else divergence.sum(dtype=torch.float64).item()
+        agreed = (logs.argmax(-1) == other.argmax(-1)).sum().item()
+        sums.append(("kl_divergence_nats", name, kl, len(targets)))
+        sums.append(("top1_agreement", name, agreed, len(targets)))
+    normalise = EnglishTextNormalizer(processor.tokenizer.english_spelling_normalizer or {})
+    words, heard = normalise(clip.transcript).split(), normalise(text).split()
+    sums.append(("word_error_rate", "", edit_distance(words, heard), len(words)))
+    columns = ("metric", "reference", "total", "weight")
+    return [{"document": clip.name} | dict(zip(columns, row, strict=True)) for row in sums]
