@@ -1,95 +1,87 @@
-"""Fig. 6, first panel: token perplexity of VLP softmax over LUT size × max exponent."""
+"""Fig. 6: accuracy of VLP, PWL and Taylor over the paper's grids, one row of panels a model."""
 
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import heatmaps
 import pandas as pd
-import seaborn as sns
 import style
+from matplotlib.colors import LogNorm
 
-from mugi.approximations import parse
+from mugi.approximations import NATIVE
 from mugi.errors import InputError
 from mugi.files import read_table
 
-CONTROLS = ["native", "exact"]
-WORST = 2.0  # where the colour scale ends; larger ratios look alike but are printed
+KEYS = ["model", "softmax", "activation"]
+EXACT = "exact"
+SCALE = LogNorm(1e-3, 1)  # nats per token; larger ones look alike but are printed
+# metric and reference of the sweep -> its column here; the intervals of KL come with it
+METRICS = {
+    ("token_perplexity", ""): "token_perplexity",
+    ("token_perplexity_difference", EXACT): "perplexity_above_exact",
+    ("kl_divergence_nats", EXACT): "kl_to_exact_nats",
+    ("kl_divergence_nats", NATIVE): "kl_to_native_nats",
+    ("top1_agreement", EXACT): "agreement_with_exact",
+}
 
 
 def make(table: Path, stem: Path) -> None:
-    """Draw one heat map a model; the cell closest to exact-in-BF16 is framed."""
-    sweep = read_table(table, ["model", "softmax", "metric"], ["value"])
-    sweep = sweep[sweep["metric"] == "token_perplexity"]
-    cells = pd.concat([grid(rows, model) for model, rows in sweep.groupby("model", sort=False)])
-    models = list(cells["model"].unique())
-    style.use_style()
-    figure, axes = plt.subplots(
-        len(models),
-        1,
-        figsize=(style.COLUMN_IN, 0.2 + 2.0 * len(models)),
-        layout="constrained",
-        squeeze=False,
+    """Draw the sweep: a cell's number is its perplexity, its colour KL to exact in BF16."""
+    needed = [*KEYS, "task", "metric", "reference"]
+    sweep = read_table(table, needed, ["value", "window_tokens"])
+    runs = wide(sweep)
+    cells = heatmaps.places(runs).join(runs)
+    cells = cells[~cells["softmax"].eq(EXACT) & ~cells["activation"].eq(EXACT)]
+    if not len(cells):
+        raise InputError(f"{table}: no run replaces softmax or activation by VLP, PWL or Taylor")
+    cells["closest_to_exact"] = heatmaps.best(cells, "kl_to_exact_nats")
+    cells["lowest_loss"] = heatmaps.best(cells, "token_perplexity")
+    figure = heatmaps.draw(
+        cells.assign(
+            text=cells["token_perplexity"].map(heatmaps.short),
+            colour=cells["kl_to_exact_nats"],
+            closest=cells["closest_to_exact"],
+            lowest=cells["lowest_loss"],
+        ),
+        SCALE,
+        "KL to exact [nats/token]",
+        {model: title(runs[runs["model"] == model]) for model in cells["model"].unique()},
     )
-    for axis, model in zip(axes[:, 0], models, strict=True):
-        draw(axis, cells[cells["model"] == model], model)
     style.save(figure, stem, cells)
 
 
-def grid(rows: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Return one row a cell: LUT size, max exponent, perplexity, and the controls' perplexities."""
-    missing = [name for name in CONTROLS if name not in set(rows["softmax"])]
+def wide(sweep: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a run: its metrics, the interval of KL to exact, and what it was run on."""
+    runs = sweep[[*KEYS, "task", "window_tokens", "tokens", "documents"]].drop_duplicates(KEYS)
+    runs = runs.set_index(KEYS)
+    for (metric, reference), name in METRICS.items():
+        rows = sweep[(sweep["metric"] == metric) & (sweep["reference"] == reference)]
+        rows = rows.set_index(KEYS)
+        runs[name] = rows["value"]
+        if name == "kl_to_exact_nats":
+            for end in ["ci_low", "ci_high"]:
+                runs[f"kl_to_exact_{end}_nats"] = pd.to_numeric(rows[end], errors="coerce")
+    missing = [name for name in METRICS.values() if runs[name].isna().all()]
     if missing:
-        raise InputError(f"{model}: no run with softmax {' and '.join(missing)}")
-    control = {
-        f"{name}_perplexity": rows.loc[rows["softmax"] == name, "value"].iloc[0]
-        for name in CONTROLS
-    }
-    vlp = rows[~rows["softmax"].isin(CONTROLS)]
-    methods = [parse(text) for text in vlp["softmax"]]
-    cells = pd.DataFrame(
-        {
-            "model": model,
-            "lut_size": [method.lut for method in methods],
-            "max_exponent": [method.max_exp for method in methods],
-            "token_perplexity": vlp["value"].to_numpy(),
-            **control,
-            "tokens": vlp["tokens"].to_numpy(),
-            "window_tokens": vlp["window_tokens"].to_numpy(),
-        }
-    )
-    distance = (cells["token_perplexity"] - cells["exact_perplexity"]).abs()
-    return cells.assign(closest_to_exact=distance == distance.min())
+        raise InputError(f"the sweep has no rows of {', '.join(missing)}")
+    return runs.reset_index()
 
 
-def draw(axis, cells: pd.DataFrame, model: str) -> None:
-    """Draw the heat map of one model, its scale in ratios to exact-in-BF16."""
-    first = cells.iloc[0]
-    values = cells.pivot(index="lut_size", columns="max_exponent", values="token_perplexity")
-    values = values.sort_index(ascending=False)
-    sns.heatmap(
-        values / first["exact_perplexity"],
-        annot=values.map(lambda value: f"{value:.4g}"),
-        fmt="",
-        annot_kws={"size": 6},
-        cmap=sns.color_palette("blend:#FFFFFF,#D55E00", as_cmap=True),
-        vmin=1,
-        vmax=WORST,
-        linewidths=0.5,
-        cbar_kws={"label": "ratio to exact in BF16", "extend": "max"},
-        ax=axis,
+def title(runs: pd.DataFrame) -> str:
+    """Return a model's name, its controls and what was measured on what."""
+    controls = []
+    for softmax, activation, name in [
+        (NATIVE, NATIVE, "native"),
+        (EXACT, NATIVE, "exact softmax in BF16"),
+        (NATIVE, EXACT, "exact activation in BF16"),
+    ]:
+        rows = runs[(runs["softmax"] == softmax) & (runs["activation"] == activation)]
+        controls += [f"{name} {value:.4g}" for value in rows["token_perplexity"]]
+    first = runs.iloc[0]
+    return (
+        f"{first['model']}: token perplexity of {first['tokens']} tokens of {first['task']}, "
+        f"windows of {first['window_tokens']}; {', '.join(controls)}"
     )
-    for _, best in cells[cells["closest_to_exact"]].iterrows():
-        column = values.columns.get_loc(best["max_exponent"])
-        row = values.index.get_loc(best["lut_size"])
-        frame = plt.Rectangle((column, row), 1, 1, fill=False, ec="black", lw=1.4, clip_on=False)
-        axis.add_patch(frame)
-    axis.set(xlabel="highest exponent of the LUT", ylabel="LUT size [exponents]")
-    axis.set_title(
-        f"{model}: native {first['native_perplexity']:.4g}, "
-        f"exact in BF16 {first['exact_perplexity']:.4g}\n"
-        f"token perplexity of {first['tokens']} tokens, windows of {first['window_tokens']}"
-    )
-    axis.tick_params(length=0)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ DEFAULT = Path("config.yaml")
 TASKS = Path(__file__).parent / "accuracy" / "tasks"
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 FIGURES = (
-    *("fig02", "fig03", "fig04", "fig06", "fig07", "fig08", "fig08_weighted", "pareto", "adaptive"),
+    *("fig02", "fig03", "fig04", "fig06", "fig06_published", "table_accuracy", "fig07"),
+    *("fig08", "fig08_weighted", "pareto", "adaptive"),
     *("fig10", "fig11", "fig12", "fig13", "fig14", "fig15"),
     *("fig16", "fig17", "roofline", "table1", "table2", "table3"),
 )
@@ -117,19 +118,34 @@ class Accuracy(Section):
     seed: int = Field(ge=0, description="seed of lm-eval's sampling and bootstrap")
 
 
+def _methods(operation: str):
+    grid = _checked(lambda text: expand([text], operation))
+    return Annotated[list[grid], Distinct]
+
+
 class Sweep(Section):
-    """Fig. 6: perplexity of VLP softmax over LUT size × max exponent."""
+    """Fig. 6: perplexity and KL divergence of one operation at a time, by all methods of grids."""
 
     models: Annotated[list[str], Distinct] = Field(
         min_length=1, description="keys of the section `models`"
     )
-    lut: Annotated[list[Annotated[int, Field(ge=8, le=32)]], Distinct] = Field(
-        min_length=1, description="LUT sizes"
+    perplexity: Perplexity
+    softmax: _methods("softmax") = Field(
+        description="grids such as vlp:lut=8..12,max_exp=-2..4; a|b and a..b are crossed"
     )
-    max_exp: Annotated[list[Annotated[int, Field(ge=-40, le=40)]], Distinct] = Field(
-        min_length=1, description="highest exponents of the LUT"
+    activation: _methods("activation") = Field(description="grids of methods")
+
+
+class Datapath(Section):
+    """INT4 linear layers of a model on the simulated array."""
+
+    models: Annotated[list[str], Distinct] = Field(
+        min_length=1, description="keys of the section `models`"
     )
-    windows: PositiveInt = Field(description="windows of accuracy.perplexity that are scored")
+    woq: _checked(lambda text: parse(text, "weights")) = Field(
+        description="how weights are quantised, such as int4:group=64"
+    )
+    tokens: PositiveInt = Field(description="tokens that enter each layer")
 
 
 class Profile(Section):
@@ -212,11 +228,6 @@ class Approximations(Section):
     gelu: _error_of("gelu")
 
 
-def _methods(operation: str):
-    grid = _checked(lambda text: expand([text], operation))
-    return Annotated[list[grid], Distinct]
-
-
 class Shift(Section):
     """Methods that are also tried on larger and smaller inputs than the model's."""
 
@@ -269,6 +280,7 @@ class Config(Section):
     models: dict[Name, Model] = Field(min_length=1, description="LLMs by the name used elsewhere")
     accuracy: Accuracy
     sweep: Sweep
+    datapath: Datapath
     profile: Profile
     tuning: Tuning
     approximations: Approximations
@@ -365,7 +377,7 @@ def _model_mistakes(config: Config) -> Iterable[str]:
                 f"models.{name}.source: no folder '{source}'{nearest(source, ['embedded'])}; "
                 "allowed: embedded, a hub id (org/name), an existing checkpoint folder"
             )
-    for section in ("accuracy", "sweep", "profile", "tuning", "fit"):
+    for section in ("accuracy", "sweep", "datapath", "profile", "tuning", "fit"):
         for index, name in enumerate(getattr(config, section).models):
             if name not in config.models:
                 yield f"{section}.models.{index}: {unknown('model', name, config.models)}"

@@ -35,11 +35,22 @@ MISTAKES = {
         ["accuracy.perplexity.window", "must be a valid integer", "'1024'"],
     ),
     "fraction for a whole number": (
-        {"sweep": {"windows": 1.5}},
-        ["sweep.windows", "must be a valid integer", "1.5"],
+        {"sweep": {"perplexity": {"windows": 1.5}}},
+        ["sweep.perplexity.windows", "must be a valid integer", "1.5"],
     ),
-    "number for a list": ({"sweep": {"lut": 8}}, ["sweep.lut", "must be a valid list", "8"]),
-    "empty list": ({"sweep": {"lut": []}}, ["sweep.lut", "at least 1 item"]),
+    "text for a list": (
+        {"sweep": {"softmax": "exact"}},
+        ["sweep.softmax", "must be a valid list", "'exact'"],
+    ),
+    "method of a grid": (
+        {"sweep": {"activation": ["pwl:segments=20..25,rang=3..11"]}},
+        ["sweep.activation.0", "unknown parameter 'rang' (did you mean 'range'?)"],
+    ),
+    "empty list": ({"sweep": {"models": []}}, ["sweep.models", "at least 1 item"]),
+    "weights by a function's method": (
+        {"datapath": {"woq": "pwl:segments=22,range=5"}},
+        ["datapath.woq", "pwl cannot compute weights; allowed: int4"],
+    ),
     "nothing for a section": ({"accuracy": None}, ["accuracy", "valid dictionary"]),
     "window of one token": (
         {"accuracy": {"perplexity": {"window": 1, "stride": 1}}},

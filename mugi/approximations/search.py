@@ -37,15 +37,17 @@ def expand(texts: Iterable[str], operation: str) -> list[Method]:
     """Return the methods of grids such as `vlp:lut=8|12,max_exp=-2..4`, in order, each once.
 
     A value is a choice `a|b` or a span of integers `a..b`; all are crossed. Raises InputError, one
-    line per mistake.
+    line per text with a mistake.
     """
     methods, mistakes = {}, []
     for text in texts:
+        found = []
         for choice in _choices(text):
             try:
                 methods[parse(choice, *OPERATIONS[operation])] = None
             except InputError as error:
-                mistakes += str(error).splitlines()
+                found += str(error).splitlines()
+        mistakes += found[:1]  # the others of a grid are much the same
     if mistakes:
         raise InputError("\n".join(dict.fromkeys(mistakes)))
     return list(methods)

@@ -9,7 +9,8 @@ from mugi.files import read_table
 SEARCHED = ("softmax", "activation")
 """Operations whose methods are searched."""
 METRIC = "kl_divergence_nats"
-CONTROLS = [NATIVE, "exact"]
+EXACT = "exact"
+CONTROLS = [NATIVE, EXACT]
 
 
 def family_of(method: Method) -> str:
@@ -20,13 +21,14 @@ def family_of(method: Method) -> str:
 def selected(path: Path, function: str) -> list[Method]:
     """Return the best of each kind of method in a sweep that can compute `function`.
 
-    The best is closest to the reference by KL divergence with every other operation left alone, of
-    the sweep's first model. An activation was swept as the model's own function; its methods are
+    The best is closest to exact by KL divergence with every other operation left alone, of the
+    sweep's first model. An activation was swept as the model's own function; its methods are
     taken for the others too. Raises InputError if the sweep has no such rows.
     """
     operation = next(name for name in SEARCHED if function in OPERATIONS[name])
-    sweep = read_table(path, ["model", *SEARCHED, "metric"], ["value"])
-    rows = sweep[(sweep["metric"] == METRIC) & ~sweep[operation].isin(CONTROLS)]
+    sweep = read_table(path, ["model", *SEARCHED, "metric", "reference"], ["value"])
+    rows = sweep[(sweep["metric"] == METRIC) & (sweep["reference"] == EXACT)]
+    rows = rows[~rows[operation].isin(CONTROLS)]
     others = [name for name in OPERATIONS if name != operation and name in sweep]
     rows = rows[rows[others].isin(CONTROLS).all(axis=1)]
     if not len(rows):

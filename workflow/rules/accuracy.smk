@@ -1,10 +1,11 @@
+from mugi.approximations.search import expand as methods_of
+
 CELLS = "results/accuracy/cells"  # finished measurements, read by every later run
 
 
 rule accuracy:
     input:
-        "results/accuracy/accuracy.csv",
-        "results/accuracy/sweep.csv",
+        expand("results/accuracy/{table}.csv", table=["accuracy", "sweep", "datapath"]),
 
 
 rule prepare_model:
@@ -80,24 +81,50 @@ rule sweep_accuracy:
         model=model_arguments,
         approximations=options(
             "approx",
-            ["native", "softmax=exact"]
+            ["native"]
             + [
-                f"softmax=vlp:lut={lut},max_exp={max_exp}"
-                for lut in config["sweep"]["lut"]
-                for max_exp in config["sweep"]["max_exp"]
+                f"{operation}={method}"
+                for operation in ["softmax", "activation"]
+                for method in [
+                    "exact",
+                    *methods_of(config["sweep"][operation], operation),
+                ]
             ],
         ),
-        window=config["accuracy"]["perplexity"]["window"],
-        stride=config["accuracy"]["perplexity"]["stride"],
-        windows=config["sweep"]["windows"],
+        perplexity=[
+            f"--{key}={value}"
+            for key, value in sorted(config["sweep"]["perplexity"].items())
+        ],
         cells=CELLS,
     message:
-        "Perplexity of {wildcards.model} over LUT size and max exponent"
+        "Perplexity of {wildcards.model} over the grids of Fig. 6"
     shell:
-        "mugi accuracy {params.model:q} {params.approximations:q} "
-        "--window {params.window} --stride {params.stride} --windows {params.windows} "
+        "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
         "--threads {threads} --cells {params.cells} -o {output.table} "
         "2> >(tee {log} >&2)"
+
+
+rule multiply_layers:
+    input:
+        checkpoint=checkpoint_of,
+        sources=sources("mugi.accuracy.datapath"),
+    output:
+        table="results/accuracy/datapath/{model}.csv",
+    log:
+        "results/logs/multiply_layers/{model}.log",
+    benchmark:
+        "results/benchmarks/multiply_layers/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        model=model_arguments,
+        woq=config["datapath"]["woq"],
+        tokens=config["datapath"]["tokens"],
+    message:
+        "INT4 layers of {wildcards.model} on the simulated array"
+    shell:
+        "mugi datapath {params.model:q} --woq {params.woq:q} --tokens {params.tokens} "
+        "--threads {threads} -o {output.table} 2> {log}"
 
 
 rule collect_accuracy:
@@ -105,7 +132,7 @@ rule collect_accuracy:
         tables=lambda w: expand(
             "results/accuracy/{table}/{model}.csv",
             table=w.table.replace("accuracy", "models"),
-            model=config["sweep" if w.table == "sweep" else "accuracy"]["models"],
+            model=config[w.table]["models"],
         ),
         sources=sources("mugi.collect"),
     output:
@@ -115,7 +142,7 @@ rule collect_accuracy:
     benchmark:
         "results/benchmarks/collect_accuracy/{table}.tsv"
     wildcard_constraints:
-        table="accuracy|sweep",
+        table="accuracy|sweep|datapath",
     conda:
         ENVIRONMENT
     message:
