@@ -83,7 +83,9 @@ class VLP(Method):
     mantissa: int = Field(3, ge=1, le=7, description="mantissa bits after rounding")
     group: int = Field(256, ge=1, description="inputs that share a sliding window (array height)")
     grouping: Literal["rows", "strided"] = Field(
-        "rows", description="contiguous tiles, or the published stride over all rows"
+        "rows",
+        description="contiguous tiles; or, as published, a stride over all rows for softmax and a "
+        "short tile in front for activations",
     )
     zeros: Literal["skip", "count"] = Field(
         "skip", description="whether zeros and masked inputs enter the group's extreme as 1.0"
@@ -179,7 +181,7 @@ class VLP(Method):
     def table(self, function: str, window: Window) -> np.ndarray:
         """Return the uint16 (65536,) table of `function` for one window of `windows`."""
         low, high, lut_low, lut_high = window
-        fields = _fields(self.mantissa)
+        fields, place = _distinct(self.mantissa)
         above, below = fields.exponent > high, fields.exponent < low
 
         mantissa = fields.mantissa
@@ -187,18 +189,18 @@ class VLP(Method):
             mantissa = np.where(above, (1 << self.mantissa) - 1, mantissa)
         if self.underflow == "clamp":
             mantissa = np.where(below, 0, mantissa)
-        exactly, start = exact.table(function), min(low, high)
-        grid = np.mgrid[:2, : 1 << self.mantissa, start : max(low, high) + 1]
-        lut = exactly[join(Fields(grid[0] == 1, *grid[1:]), self.mantissa)]
-        result = lut[CODES >> 15, mantissa, np.clip(fields.exponent, low, high) - start]
+        exactly = exact.table(function)
+        inside = Fields(fields.sign, mantissa, np.clip(fields.exponent, low, high))
+        result = exactly[join(inside, self.mantissa)]
 
         to_zero = below if self.underflow == "zero" else np.zeros_like(below)
         if function != "exp":  # published activations: nothing below the LUT
             to_zero = to_zero | (fields.exponent < lut_low)
-        result = np.where(to_zero, exactly[CODES & 0x8000], result)
+        result = np.where(to_zero, exactly[fields.sign * 0x8000], result)[place]
+        exponent = _fields(self.mantissa).exponent
         if self.overflow == "flush":
-            result = np.where(fields.exponent > lut_high, _limit(function), result)
-        untouched = np.isin(fields.exponent, (ZERO_EXPONENT, SPECIAL_EXPONENT))
+            result = np.where(exponent > lut_high, _limit(function), result)
+        untouched = np.abs(exponent) == SPECIAL_EXPONENT  # zeros too
         return np.where(untouched, exactly, result).astype(np.uint16)
 
 
@@ -206,6 +208,15 @@ class VLP(Method):
 def _fields(mantissa_bits: int) -> Fields:
     """Return the fields of all codes."""
     return split(CODES, mantissa_bits)
+
+
+@cache
+def _distinct(mantissa_bits: int) -> tuple[Fields, np.ndarray]:
+    """Return the distinct fields of codes, and the place of each code's among them."""
+    fields = _fields(mantissa_bits)
+    key = (fields.exponent.astype(np.int64) << 8 | fields.mantissa) << 1 | fields.sign
+    _, first, place = np.unique(key, return_index=True, return_inverse=True)
+    return Fields(*(field[first] for field in fields)), place
 
 
 @cache

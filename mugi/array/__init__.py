@@ -30,5 +30,8 @@ Against the cost model (mugi/hardware), each difference an assumption or a bound
   (`pe_fifo_activity=overlap_share`); those that wait in a PE FIFO, so that k stays in order, are
   nearly all (`equal_full`).
 
+`mugi simulate` tabulates cycles beside those charged (`charge`). What only a program does, the
+published grouping over strided rows and the published build of activations, the array refuses.
+
 Use `converter.Array`, `nonlinear.nonlinear`, `softmax.softmax` and `gemm.gemm`.
 """
