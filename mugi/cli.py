@@ -26,6 +26,7 @@ COMMANDS = {
     "datapath": ("mugi.accuracy.datapath", "INT4 layers of a model on the simulated array"),
     "tune": ("mugi.accuracy.tune", "each layer's own LUT window"),
     "concentration": ("mugi.accuracy.concentration", "where the profiled inputs lie"),
+    "bigbench": ("mugi.accuracy.bigbench", "fetch BIG-bench tasks for `mugi accuracy`"),
     "collect": ("mugi.collect", "tables with the same columns as one table"),
     "evaluate": ("mugi.hardware.command", "time, energy and area of accelerators on LLMs"),
     "explore": ("mugi.explore", "sweeps over any column, and their Pareto fronts"),

@@ -2,14 +2,21 @@
 
 import json
 import math
+import tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import bootstrap
 
-from mugi.accuracy import corpus, harness, perplexity
+from mugi.accuracy import corpus, harness, models, perplexity, summary
+from mugi.accuracy.cells import Cells, write_sums
+from mugi.accuracy.controls import exact_of, references_of
 from mugi.accuracy.inject import injected
-from mugi.accuracy.models import load
+from mugi.accuracy.lm_eval import main as lm_eval_main
 from mugi.approximations import Approximation, parse, parse_operations
 from mugi.cli import main
 from mugi.errors import InputError
@@ -17,6 +24,7 @@ from mugi.errors import InputError
 NATIVE = Approximation()
 EXACT = parse_operations("softmax=exact;activation=exact")
 COARSE = parse_operations("softmax=vlp:lut=3,max_exp=0,mantissa=1")
+SLIDING = parse_operations("softmax=vlp:lut=12,max_exp=3,group=8;activation=vlp:lut=10,max_exp=1")
 
 
 # --- perplexity ---------------------------------------------------------------------------------
@@ -35,55 +43,125 @@ def scored_by_hand(model, tokens: list[int], window: int, stride: int, count: in
     return scored
 
 
+def windows_by_hand(window: int, stride: int, count: int) -> list[perplexity.Window]:
+    """Windows of a text whose documents have 7 tokens."""
+    tokens = perplexity.windows_of(torch.arange(300) * 37 % 257, window, stride, count)
+    owners = torch.arange(300).numpy() // 7
+    return [
+        perplexity.Window(
+            row, max(1, window - stride) if i else 1, owners[i * stride : i * stride + window]
+        )
+        for i, row in enumerate(tokens)
+    ]
+
+
+def scored(model, windows, approximations, batch_size=1) -> dict:
+    """Approximation -> one row of sums for each document of each window."""
+    rows: dict = {each: [] for each in approximations}
+    wanted = {each: range(len(windows)) for each in approximations}
+    for each, index, found in perplexity.evaluate(model, windows, wanted, batch_size):
+        rows[each] += [row | {"window": index} for row in found]
+    return rows
+
+
 @pytest.mark.parametrize(
     "window, stride, count", [(8, 8, 3), (8, 3, 4), (8, 1, 3), (3, 1, 5), (9, 9, 1)]
 )
 def test_windows_and_strides_against_a_plain_loop(tiny_llama, window, stride, count):
-    tokens = torch.arange(200) * 37 % 257
-    windows = perplexity.windows_of(tokens, window, stride, count)
-    native, coarse = perplexity.evaluate(tiny_llama, windows, stride, [NATIVE, COARSE])
+    found = scored(tiny_llama, windows_by_hand(window, stride, count), [NATIVE, COARSE])
+    tokens = (torch.arange(300) * 37 % 257).tolist()
+    runs = {}
+    for each in (NATIVE, COARSE, exact_of(COARSE)):
+        with injected(tiny_llama, each):
+            runs[each] = scored_by_hand(tiny_llama, tokens, window, stride, count)
+    for each in (NATIVE, COARSE):
+        sums = pd.DataFrame(found[each]).sum()
+        assert sums["tokens"] == len(runs[each])
+        nll = -sum(float(row[token]) for row, token in runs[each])
+        assert sums["nll_nats"] == pytest.approx(nll, rel=1e-5)
+        for name, reference in references_of(each).items():
+            pairs = [(a, b) for (a, _), (b, _) in zip(runs[reference], runs[each], strict=True)]
+            kl = sum(float((there.exp() * (there - here)).sum()) for there, here in pairs)
+            assert sums[f"kl_{name}_nats"] == pytest.approx(kl, abs=1e-4)
+            agreed = sum(int(there.argmax() == here.argmax()) for there, here in pairs)
+            assert sums[f"agreed_{name}"] == agreed
+    assert sums["kl_exact_nats"] > 0.001
 
-    expected = scored_by_hand(tiny_llama, tokens.tolist(), window, stride, count)
-    with injected(tiny_llama, COARSE):
-        other = scored_by_hand(tiny_llama, tokens.tolist(), window, stride, count)
-    number = len(expected)
-    assert native.tokens == coarse.tokens == number
-    for total, scored in [(native, expected), (coarse, other)]:
-        nll = -sum(float(row[token]) for row, token in scored) / number
-        pairs = [(a, b) for (a, _), (b, _) in zip(expected, scored, strict=True)]
-        kl = sum(float((there.exp() * (there - here)).sum()) for there, here in pairs)
-        agreed = sum(int(there.argmax() == here.argmax()) for there, here in pairs)
-        found = total.metrics()
-        assert found["token_perplexity"] == pytest.approx(math.exp(nll), rel=1e-5)
-        assert found["kl_divergence_nats"] == pytest.approx(kl / number, abs=1e-5)
-        assert found["top1_agreement"] == agreed / number
-    assert coarse.metrics()["kl_divergence_nats"] > 0.001
 
-
-def test_every_token_but_the_first_is_scored_once_where_windows_overlap(tiny_llama):
-    windows = perplexity.windows_of(torch.arange(50), 10, 4, 6)
-    (total,) = perplexity.evaluate(tiny_llama, windows, 4, [NATIVE])
-    assert total.tokens == 10 + 5 * 4 - 1
+def test_every_token_but_the_first_is_scored_once_for_its_document(tiny_llama):
+    rows = pd.DataFrame(scored(tiny_llama, windows_by_hand(10, 4, 6), [NATIVE])[NATIVE])
+    assert rows.groupby("document")["tokens"].sum().to_dict() == {0: 6, 1: 7, 2: 7, 3: 7, 4: 2}
 
 
 def test_native_agrees_with_itself(tiny_llama):
-    windows = perplexity.windows_of(torch.arange(64), 16, 16, 4)
-    ticks = []
-    first, _, again = perplexity.evaluate(
-        tiny_llama, windows, 16, [NATIVE, COARSE, NATIVE], lambda: ticks.append(1)
-    )
-    assert first.metrics()["kl_divergence_nats"] == 0
-    assert first.metrics()["top1_agreement"] == 1
-    assert first.metrics() == again.metrics()
-    assert len(ticks) == 12
+    windows = windows_by_hand(16, 16, 4)
+    alone = scored(tiny_llama, windows, [NATIVE])[NATIVE]
+    sums = pd.DataFrame(alone).sum()
+    assert sums["kl_native_nats"] == 0
+    assert sums["agreed_native"] == sums["tokens"] == 60
+    assert scored(tiny_llama, windows, [COARSE, NATIVE])[NATIVE] == alone
 
 
-def test_chunks_of_held_windows_change_nothing(tiny_llama, monkeypatch):
-    windows = perplexity.windows_of(torch.arange(64), 16, 16, 4)
-    (whole,) = perplexity.evaluate(tiny_llama, windows, 16, [COARSE])
+def test_chunks_and_batches_change_no_digit(tiny_llama, monkeypatch):
+    windows = windows_by_hand(16, 16, 5)
+    whole = scored(tiny_llama, windows, [SLIDING])
+    for batch_size in (2, 5, "auto"):
+        assert scored(tiny_llama, windows, [SLIDING], batch_size) == whole
     monkeypatch.setattr(perplexity, "_HELD", 1)
-    (pieces,) = perplexity.evaluate(tiny_llama, windows, 16, [COARSE])
-    assert pieces.metrics() == whole.metrics()
+    assert scored(tiny_llama, windows, [SLIDING]) == whole
+
+
+def test_references_replace_the_same_operations():
+    assert references_of(NATIVE) == {"native": NATIVE}
+    assert references_of(parse_operations("woq=int4:group=64")) == {"native": NATIVE}
+    both = parse_operations("softmax=vlp:lut=8,max_exp=3;activation=partial;kvq=int4:group=64")
+    assert references_of(both) == {"native": NATIVE, "exact": EXACT}
+
+
+def test_a_text_is_cut_into_windows_with_the_document_of_each_token(byte_tokenizer):
+    text = corpus.Text("letters", ["abcd", "é", "xyz" * 5])
+    first, second = perplexity.cut(text, byte_tokenizer, window=10, stride=6, limit=2)
+    joined = byte_tokenizer("abcd\n\né\n\nxyzxyz")["input_ids"]  # é has two tokens
+    assert first.tokens.tolist() == joined[:10]
+    assert second.tokens.tolist() == joined[6:16]
+    assert first.documents.tolist() == [0] * 6 + [1] * 4
+    assert second.documents.tolist() == [1] * 4 + [2] * 6
+    assert (first.first, second.first) == (1, 4)
+
+
+def test_long_documents_alone_are_cut_at_the_window(byte_tokenizer):
+    documents = iter(["short", "a" * 12, "b" * 10, "never asked for"])
+    windows = perplexity.whole(documents, byte_tokenizer, window=10, limit=2)
+    assert [window.tokens.shape for window in windows] == [(10,), (10,)]
+    assert [set(window.documents) for window in windows] == [{0}, {1}]
+    assert next(documents) == "never asked for"
+    with pytest.raises(InputError, match="1 documents of at least 10 tokens; 2 are needed"):
+        perplexity.whole(["a" * 20], byte_tokenizer, window=10, limit=2)
+
+
+def test_out_of_memory_halves_an_automatic_batch():
+    sizes = []
+
+    def run(part):
+        sizes.append(len(part))
+        if len(part) > 20:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+        return part
+
+    done = perplexity.in_batches(range(50), [9] * 50, "auto", torch.device("cuda"), run)
+    assert [item for part, _ in done for item in part] == list(range(50))
+    assert sizes == [50, 25, 12, 12, 12, 12, 2]
+
+
+@pytest.mark.parametrize(
+    "size, line", [("8", "8 sequences of 9 tokens; try --batch-size 4"), ("1", "a smaller window")]
+)
+def test_out_of_memory_names_the_batch_size_to_try(size, line):
+    def run(part):
+        raise RuntimeError("not enough memory: you tried to allocate 9 bytes.")
+
+    with pytest.raises(InputError, match=line):
+        list(perplexity.in_batches(range(50), [9] * 50, size, torch.device("cpu"), run))
 
 
 @pytest.mark.parametrize("tokens, fits", [(28, True), (27, False)])
@@ -100,9 +178,17 @@ def test_a_text_must_hold_all_windows(tokens, fits):
 # --- lm-eval ------------------------------------------------------------------------------------
 
 
-def run_local_task(approximation, model, tokenizer, task, limit):
-    wrapped = harness.MugiLM(approximation, pretrained=model, tokenizer=tokenizer, max_length=64)
-    return harness.run_task(wrapped, task, limit, harness.task_manager(), seed=0)
+def run_local_task(approximation, model, tokenizer, task, limit, batch_size=1):
+    wrapped = harness.MugiLM(
+        approximation,
+        pretrained=model,
+        tokenizer=tokenizer,
+        max_length=64,
+        batch_size=batch_size,
+    )
+    loaded = harness.load_task(task, harness.task_manager([task]), 0, None)
+    found = harness.run_task(wrapped, loaded, limit, 0)
+    return found["results"] | {"documents": found["documents"], "tokens": found["tokens"]}
 
 
 def test_word_perplexity_is_that_of_rolling_windows(tiny_llama, byte_tokenizer):
@@ -154,49 +240,218 @@ def test_the_model_is_itself_after_a_task(tiny_llama, byte_tokenizer):
         assert torch.equal(tiny_llama(tokens).logits, before)
 
 
-@pytest.mark.parametrize("batch_size", [2, "8", "auto"])
-def test_batches_are_refused(tiny_llama, byte_tokenizer, batch_size):
-    with pytest.raises(InputError, match=f"batch_size is {batch_size}; allowed: 1"):
-        harness.MugiLM(pretrained=tiny_llama, tokenizer=byte_tokenizer, batch_size=batch_size)
+@pytest.mark.parametrize("approximation", [NATIVE, SLIDING], ids=["native", "tables"])
+@pytest.mark.parametrize("task", ["mugi_mmlu_dev", "mugi_prose"])
+def test_tasks_give_the_same_digits_in_any_batch(tiny_llama, byte_tokenizer, approximation, task):
+    name, limit = str(approximation), 2
+    alone = run_local_task(name, tiny_llama, byte_tokenizer, task, limit)
+    for batch_size in (4, "auto"):
+        batch = run_local_task(name, tiny_llama, byte_tokenizer, task, limit, batch_size)
+        assert batch["documents"] == alone["documents"]
+        assert batch["results"] == alone["results"]
+
+
+def test_commas_of_a_method_may_be_written_as_plus(tiny_llama, byte_tokenizer):
+    model = harness.MugiLM(
+        "softmax=vlp:lut=8+max_exp=3", pretrained=tiny_llama, tokenizer=byte_tokenizer
+    )
+    assert str(model.approximation) == "softmax=vlp:lut=8,max_exp=3"
+
+
+def test_lm_eval_runs_the_model_by_name(checkpoint, tmp_path):
+    """As users of lm-eval call it, in every way of writing the arguments; the results are equal."""
+    model = f"pretrained={checkpoint},dtype=float32,max_length=64"
+    method = "softmax=vlp:lut=12,max_exp=3,group=8"
+    arguments = {"pretrained": str(checkpoint), "dtype": "float32", "max_length": 64}
+    results = []
+    for text in [
+        f"{model},approximation='{method}'",
+        f"{model},approximation={method.replace(',', '+')}",
+        json.dumps(arguments | {"approximation": method}),
+    ]:
+        output = tmp_path / str(len(results))
+        argv = ["--model", "mugi", "--model_args", text, "--tasks", "mugi_mmlu_dev"]
+        argv += ["--limit", "2", "--device", "cpu", "--batch_size", "4"]
+        assert lm_eval_main([*argv, "--output_path", str(output)]) == 0
+        (saved,) = output.rglob("results*.json")
+        results.append(json.loads(saved.read_text())["results"])
+    assert results[0] == results[1] == results[2]
+
+
+def test_lm_eval_says_bad_input_in_one_line(checkpoint, capsys):
+    model = f"pretrained={checkpoint},approximation=softmax=vpl:lut=8"
+    argv = ["--model", "mugi", "--model_args", model, "--tasks", "mugi_mmlu_dev", "--limit", "1"]
+    assert lm_eval_main(argv) == 2
+    assert "unknown method 'vpl' (did you mean 'vlp'?)" in capsys.readouterr().err
+
+
+def test_the_model_is_announced_to_lm_eval():
+    path = Path(__file__).parent.parent / "pyproject.toml"
+    declared = tomllib.loads(path.read_text())["project"]["entry-points"]["lm_eval.models"]
+    point = EntryPoint("mugi", declared["mugi"], "lm_eval.models")
+    assert point.load() is harness.MugiLM
+
+
+# --- intervals ----------------------------------------------------------------------------------
+
+
+def sums_of(values, weights, metric="kl_divergence_nats") -> pd.DataFrame:
+    table = pd.DataFrame({"total": values, "weight": weights}).reset_index(names="document")
+    return table.assign(metric=metric, reference="")
+
+
+def test_intervals_are_those_of_scipy():
+    random = np.random.default_rng(1)
+    weights = random.integers(50, 200, 40).astype(float)
+    totals = weights * random.normal(3, 0.3, 40)
+    table = sums_of(totals, weights, "token_perplexity")
+    other = sums_of(totals + weights * random.normal(0.05, 0.02, 40), weights, "token_perplexity")
+    value, difference = summary.describe(other, {"native": table}, seed=0)
+
+    def statistic(here, there, weight, axis=-1):
+        def value(nats):
+            return np.exp(nats.sum(axis) / weight.sum(axis))
+
+        return value(here) - value(there)
+
+    data = (other["total"].to_numpy(), totals, weights)
+    expected = bootstrap(data, statistic, paired=True, method="percentile", rng=5)
+    assert difference["metric"] == "token_perplexity_difference"
+    assert difference["value"] == pytest.approx(statistic(*data))
+    width = expected.confidence_interval.high - expected.confidence_interval.low
+    for found, end in zip(("ci_low", "ci_high"), expected.confidence_interval, strict=True):
+        assert difference[found] == pytest.approx(end, abs=0.05 * width)
+    assert difference["standard_error"] == pytest.approx(expected.standard_error, rel=0.05)
+    assert value["ci_high"] - value["ci_low"] > 3 * width  # pairing removes what texts differ in
+
+
+def test_one_document_has_no_interval():
+    (row,) = summary.describe(sums_of([3.0], [2.0]), {}, seed=0)
+    assert row["value"] == 1.5
+    assert row["bootstrap_samples"] == 0
+    assert "ci_low" not in row
 
 
 # --- mugi accuracy ------------------------------------------------------------------------------
 
 
+def accuracy(checkpoint, output, *arguments) -> int:
+    """Run the command on a tiny model, 3 windows of 64 tokens of prose."""
+    sizes = ["--window", "64", "--stride", "32", "--windows", "3"]
+    fixed = ["--dtype", "float32", "--threads", "1", "-o", str(output)]
+    return main(["accuracy", str(checkpoint), *sizes, *fixed, *arguments])
+
+
 def test_accuracy_command(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     output, results = tmp_path / "out" / "accuracy.csv", tmp_path / "out" / "lm_eval.json"
-    arguments = [
-        *["accuracy", str(checkpoint), "--window", "64", "--stride", "32", "--windows", "3"],
-        *["--approx", "native", "--approx", str(COARSE), "--task", "mugi_mmlu_dev=2"],
-        *["--dtype", "float32", "--threads", "1", "--seed", "7"],
-    ]
-    assert main([*arguments, "-o", str(output), "--lm-eval-json", str(results)]) == 0
+    arguments = ["--approx", "native", "--approx", str(COARSE), "--seed", "7"]
+    arguments += ["--corpus", "prose", "--corpus", "pydoc", "--tasks", "mugi_mmlu_dev=2"]
+    documents = tmp_path / "out" / "documents.csv"
+    arguments += ["--lm-eval-json", str(results), "--documents", str(documents)]
+    assert accuracy(checkpoint, output, *arguments) == 0
     table = pd.read_csv(output, keep_default_na=False)
     assert set(table["model"]) == {"tiny"}
+    method = "vlp:lut=3,max_exp=0,mantissa=1"
     assert set(zip(table["softmax"], table["attention"], strict=True)) == {
         ("native", "eager"),
-        ("vlp:lut=3,max_exp=0,mantissa=1", "tables"),
+        (method, "tables"),
     }
     assert set(table["dtype"]) == {"float32"}
     assert set(table["seed"]) == {7}
     assert table["versions"].str.contains("torch").all()
-    prose = table[table["task"] == "prose"]
-    assert set(prose["tokens"]) == {str(64 + 2 * 32 - 1)}
-    assert set(prose["window_tokens"]) == {"64"}
-    assert set(prose["stride_tokens"]) == {"32"}
-    values = prose.set_index(["softmax", "metric"])["value"]
-    assert values["native", "kl_divergence_nats"] == 0
-    assert values["native", "top1_agreement"] == 1
-    assert values["vlp:lut=3,max_exp=0,mantissa=1", "kl_divergence_nats"] > 0
+    text = table[table["task"].isin(["prose", "pydoc"])]
+    assert set(text["tokens"]) == {str(64 + 2 * 32 - 1)}
+    assert set(text["window_tokens"]) == {64}
+    assert set(text["stride_tokens"]) == {"32"}
+    digests = {"prose": corpus.text("prose").sha256, "pydoc": corpus.text("pydoc").sha256}
+    assert dict(zip(text["task"], text["text_sha256"], strict=True)) == digests
+    values = text.set_index(["task", "softmax", "metric", "reference"])["value"]
+    assert values["prose", "native", "kl_divergence_nats", "native"] == 0
+    assert values["prose", "native", "top1_agreement", "native"] == 1
+    for reference in ("native", "exact"):
+        assert values["pydoc", method, "kl_divergence_nats", reference] > 0
+        assert ("pydoc", method, "token_perplexity_difference", reference) in values.index
+    difference = values["pydoc", method, "token_perplexity_difference", "native"]
+    here, there = (values["pydoc", each, "token_perplexity", ""] for each in (method, "native"))
+    assert difference == pytest.approx(here - there)
     questions = table[table["task"] == "mugi_mmlu_dev"]
-    assert set(questions["metric"]) == {"acc", "acc_norm"}
+    assert set(questions["metric"]) == {
+        *("acc", "acc_norm", "acc_difference", "acc_norm_difference")
+    }
     assert set(questions["documents"]) == {2}
     saved = json.loads(results.read_text())
     assert set(saved) == {"native", str(COARSE)}
     native = saved["native"]["mugi_mmlu_dev"]["results"]["mugi_mmlu_dev"]["acc,none"]
     row = questions[(questions["softmax"] == "native") & (questions["metric"] == "acc")]
     assert row["value"].item() == native
+    again = pd.read_csv(documents, keep_default_na=False)
+    keys = ["task", "softmax", "metric", "reference"]
+    sums = again.groupby(keys)[["total", "weight"]].sum()
+    ratio = sums["total"] / sums["weight"]
+    for key, value in values.items():
+        if not key[2].endswith("_difference"):
+            expected = math.exp(ratio[key]) if key[2] == "token_perplexity" else ratio[key]
+            assert value == pytest.approx(expected)
+
+
+def test_finished_cells_are_read_not_computed(checkpoint, tmp_path, monkeypatch):
+    arguments = ["--approx", "softmax=exact", "--approx", str(COARSE), "--tasks", "mugi_mmlu_dev=2"]
+    kept = ["--cells", str(tmp_path / "cells")]
+    assert accuracy(checkpoint, tmp_path / "plain.csv", *arguments) == 0
+
+    evaluate, calls = perplexity.evaluate, []
+
+    def interrupted(*args):
+        for number, found in enumerate(evaluate(*args)):
+            if number == 4:
+                raise KeyboardInterrupt
+            yield found
+
+    def counted(model, windows, wanted, batch_size):
+        calls.append(sum(map(len, wanted.values())))
+        return evaluate(model, windows, wanted, batch_size)
+
+    monkeypatch.setattr(perplexity, "evaluate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        accuracy(checkpoint, tmp_path / "first.csv", *arguments, *kept)
+    assert not (tmp_path / "first.csv").exists()
+    monkeypatch.setattr(perplexity, "evaluate", counted)
+    assert accuracy(checkpoint, tmp_path / "second.csv", *arguments, *kept) == 0
+    assert calls == [3 * 3 - 4]  # 3 windows of native, exact and the approximation; 4 were kept
+
+    def refused(*args):
+        raise AssertionError("the model is not needed")
+
+    monkeypatch.setattr(models, "load", refused)
+    assert accuracy(checkpoint, tmp_path / "third.csv", *arguments, *kept) == 0
+    for name in ("second.csv", "third.csv"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "plain.csv").read_bytes()
+
+
+@pytest.mark.parametrize("change", ["checkpoint", "code", "task"])
+def test_a_cell_of_something_else_is_not_read(change, checkpoint, tmp_path, monkeypatch):
+    arguments = ["--tasks", "mugi_mmlu_dev=2", "--cells", str(tmp_path / "cells"), "--windows", "1"]
+    assert accuracy(checkpoint, tmp_path / "first.csv", *arguments) == 0
+    cells = len(list(tmp_path.glob("cells/*/*.json")))
+    if change == "checkpoint":
+        (checkpoint / "generation_config.json").write_text("{}")
+    elif change == "code":
+        monkeypatch.setattr("mugi.accuracy.cells.code_digest", lambda *modules: "other")
+    else:
+        arguments[1] = "mugi_mmlu_dev=3"
+    assert accuracy(checkpoint, tmp_path / "second.csv", *arguments) == 0
+    new = 1 if change == "task" else 2
+    assert len(list(tmp_path.glob("cells/*/*.json"))) == cells + new
+
+
+def test_a_damaged_cell_is_computed_again(tmp_path):
+    cells = Cells(tmp_path)
+    cells.write({"a": 1}, [1.5, math.nan])
+    (path,) = tmp_path.glob("*/*.json")
+    assert cells.read({"a": 1})[0] == 1.5
+    path.write_text(path.read_text()[:20])
+    assert cells.read({"a": 1}) is None
 
 
 @pytest.mark.parametrize(
@@ -204,19 +459,27 @@ def test_accuracy_command(checkpoint, tmp_path, monkeypatch):
     [
         (["--approx", "softmax=vpl:lut=8"], "unknown method 'vpl' (did you mean 'vlp'?)"),
         (["--approx", "sofmax=exact"], "unknown operation 'sofmax' (did you mean 'softmax'?)"),
-        (["--task", "mugi_mmlu=3"], "unknown task 'mugi_mmlu' (did you mean 'mugi_mmlu_dev'?)"),
-        (["--task", "mugi_prose"], "--task mugi_prose: must be NAME=DOCUMENTS"),
-        (["--task", "mugi_prose=0"], "--task mugi_prose=0: must be NAME=DOCUMENTS"),
+        (["--tasks", "mugi_mmlu=3"], "unknown task 'mugi_mmlu' (did you mean 'mugi_mmlu_dev'?)"),
+        (["--tasks", "mugi_prose=0"], "--tasks mugi_prose=0: must be NAME, or NAME=DOCUMENTS"),
+        (["--tasks", "mugi_prose=x"], "--tasks mugi_prose=x: must be NAME, or NAME=DOCUMENTS"),
+        (["--corpus", "prosa"], "unknown text 'prosa' (did you mean 'prose'?)"),
+        (["--task-folder", "no/where"], "--task-folder no/where: no such folder"),
         (["--window", "1"], "--window 1: must be at least 2 tokens"),
         (["--window", "64", "--stride", "65"], "--stride 65: must be 1 to 64"),
         (["--stride", "0"], "--stride 0: must be 1 to 1024"),
         (["--windows", "-1"], "--windows -1: must be at least 0"),
+        (["--windows", "0"], "nothing to measure"),
+        (["--batch-size", "0"], "--batch-size 0: must be auto or at least 1"),
+        (["--num-fewshot", "-1"], "--num-fewshot -1: must be at least 0"),
         (["--window", "200", "--windows", "10000"], "the text has 124464"),
         (["--window", "100000"], "--window 100000: the model's context is"),
-        (["--device", "tpu"], "on device 'tpu'"),
+        (["--device", "cuda"], "device 'cuda': PyTorch finds no GPU here; allowed: cpu"),
+        (["--device", "tpu"], "--device tpu: must be cpu, cuda or cuda:N"),
     ],
 )
 def test_wrong_arguments_write_nothing(arguments, line, checkpoint, tmp_path, capsys):
+    if "cuda" in arguments and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
     output, results = tmp_path / "accuracy.csv", tmp_path / "lm_eval.json"
     outputs = ["-o", str(output), "--lm-eval-json", str(results)]
     assert main(["accuracy", str(checkpoint), *arguments, *outputs]) == 2
@@ -227,11 +490,101 @@ def test_wrong_arguments_write_nothing(arguments, line, checkpoint, tmp_path, ca
     assert not results.exists()
 
 
+@pytest.mark.parametrize(
+    "text, line",
+    [("", "no text in it"), ("\n \n\n", "no text in it"), ("few words", "the text has 9")],
+)
+def test_an_empty_or_short_text_writes_nothing(text, line, checkpoint, tmp_path, capsys):
+    path, output = tmp_path / "mine.txt", tmp_path / "accuracy.csv"
+    path.write_text(text)
+    assert accuracy(checkpoint, output, "--corpus", str(path)) == 2
+    assert line in capsys.readouterr().err
+    assert not output.exists()
+
+
+def damaged(checkpoint, change):
+    """Spoil the weights of a checkpoint, or what it says of them."""
+    weights = checkpoint / "model.safetensors"
+    if change == "truncated":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    elif change == "other":
+        write_sums(checkpoint)
+        weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    else:
+        write_sums(checkpoint)
+        weights.unlink()
+
+
+@pytest.mark.parametrize(
+    "change, line",
+    [
+        ("truncated", "cannot load model"),
+        ("other", "model.safetensors has sha256"),
+        ("missing", "model.safetensors is missing, expected"),
+    ],
+)
+def test_a_damaged_checkpoint_writes_nothing(change, line, checkpoint, tmp_path, capsys):
+    damaged(checkpoint, change)
+    output = tmp_path / "accuracy.csv"
+    assert accuracy(checkpoint, output) == 2
+    errors = [text for text in capsys.readouterr().err.splitlines() if text.startswith("mugi")]
+    assert len(errors) == 1
+    assert line in errors[0]
+    assert not output.exists()
+
+
 def test_a_folder_without_a_model_gets_one_line(tmp_path, capsys):
     output = tmp_path / "accuracy.csv"
     assert main(["accuracy", str(tmp_path), "-o", str(output)]) == 2
     assert f"cannot load model '{tmp_path}'" in capsys.readouterr().err
     assert not output.exists()
+
+
+def hub(status: int) -> Exception:
+    """What the hub's client raises for a model that is gated."""
+    return OSError(
+        "You are trying to access a gated repo.\n"
+        f"{status} Client Error. Cannot access https://huggingface.co/org/gated"
+    )
+
+
+@pytest.mark.parametrize(
+    "token, line", [("", "HF_TOKEN is not set"), ("hf_secret", "HF_TOKEN has no access")]
+)
+def test_a_gated_model_needs_a_token_that_is_never_shown(
+    token, line, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("HF_TOKEN", token)
+
+    def refuse(*args, **kwargs):
+        raise hub(403 if token else 401)
+
+    monkeypatch.setattr(models.AutoConfig, "from_pretrained", refuse)
+    assert main(["accuracy", "org/gated", "-o", str(tmp_path / "accuracy.csv")]) == 2
+    printed = "".join(capsys.readouterr())
+    assert f"cannot load model 'org/gated': it is gated, or there is no such model, and {line}" in (
+        printed
+    )
+    assert "hf_secret" not in printed
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_token_is_in_no_table(checkpoint, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    outputs = ["--lm-eval-json", str(tmp_path / "out" / "l.json"), "--tasks", "mugi_mmlu_dev=1"]
+    outputs += ["--cells", str(tmp_path / "out"), "--documents", str(tmp_path / "out" / "d.csv")]
+    assert accuracy(checkpoint, tmp_path / "out" / "accuracy.csv", *outputs) == 0
+    assert "hf_secret" not in "".join(capsys.readouterr())
+    written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len(written) > 4
+    assert not [path for path in written if b"hf_secret" in path.read_bytes()]
+
+
+def test_a_hub_model_without_network_gets_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert main(["accuracy", "org/not-here", "-o", str(tmp_path / "accuracy.csv")]) == 2
+    assert "cannot load model 'org/not-here': (HF_HUB_OFFLINE is set)" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_embedded_model_gets_one_line(tmp_path, capsys):
@@ -248,33 +601,37 @@ def test_an_unknown_embedded_model_gets_one_line(tmp_path, capsys):
 @pytest.mark.slow
 def test_perplexity_of_the_embedded_model(smollm2):
     """Numbers of a direct emulation, written independently of this package."""
-    model, tokenizer = load(str(smollm2), "bfloat16", "eager", "cpu")
-    tokens = tokenizer("\n\n".join(corpus.prose_documents()), add_special_tokens=False)["input_ids"]
-    assert len(tokens) == 27_619
-    windows = perplexity.windows_of(torch.tensor(tokens), 1024, 1024, 3)
+    model, tokenizer = models.load(str(smollm2), "bfloat16", "eager", "cpu")
+    windows = perplexity.cut(corpus.text("prose"), tokenizer, 1024, 1024, 3)
     with torch.inference_mode():
-        before = model(windows[:1, :256]).logits
+        before = model(windows[0].tokens[None, :256]).logits
     texts = ["exact", "vlp:lut=8,max_exp=3", "vlp:lut=8,max_exp=0"]
     approximations = [NATIVE, *(Approximation(parse(text)) for text in texts)]
-    totals = perplexity.evaluate(model, windows, 1024, approximations)
-    native, exact, fine, coarse = (total.metrics() for total in totals)
-    assert native["token_perplexity"] == pytest.approx(22.38, abs=0.02)
-    assert exact["token_perplexity"] == pytest.approx(22.44, abs=0.04)
-    assert fine["token_perplexity"] == pytest.approx(22.41, abs=0.04)
-    assert fine["kl_divergence_nats"] == pytest.approx(0.0020, abs=0.0005)
-    assert coarse["token_perplexity"] == pytest.approx(33.2, abs=0.3)
-    assert coarse["kl_divergence_nats"] == pytest.approx(0.41, abs=0.02)
+    sums = {
+        each: pd.DataFrame(rows).sum()
+        for each, rows in scored(model, windows, approximations).items()
+    }
+    native, exact, fine, coarse = (sums[each] for each in approximations)
+    assert math.exp(native["nll_nats"] / 3069) == pytest.approx(22.38, abs=0.02)
+    assert math.exp(exact["nll_nats"] / 3069) == pytest.approx(22.44, abs=0.04)
+    assert math.exp(fine["nll_nats"] / 3069) == pytest.approx(22.41, abs=0.04)
+    assert fine["kl_native_nats"] / 3069 == pytest.approx(0.0020, abs=0.0005)
+    assert math.exp(coarse["nll_nats"] / 3069) == pytest.approx(33.2, abs=0.3)
+    assert coarse["kl_native_nats"] / 3069 == pytest.approx(0.41, abs=0.02)
     with torch.inference_mode():
-        assert torch.equal(model(windows[:1, :256]).logits, before)
+        assert torch.equal(model(windows[0].tokens[None, :256]).logits, before)
 
 
 @pytest.mark.slow
-def test_accuracy_command_on_the_embedded_model(smollm2, tmp_path):
-    output = tmp_path / "accuracy.csv"
-    arguments = ["--windows", "1", "--window", "256", "--task", "mugi_mmlu_dev=4", "--threads", "2"]
-    approximation = ["--approx", "softmax=vlp:lut=8,max_exp=3;activation=vlp:lut=12,max_exp=3"]
-    assert main(["accuracy", str(smollm2), *arguments, *approximation, "-o", str(output)]) == 0
-    table = pd.read_csv(output).set_index("metric")
-    assert 5 < table.loc["token_perplexity", "value"] < 100
-    assert table.loc["top1_agreement", "value"] > 0.9
-    assert table.loc["acc", "documents"] == 4
+def test_batches_change_no_digit_of_the_embedded_model(smollm2, tmp_path):
+    """Of the tables, groups and masks in BF16, nor of the products here: padded or not."""
+    arguments = ["--windows", "2", "--window", "128", "--tasks", "mugi_mmlu_dev=2", "mugi_prose=1"]
+    for each in ("native", "softmax=vlp:lut=12,max_exp=3,group=64;activation=vlp:lut=12,max_exp=3"):
+        arguments += ["--approx", each]
+    for size in ("1", "4"):
+        output = tmp_path / f"{size}.csv"
+        sized = [*arguments, "--batch-size", size, "-o", str(output)]
+        assert main(["accuracy", str(smollm2), *sized]) == 0
+    one, four = (pd.read_csv(tmp_path / f"{size}.csv") for size in ("1", "4"))
+    pd.testing.assert_frame_equal(one, four, rtol=1e-3)
+    assert one["value"].between(0, 1000).any()

@@ -76,6 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="folder with more lm-eval tasks, for example of `mugi bigbench`",
     )
+    parser.add_argument(
+        "--data",
+        help="clips (NAME.wav, NAME.txt) or images (CLASS/NAME.png) for models of speech or vision, "
+        "instead of text and tasks: a folder, or digits for those inside scikit-learn",
+    )
+    parser.add_argument("--examples", type=int, help="first clips or images (default: all)")
     parser.add_argument("--num-fewshot", type=int, help="examples before a question (lm-eval's)")
     parser.add_argument("--batch-size", default="auto", help="sequences at a time, or auto")
     parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float16", "float32"])
@@ -97,6 +103,8 @@ def run(args: argparse.Namespace) -> None:
     args.stride = args.window if args.stride is None else args.stride
     names = args.corpus or ["prose"]
     _check_sizes(args, tasks)
+    if args.data:
+        args.windows, tasks = 0, {}
     outputs = [args.output, args.documents, args.lm_eval_json]
     for path in filter(None, outputs):
         check_writable(path)
@@ -111,6 +119,8 @@ def run(args: argparse.Namespace) -> None:
 
     with tqdm(total=0, unit="cell", desc=args.name, file=sys.stderr) as bar:
         study = measure.Study(args, approximations, bar)
+        if args.data:
+            study.examples(args.data, args.examples)
         study.check_tasks(tasks)
         for text in texts:
             study.text(text)
@@ -145,10 +155,14 @@ def _check_sizes(args: argparse.Namespace, tasks: dict) -> None:
         raise InputError("nothing to measure: --windows 0 and no --tasks")
     if args.threads is not None and args.threads < 1:
         raise InputError(f"--threads {args.threads}: must be at least 1")
+    if not re.fullmatch("cpu|cuda(:[0-9]+)?", args.device):
+        raise InputError(f"--device {args.device}: must be cpu, cuda or cuda:N")
     if args.batch_size != "auto" and not re.fullmatch("[1-9][0-9]*", args.batch_size):
         raise InputError(f"--batch-size {args.batch_size}: must be auto or at least 1")
     if args.num_fewshot is not None and args.num_fewshot < 0:
         raise InputError(f"--num-fewshot {args.num_fewshot}: must be at least 0")
+    if args.examples is not None and args.examples < 1:
+        raise InputError(f"--examples {args.examples}: must be at least 1")
     for folder in args.task_folder:
         if not folder.is_dir():
             raise InputError(f"--task-folder {folder}: no such folder")

@@ -3,23 +3,26 @@
 import contextlib
 import json
 import logging
+import random
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import lm_eval
+import numpy as np
 import torch
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
+from mugi.accuracy.corpus import TASKS
 from mugi.accuracy.inject import injected
 from mugi.accuracy.perplexity import in_batches
 from mugi.accuracy.summary import LOGARITHMIC
 from mugi.approximations import NATIVE, parse_operations
 from mugi.errors import InputError, nearest
 
-TASKS = Path(__file__).parent / "tasks"
+OWN_PREFIX = "mugi_"  # of local tasks
 STDERR_SAMPLES = 100  # of lm-eval's own standard errors, where it has no formula
 
 
@@ -113,11 +116,11 @@ def task_manager(names: Iterable[str] = (), folders: Iterable[Path] = ()) -> Tas
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     paths = [str(TASKS), *map(str, folders)]
     manager = TaskManager(include_path=paths, include_defaults=False)
-    if set(names) <= set(manager.all_tasks):
-        return manager
     local = ", ".join(manager.all_tasks)
-    manager = TaskManager(include_path=paths)
     missing = [name for name in names if name not in manager.all_tasks]
+    if missing and not any(name.startswith(OWN_PREFIX) for name in missing):
+        manager = TaskManager(include_path=paths)
+        missing = [name for name in names if name not in manager.all_tasks]
     if missing:
         raise InputError(
             "\n".join(
@@ -129,10 +132,11 @@ def task_manager(names: Iterable[str] = (), folders: Iterable[Path] = ()) -> Tas
     return manager
 
 
-def load_task(name: str, manager: TaskManager) -> list:
-    """Return the tasks or groups that `name` stands for, with their data.
+def load_task(name: str, manager: TaskManager, seed: int, fewshot: int | None) -> dict:
+    """Return lm-eval's tasks and groups that `name` stands for, with their data.
 
-    Raises InputError if the data cannot be had, for example without network.
+    `fewshot` examples precede a question, if the task does not fix their number to 0; None leaves
+    the task's own number. Raises InputError if the data cannot be had, for example without network.
     """
     try:
         loaded = manager.load([name])
@@ -141,31 +145,30 @@ def load_task(name: str, manager: TaskManager) -> list:
     except Exception as error:  # every data set raises errors of its own
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"task {name}: its data cannot be loaded: {reason}") from None
-    return list(loaded["groups"].values()) or list(loaded["tasks"].values())
+    for task in loaded["tasks"].values():
+        own = task.get_config("num_fewshot")
+        if own != 0 and fewshot is not None:
+            task.set_config(key="num_fewshot", value=fewshot)
+        elif own is None:
+            task.set_config(key="num_fewshot", value=0)
+        task.set_fewshot_seed(seed=seed)
+    return loaded
 
 
-def run_task(
-    model: MugiLM, loaded: list, limit: int | None, seed: int, fewshot: int | None
-) -> dict:
-    """Run a task on its first `limit` documents (None: all).
+def run_task(model: MugiLM, loaded: dict, limit: int | None, seed: int) -> dict:
+    """Run a loaded task on its first `limit` documents (None: all).
 
     Returns `results`, what lm-eval says, without the documents; `documents`, task name -> rows of
     document, metric, total and weight, where the metric is a function of total / weight summed
     over documents; and the scored `tokens`.
     """
     before = model.scored_tokens
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - the generator that tasks draw from
+    torch.manual_seed(seed)
     with contextlib.redirect_stdout(sys.stderr):
-        results = lm_eval.simple_evaluate(
-            model=model,
-            tasks=loaded,
-            limit=limit,
-            num_fewshot=fewshot,
-            bootstrap_iters=STDERR_SAMPLES,
-            log_samples=True,
-            random_seed=seed,
-            numpy_random_seed=seed,
-            torch_random_seed=seed,
-            fewshot_random_seed=seed,
+        results = lm_eval.evaluate(
+            model, loaded, limit=limit, bootstrap_iters=STDERR_SAMPLES, log_samples=True
         )
     samples = results.pop("samples")
     return {

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,7 @@ class Study:
 
     @cached_property
     def model(self) -> tuple:
-        """The model and its tokenizer."""
+        """The model, and its tokenizer or what else prepares its inputs."""
         import torch
 
         from mugi.accuracy import models
@@ -46,6 +47,10 @@ class Study:
         args = self.args
         if args.threads:
             torch.set_num_threads(args.threads)
+        if args.data:
+            from mugi.accuracy.examples import KINDS
+
+            return models.load(args.model, args.dtype, args.attention, args.device, KINDS)
         model, tokenizer = models.load(args.model, args.dtype, args.attention, args.device)
         context = getattr(model.config, "max_position_embeddings", args.window)
         if args.window > context:
@@ -159,22 +164,43 @@ class Study:
             self._expect(len(missing))
             from mugi.accuracy import harness
 
-            loaded = harness.load_task(name, self.manager)
+            args = self.args
+            loaded = harness.load_task(name, self.manager, args.seed, args.num_fewshot)
             model, tokenizer = self.model
             for each in missing:
                 wrapped = harness.MugiLM(
                     str(each),
                     pretrained=model,
                     tokenizer=tokenizer,
-                    max_length=self.args.window,
-                    batch_size=self.args.batch_size,
+                    max_length=args.window,
+                    batch_size=args.batch_size,
                 )
-                args = self.args
-                found = harness.run_task(wrapped, loaded, limit, args.seed, args.num_fewshot)
-                kept[each] = found
-                self.cells.write(keys[each], found)
+                kept[each] = harness.run_task(wrapped, loaded, limit, args.seed)
+                self.cells.write(keys[each], kept[each])
                 self.bar.update()
         return kept
+
+    # --- speech and vision ----------------------------------------------------------------------
+
+    def examples(self, source: str, limit: int | None) -> None:
+        """Add the metrics of a model of speech or vision on the first `limit` examples."""
+        from mugi.accuracy import examples
+
+        sha256 = examples.data_digest(source)
+        key = self.key | {"code": cells.code_digest("mugi.accuracy.examples")}
+        key |= {"text_sha256": sha256, "limit": limit}
+        keys = {each: key | {"approximation": str(each)} for each in self.everyone}
+        kept = {each: self.cells.read(keys[each]) for each in self.everyone}
+        missing = [each for each in self.everyone if kept[each] is None]
+        if missing:
+            self._expect(len(missing))
+            found = examples.evaluate(*self.model, source, limit, missing, self.bar.update)
+            for each, rows in found.items():
+                kept[each] = rows
+                self.cells.write(keys[each], rows)
+        tables = {each: pd.DataFrame(rows) for each, rows in kept.items()}
+        for each in self.approximations:
+            self._add(each, {"task": Path(source).name, "text_sha256": sha256}, tables)
 
     # --- rows -----------------------------------------------------------------------------------
 

@@ -79,7 +79,11 @@ def whole(documents: Iterable[str], tokenizer, window: int, limit: int) -> list[
     The documents begin with the BOS token, if the tokenizer sets one, and are cut at the window.
     """
     encoded = (tokenizer(text, verbose=False)["input_ids"] for text in documents)
-    long = islice((tokens for tokens in encoded if len(tokens) >= window), limit)
+    long = list(islice((tokens for tokens in encoded if len(tokens) >= window), limit))
+    if len(long) < limit:
+        raise InputError(
+            f"the text has {len(long)} documents of at least {window} tokens; {limit} are needed"
+        )
     return [
         Window(torch.tensor(tokens[:window]), 1, np.full(window, index))
         for index, tokens in enumerate(long)

@@ -10,6 +10,11 @@ def prose(**_) -> dict[str, Dataset]:
     return {"test": Dataset.from_dict({"text": corpus.prose_documents()})}
 
 
+def pydoc(**_) -> dict[str, Dataset]:
+    """Return the reference topics of this Python, one row per topic."""
+    return {"test": Dataset.from_dict({"text": corpus.pydoc_documents()})}
+
+
 def questions(**_) -> dict[str, Dataset]:
     """Return the MMLU development questions, one row per question."""
     return {"test": Dataset.from_list(corpus.questions())}
