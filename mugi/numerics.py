@@ -18,7 +18,7 @@ SPECIAL_EXPONENT = 1 << 14
 """Exponent of infinities and NaN: above every finite exponent."""
 
 _MIN_QUANTUM = -133  # exponent of the smallest subnormal, 2**-133
-_MAX_BF16 = float.fromhex("0x1.fep127")
+_MIN_NORMAL = 2.0**-126
 
 
 class Fields(NamedTuple):
@@ -42,16 +42,15 @@ def to_bf16(values: np.ndarray) -> np.ndarray:
     """
     with np.errstate(invalid="ignore"):  # signalling NaN
         values = np.asarray(values, dtype=np.float64)
-    nan = np.isnan(values)
-    magnitude = np.where(nan, 0.0, np.abs(values))
-    _, exponent = np.frexp(magnitude)
-    quantum = np.maximum(exponent - 8, _MIN_QUANTUM)
-    with np.errstate(over="ignore"):
-        rounded = np.ldexp(np.rint(np.ldexp(magnitude, -quantum)), quantum)
-    rounded = np.where(rounded > _MAX_BF16, np.inf, rounded)
-    codes = (rounded.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
-    sign = np.signbit(values).astype(np.uint16) << 15
-    return np.where(nan, np.uint16(NAN_CODE), codes) | sign
+    bits = values.view(np.uint64)
+    below_half = np.uint64((1 << 44) - 1)  # of the last of the 45 bits to drop
+    rounded = (bits + below_half + (bits >> 45 & 1) & ~np.uint64((1 << 45) - 1)).view(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        subnormal = np.rint(values * 2.0**-_MIN_QUANTUM) * 2.0**_MIN_QUANTUM
+        rounded = np.where(np.abs(values) < _MIN_NORMAL, subnormal, rounded)
+        codes = (rounded.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    nan = (bits >> 48 & 0x8000 | NAN_CODE).astype(np.uint16)
+    return np.where(np.isnan(values), nan, codes)
 
 
 def from_bf16(codes: np.ndarray) -> np.ndarray:

@@ -64,7 +64,7 @@ def entries(method: VLP, function: str, inputs: np.ndarray) -> pd.DataFrame:
     low = method.windows(function)[_position(stack, group)].low
     inside = (low <= exponent) & (exponent < low + method.sliding_window)
     read = _entries_read(method, group, low)
-    answers = look_up(stack, group)
+    answers = look_up(stack, group[:, None])[:, 0]
     names = [" ".join(f"{x:g}" for x in inputs[(read == c) & (answers == v)])
              for c, v in zip(code, value, strict=True)]  # fmt: skip
     return pd.DataFrame(

@@ -72,12 +72,13 @@ def _published(function: str, x: np.ndarray, low: float, high: float, segments: 
     f = FUNCTIONS[function]
     step, start = np.float32((high - low) / segments), np.float32(low)
     index = np.floor(bf16(np.float32(bf16(x - low)) / step))
-    index = np.clip(index, 0, segments).astype(np.float32)
-    left, right = bf16(start + index * step), bf16(start + (index + 1) * step)
+    index = np.clip(index, 0, segments).astype(int)
+    edge = np.arange(segments + 1, dtype=np.float32)
+    left, right = bf16(start + edge * step), bf16(start + (edge + 1) * step)
     value = bf16(f(left))
     slope = bf16(np.float32(bf16(bf16(f(right)) - value)) / step)
     intercept = bf16(value - bf16(slope * left))
-    return bf16(bf16(slope * x) + intercept)
+    return bf16(bf16(slope[index] * x) + intercept[index])
 
 
 def _evaluate(

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mugi.approximations.method import Method, bf16, table_of
 from mugi.approximations.tables import TableStack
+from mugi.numerics import from_bf16, to_bf16
 
 _STEP = 0.25  # of the published search for the cut-off
 _THRESHOLD = 0.001
@@ -37,7 +38,13 @@ class Taylor(Method):
         """Return the one table of exp."""
         cut = self.cut_off()
         evaluate = self._powers if self.evaluation == "powers" else self._horner
-        return table_of(function, lambda x: np.where(x < cut, 0.0, evaluate(x)))
+
+        def above_cut(x: np.ndarray) -> np.ndarray:
+            values = np.zeros_like(x)
+            values[x >= cut] = evaluate(x[x >= cut])
+            return values
+
+        return table_of(function, above_cut)
 
     def cut_off(self) -> float:
         """Return the lowest input that is not flushed to 0."""
@@ -47,11 +54,19 @@ class Taylor(Method):
         return [math.exp(-math.lgamma(i + 1)) for i in range(self.degree + 1)]
 
     def _powers(self, x: np.ndarray) -> np.ndarray:
-        distance = bf16(x - self.center)
-        total = np.zeros_like(x)
-        for power, coefficient in enumerate(self._coefficients()):
-            term = np.float32(bf16(distance**power)) * np.float32(coefficient)
+        codes = to_bf16(x - self.center)
+        distinct = np.flatnonzero(np.bincount(codes, minlength=1 << 16))
+        values = np.empty(1 << 16)
+        values[distinct] = self._sum_of_powers(from_bf16(distinct))
+        return values[codes]
+
+    def _sum_of_powers(self, distance: np.ndarray) -> np.ndarray:
+        total = np.zeros_like(distance)
+        power = np.ones_like(distance)
+        for coefficient in self._coefficients():
+            term = np.float32(bf16(power)) * np.float32(coefficient)
             total = bf16(total + bf16(term))
+            power = power * distance
         return bf16(np.float32(total) * np.float32(math.exp(self.center)))
 
     def _horner(self, x: np.ndarray) -> np.ndarray:
