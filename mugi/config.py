@@ -181,7 +181,7 @@ class Tuning(Section):
         pattern=r"^(max|min)_exp=-?\d+$", description="anchor of layers that are not yet tuned"
     )
     tries: PositiveInt = Field(description="candidates a layer that the descent tries")
-    text: str = Field(description="embedded text, or a UTF-8 text file")
+    text: str = Field(description="prose, pydoc, c4 (needs network) or a UTF-8 text file")
     window: int = Field(ge=2, description="tokens in a window")
     windows: PositiveInt = Field(description="windows to tune on, from the text's first half")
     held_out_windows: PositiveInt = Field(

@@ -263,6 +263,24 @@ def test_an_interrupted_run_goes_on(tuned, checkpoint, tmp_path_factory):
     assert sorted((tuned / "cells").rglob("*.json")) == cells
 
 
+def test_documents_of_c4_are_tuned_on_or_held_out(checkpoint, tmp_path, monkeypatch):
+    documents = ["too short", "first " * 9, "second " * 9, "third " * 9, "fourth " * 9]
+    monkeypatch.setattr(tune.corpus, "c4_documents", lambda: iter(documents))
+    seen = []
+    original = tune.Bench._windows
+
+    def windows(self, model, tokenizer):
+        seen.extend(original(self, model, tokenizer))
+        return seen
+
+    monkeypatch.setattr(tune.Bench, "_windows", windows)
+    assert run(checkpoint, tmp_path, "--text", "c4") == 0
+    tuning, held_out = ([bytes(row.tolist()) for row in split] for split in seen)
+    assert [len(tuning), len(held_out)] == [1, 2]
+    assert len({*tuning, *held_out}) == 3 and {len(row) for row in held_out} == {24}
+    assert read_table(tmp_path / "tuning.csv")["text"].unique().tolist() == ["c4"]
+
+
 @pytest.mark.parametrize(
     ("options", "line"),
     [

@@ -214,7 +214,10 @@ class TestFinishedWorkflow:
             ("figures/fig08.py", {"fig08"}),
             (
                 "mugi/accuracy/perplexity.py",
-                {"evaluate_accuracy", "sweep_accuracy", "collect_accuracy", "fig06"},
+                {
+                    *("evaluate_accuracy", "sweep_accuracy", "collect_accuracy", "fig06"),
+                    *("tune_softmax", "collect_tuning", "fig07"),
+                },
             ),
             ("mugi/cli.py", set()),
         ],

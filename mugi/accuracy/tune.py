@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument("--default", default="max_exp=2", help="anchor of layers not yet tuned")
     parser.add_argument("--tries", type=int, default=4, help="candidates a layer of the descent")
-    parser.add_argument("--text", default="prose", help="embedded text, or a UTF-8 text file")
+    parser.add_argument("--text", default="prose", help="prose, pydoc, c4 (network) or a text file")
     parser.add_argument("--window", type=int, default=512, help="tokens in a window")
     parser.add_argument("--windows", type=int, default=1, help="windows to tune on")
     parser.add_argument("--held-out-windows", type=int, default=2, help="windows to report on")
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     setting = {
         "model": args.name,
         "text": args.text,
-        "text_sha256": bench.text.sha256,
+        "text_sha256": bench.text_sha256,
         "window_tokens": args.window,
         "default": str(default),
         "dtype": args.dtype,
@@ -111,7 +111,8 @@ class Bench:
     def __init__(self, args: argparse.Namespace, stack: ExitStack):
         subject.check(args)
         self.args, self.stack = args, stack
-        self.text = corpus.text(args.text)
+        self.text = None if args.text == corpus.C4 else corpus.text(args.text)
+        self.text_sha256 = self.text.sha256 if self.text else ""
         self.device = cells.device_kind(args.device)
         self.kept: dict[str, object] = {}
         self.cells = cells.Cells(args.cells)
@@ -123,7 +124,8 @@ class Bench:
             "dtype": args.dtype,
             "attention": args.attention,
             "device": self.device,
-            "text_sha256": self.text.sha256,
+            "text": args.text,
+            "text_sha256": self.text_sha256,
             "window_tokens": args.window,
             "windows": [args.windows, args.held_out_windows],
             "base": args.base,
@@ -152,13 +154,22 @@ class Bench:
         return self.stack.enter_context(layered(model))
 
     def _windows(self, model, tokenizer) -> list:
-        """Cut the windows of both splits: documents of the first and the second half."""
+        """Cut the windows of both splits: documents of the first and the second half.
+
+        Of C4 the first documents of a window's length are tuned on, the next ones held out.
+        """
         args = self.args
         counts = [args.windows, args.held_out_windows]
-        halves = halve(self.text.documents)
+        if self.text is None:
+            import torch
+
+            from mugi.accuracy.perplexity import whole
+
+            cut = whole(corpus.c4_documents(), tokenizer, args.window, sum(counts))
+            return list(torch.stack([window.tokens for window in cut]).split(counts))
         return [
             subject.tokens(model, tokenizer, half, count * args.window, args.window).view(count, -1)
-            for half, count in zip(halves, counts, strict=True)
+            for half, count in zip(halve(self.text.documents), counts, strict=True)
         ]
 
     def split(self, name: str):
