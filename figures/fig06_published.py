@@ -25,18 +25,7 @@ NAMES = {
 
 def make(table: Path, stem: Path) -> None:
     """Draw the cells of the paper; one that it masks shows the stored result in parentheses."""
-    published = read_table(table, ["series", *KEYS, "metric", "value", "printed_label", "note"])
-    stored = published[published["series"] == "sweep"].set_index(KEYS)["value"]
-    cells = published[published["series"] == "fig06"].reset_index(drop=True)
-    cells = heatmaps.places(cells).join(cells.rename(columns={"value": "printed_value"}))
-    cells = cells.join(stored.rename("stored_value"), on=KEYS).fillna({"stored_value": ""})
-    exact = stored[(slice(None), "native", "native")]
-    cells["exact_value"] = pd.to_numeric(cells["model"].map(exact))
-    value = pd.to_numeric(cells["stored_value"], errors="coerce")  # they have more digits
-    value = value.fillna(pd.to_numeric(cells["printed_value"], errors="coerce"))
-    cells["distance_to_exact"] = (value / cells["exact_value"] - 1).abs()
-    cells["closest_to_exact"] = heatmaps.best(cells, "distance_to_exact")
-    cells["lowest_loss"] = heatmaps.best(cells.assign(value=value), "value")
+    cells = cells_of(table)
     figure = heatmaps.draw(
         cells.assign(
             text=[text(cell) for cell in cells.itertuples()],
@@ -49,6 +38,23 @@ def make(table: Path, stem: Path) -> None:
         {model: title(cells[cells["model"] == model]) for model in NAMES},
     )
     style.save(figure, stem, cells)
+
+
+def cells_of(table: Path) -> pd.DataFrame:
+    """Return one row a cell: as printed and as stored, and which are closest and lowest."""
+    published = read_table(table, ["series", *KEYS, "metric", "value", "printed_label", "note"])
+    stored = published[published["series"] == "sweep"].set_index(KEYS)["value"]
+    cells = published[published["series"] == "fig06"].reset_index(drop=True)
+    cells = heatmaps.places(cells).join(cells.rename(columns={"value": "printed_value"}))
+    cells = cells.join(stored.rename("stored_value"), on=KEYS).fillna({"stored_value": ""})
+    exact = stored[(slice(None), "native", "native")]
+    cells["exact_value"] = pd.to_numeric(cells["model"].map(exact))
+    value = pd.to_numeric(cells["stored_value"], errors="coerce")  # they have more digits
+    value = value.fillna(pd.to_numeric(cells["printed_value"], errors="coerce"))
+    cells["distance_to_exact"] = (value / cells["exact_value"] - 1).abs()
+    closest = heatmaps.best(cells, "distance_to_exact")
+    lowest = heatmaps.best(cells.assign(value=value), "value")
+    return cells.assign(closest_to_exact=closest, lowest_loss=lowest)
 
 
 def text(cell) -> str:

@@ -24,11 +24,12 @@ PANELS = {
 }
 PANEL = ["operation", "method", "build"]
 AXES = {
-    "vlp": ("LUT size [exponents]", "highest exponent", "lowest exponent"),
+    "vlp": ("LUT size", "highest exponent", "lowest exponent"),
     "pwl": ("segments", "range", ""),
     "taylor": ("degree", "center", ""),
 }
 CELL_IN = 0.2  # side of a cell
+PANEL_IN = 0.9  # of a panel at least, for its title
 COLOURS = "blend:#FFFFFF,#D55E00"
 CLOSEST = {"ec": "black", "lw": 1.2}
 LOWEST = {"ec": style.DESIGN_COLOURS["carat"], "lw": 1.2, "ls": (0, (2, 1))}
@@ -73,7 +74,9 @@ def draw(cells: pd.DataFrame, norm: Normalize, label: str, titles: dict[str, str
     """
     models = {model: panels_of(cells[cells["model"] == model]) for model in titles}
     width = max(0.6 + sum(map(width_of, panels.values())) for panels in models.values())
-    rows = max(panel["row"].nunique() for panels in models.values() for panel in panels.values())
+    width = max(2 * style.COLUMN_IN, width)
+    rows = [panel["row"].nunique() for panels in models.values() for panel in panels.values()]
+    rows = max(4, *rows)
     height = CELL_IN * rows + 0.62
     style.use_style()
     figure = plt.figure(figsize=(width, height * len(titles) + 0.25))
@@ -102,13 +105,13 @@ def draw(cells: pd.DataFrame, norm: Normalize, label: str, titles: dict[str, str
 
 def panels_of(cells: pd.DataFrame) -> dict[tuple, pd.DataFrame]:
     """Return the panels of one model that have cells, in the order of PANELS."""
-    panels = {key: cells[(cells[PANEL] == key).all(axis=1)] for key in PANELS}
+    panels = {key: cells[(cells[PANEL] == list(key)).all(axis=1)] for key in PANELS}
     return {key: panel for key, panel in panels.items() if len(panel)}
 
 
 def width_of(panel: pd.DataFrame) -> float:
     """Return the width of a panel and of what stands between it and the next one, in inches."""
-    return CELL_IN * panel["column"].nunique() + 0.35
+    return max(PANEL_IN, CELL_IN * panel["column"].nunique()) + 0.35
 
 
 def add_axes(figure, box: list[float]):
@@ -147,7 +150,7 @@ def heat_map(axis, panel: pd.DataFrame, key: tuple, norm: Normalize) -> None:
     axis.set_xticks([n + 0.5 for n in range(len(columns))], [f"{c:g}" for c in columns])
     axis.set_yticks([n + 0.5 for n in range(len(rows))], [f"{r:g}" for r in rows], rotation=0)
     axis.tick_params(length=0, pad=1, labelsize=5)
-    axis.set_title(PANELS[key], fontsize=6, pad=2)
+    axis.set_title(PANELS[key], fontsize=6, pad=2, loc="left")
 
 
 def short(value: float) -> str:
