@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data",
-        help="clips (NAME.wav, NAME.txt) or images (CLASS/NAME.png) for models of speech or vision, "
+        help="clips (NAME.wav, NAME.txt) or images (CLASS/NAME.png) for speech or vision, "
         "instead of text and tasks: a folder, or digits for those inside scikit-learn",
     )
     parser.add_argument("--examples", type=int, help="first clips or images (default: all)")

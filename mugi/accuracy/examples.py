@@ -1,0 +1,49 @@
+"""Models of speech and vision on a folder of clips or images."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from transformers import PreTrainedModel
+
+from mugi.accuracy import cells, speech, vision
+from mugi.accuracy.families import kind_of
+from mugi.approximations import Approximation
+from mugi.errors import InputError
+
+KINDS = ("speech", "image", "video", "features")
+
+
+def data_digest(source: str) -> str:
+    """Return a digest of all files below a folder; of scikit-learn's digits their name.
+
+    Raises InputError if there is no such folder.
+    """
+    if source == vision.DIGITS:
+        return cells.digest(source)
+    if not Path(source).is_dir():
+        raise InputError(f"--data {source}: no such folder; allowed: a folder, {vision.DIGITS}")
+    lines = []
+    for path in sorted(path for path in Path(source).rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        lines.append(f"{content}  {path.relative_to(source)}")
+    return cells.digest("\n".join(lines))
+
+
+def evaluate(
+    model: PreTrainedModel,
+    processor,
+    source: str,
+    limit: int | None,
+    wanted: Iterable[Approximation],
+    tick: Callable[[], object],
+) -> dict[Approximation, list[dict]]:
+    """Return the sums of every example, see `speech.evaluate` and `vision.evaluate`."""
+    kind = kind_of(model.config)
+    if kind == "speech":
+        sound = processor.feature_extractor
+        clips = speech.clips_in(Path(source), sound.sampling_rate, sound.chunk_length, limit)
+        return speech.evaluate(model, processor, clips, wanted, tick)
+    found = vision.examples_in(source, kind == "video", limit)
+    return vision.evaluate(model, processor, found, wanted, tick)
