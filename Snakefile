@@ -24,6 +24,7 @@ localrules:
     all,
     accuracy,
     approximations,
+    bigbench,
     carbon,
     claims,
     figures,

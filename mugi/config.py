@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from mugi.accuracy.corpus import TASKS, check_text
 from mugi.accuracy.embedded import EMBEDDED
 from mugi.approximations import parse, parse_operations
 from mugi.approximations.lookup import check_lookup
@@ -26,7 +27,6 @@ from mugi.errors import InputError, describe, nearest, unknown
 from mugi.files import read_yaml
 
 DEFAULT = Path("config.yaml")
-TASKS = Path(__file__).parent / "accuracy" / "tasks"
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 FIGURES = (
     *("fig02", "fig03", "fig04", "fig06", "fig06_published", "table_accuracy", "fig07"),
@@ -58,9 +58,9 @@ def _checked(check: Callable[[str], object]):
 
 
 def _task(name: str) -> None:
-    tasks = sorted(path.stem for path in TASKS.glob("*.yaml"))
-    if name not in tasks:
-        raise InputError(unknown("task", name, tasks))
+    own = sorted(path.stem for path in TASKS.glob("*.yaml"))
+    if name.startswith("mugi_") and name not in own:
+        raise InputError(unknown("task", name, own))
 
 
 OperationsText = _checked(parse_operations)
@@ -113,8 +113,14 @@ class Accuracy(Section):
     approximations: Annotated[list[OperationsText], Distinct] = Field(
         min_length=1, description="one run each: native, or softmax=METHOD;activation=METHOD"
     )
+    corpora: Annotated[list[_checked(check_text)], Distinct] = Field(
+        min_length=1,
+        description="texts of the token perplexity: prose, pydoc, c4 (network) or a text file",
+    )
     perplexity: Perplexity
-    tasks: dict[Task, PositiveInt] = Field(description="lm-eval task: number of documents")
+    tasks: dict[Task, PositiveInt] = Field(
+        description="lm-eval task, a local one or any other (network): number of documents"
+    )
     seed: int = Field(ge=0, description="seed of lm-eval's sampling and bootstrap")
 
 

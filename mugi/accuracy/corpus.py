@@ -47,14 +47,10 @@ def text(name: str) -> Text:
 
     Raises InputError if there is none or if it is empty.
     """
+    check_text(name)
     if name in TEXTS:
         return Text(name, TEXTS[name]())
     path = Path(name)
-    if not path.is_file():
-        allowed = ", ".join([*TEXTS, C4])
-        raise InputError(
-            f"unknown text '{name}'{nearest(name, [*TEXTS, C4])}; one of: {allowed}, or a text file"
-        )
     try:
         paragraphs = path.read_text(encoding="utf-8").split(SEPARATOR)
     except (OSError, UnicodeDecodeError) as error:
@@ -65,6 +61,16 @@ def text(name: str) -> Text:
     if not documents:
         raise InputError(f"{path}: no text in it")
     return Text(path.stem, documents)
+
+
+def check_text(name: str) -> None:
+    """Raise InputError if `name` is neither a text by name nor a file."""
+    known = [*TEXTS, C4]
+    if name not in known and not Path(name).is_file():
+        raise InputError(
+            f"unknown text '{name}'{nearest(name, known)}; "
+            f"one of: {', '.join(known)}, or a text file"
+        )
 
 
 def c4_documents() -> Iterator[str]:

@@ -49,6 +49,7 @@ rule evaluate_accuracy:
             f"--{key}={value}"
             for key, value in sorted(config["accuracy"]["perplexity"].items())
         ],
+        corpora=options("corpus", config["accuracy"]["corpora"]),
         tasks=[
             f"--tasks={task}={documents}"
             for task, documents in sorted(config["accuracy"]["tasks"].items())
@@ -59,7 +60,7 @@ rule evaluate_accuracy:
         "Accuracy of {wildcards.model} under approximations"
     shell:
         "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
-        "{params.tasks:q} --seed {params.seed} --threads {threads} --cells {params.cells} "
+        "{params.corpora:q} {params.tasks:q} --seed {params.seed} --threads {threads} --cells {params.cells} "
         "-o {output.table} --documents {output.documents} --lm-eval-json {output.lm_eval} "
         "2> >(tee {log} >&2)"
 
@@ -149,3 +150,59 @@ rule collect_accuracy:
         "One {wildcards.table} table of all models"
     shell:
         "mugi collect {input.tables} -o {output} 2> {log}"
+
+
+rule bigbench:
+    input:
+        expand("results/bigbench/{model}.csv", model=config["accuracy"]["models"]),
+
+
+rule fetch_bigbench:
+    input:
+        sources=sources("mugi.accuracy.bigbench"),
+    output:
+        directory("results/bigbench/tasks"),
+    log:
+        "results/logs/fetch_bigbench.log",
+    benchmark:
+        "results/benchmarks/fetch_bigbench.tsv"
+    conda:
+        ENVIRONMENT
+    message:
+        "Fetch BIG-bench through pip, 358 MB"
+    shell:
+        "mugi bigbench -o {output} 2> >(tee {log} >&2)"
+
+
+rule evaluate_bigbench:
+    input:
+        checkpoint=checkpoint_of,
+        tasks="results/bigbench/tasks",
+        sources=sources("mugi.accuracy.command"),
+    output:
+        table="results/bigbench/{model}.csv",
+        documents="results/bigbench/{model}_documents.csv",
+    log:
+        "results/logs/evaluate_bigbench/{model}.log",
+    benchmark:
+        "results/benchmarks/evaluate_bigbench/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    params:
+        model=model_arguments,
+        approximations=options("approx", config["accuracy"]["approximations"]),
+        tasks=[
+            "mugi_social_iqa=100",
+            "mugi_goal_step_wikihow=100",
+            "mugi_wikipedia=10",
+        ],
+        cells=CELLS,
+    message:
+        "BIG-bench accuracy of {wildcards.model} under approximations"
+    shell:
+        "mugi accuracy {params.model:q} {params.approximations:q} --windows 0 "
+        "--task-folder {input.tasks} --tasks {params.tasks} "
+        "--threads {threads} --cells {params.cells} "
+        "-o {output.table} --documents {output.documents} "
+        "2> >(tee {log} >&2)"
