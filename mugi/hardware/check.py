@@ -39,9 +39,10 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
     if lines:
         raise InputError("\n".join(lines))
     found, complete = _text_mistakes(runs) + _number_mistakes(runs), None
-    if not found:
-        complete = filled(runs)
-        found = _geometry_mistakes(complete)
+    good = np.setdiff1d(np.arange(len(runs)), [row for row, _ in found])
+    if len(good):
+        complete = filled(runs.iloc[good])
+        found += [(good[row], text) for row, text in _geometry_mistakes(complete)]
     if found:
         lines = [f"line {row + 2}: {text}" for row, text in sorted(set(found))]
         raise InputError("\n".join(lines))

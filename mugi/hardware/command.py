@@ -11,9 +11,14 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from mugi.assumptions import REGISTRY, pairs
 from mugi.errors import InputError
+from mugi.files import check_writable
+from mugi.hardware.check import checked
 from mugi.hardware.report import describe
-from mugi.hardware.sweep import KEYS, breakdown, expand, stream
+from mugi.hardware.sweep import KEYS, MOST_RUNS, breakdown, expand, stream
+
+RUNS_BROKEN_DOWN = 5000  # at a time; their components take about 100 MB
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
         if path and not path.endswith((".csv", ".parquet")):
             raise InputError(f"'{path}' must end in .csv or .parquet")
     if chosen:
-        runs = pd.DataFrame([chosen | _flips(args.assume)])
+        flips = pairs(args.assume, "--assume", REGISTRY)
+        runs = pd.DataFrame([chosen | {f"assumption.{name}": flips[name] for name in flips}])
     elif args.grid:
         runs = expand(_grids(args.grid))
     else:
@@ -50,17 +56,18 @@ def run(args: argparse.Namespace) -> int:
     results = _noted(stream(runs, progress=True), fitted)
     first = next(results)
     results = itertools.chain([first], results)
+    for path in filter(None, (args.output, args.breakdown)):
+        check_writable(path)
     if args.output:
         write_parts(results, args.output)
-    parts = breakdown(runs) if args.breakdown or chosen else None
     if chosen:
-        print(describe(first.iloc[0], parts))
+        print(describe(first.iloc[0], breakdown(runs)))
     elif not args.output:
         for number, table in enumerate(results):
             if not args.breakdown:
                 table.to_csv(sys.stdout, index=False, header=number == 0)
     if args.breakdown:
-        write_table(parts, args.breakdown)
+        write_parts(breakdowns(runs), args.breakdown)
     if count := sum(fitted):
         print(
             f"mugi evaluate: {count} runs have SRAM sizes CACTI was not run for; their SRAM costs"
@@ -71,11 +78,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_runs(path: str) -> pd.DataFrame:
-    """Read a CSV of configurations; raises InputError if it is not there or not a table."""
+    """Read a CSV of configurations; raises InputError if it is not there or not a table.
+
+    A file of more than MOST_RUNS lines is not read.
+    """
     try:
+        with open(path, "rb") as file:
+            lines = sum(part.count(b"\n") for part in iter(lambda: file.read(1 << 20), b""))
+        if lines > MOST_RUNS + 1:
+            raise InputError(f"'{path}' has {lines:,} lines, more than {MOST_RUNS:,} runs")
         return pd.read_csv(path, low_memory=False)
-    except FileNotFoundError as error:
-        raise InputError(f"'{path}' does not exist") from error
+    except OSError as error:
+        raise InputError(f"'{path}': {error.strerror}") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"'{path}' is not a CSV table: {str(error).strip()}") from error
 
@@ -87,6 +101,13 @@ def _noted(tables: Iterable[pd.DataFrame], fitted: list[int]) -> Iterator[pd.Dat
         yield table
 
 
+def breakdowns(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield what `breakdown` returns for a few runs at a time."""
+    runs = checked(runs)
+    for low in range(0, len(runs), RUNS_BROKEN_DOWN):
+        yield breakdown(runs[low : low + RUNS_BROKEN_DOWN])
+
+
 def write_table(table: pd.DataFrame, path: str) -> None:
     """Write a table as CSV or Parquet, by the ending; a reader never sees half of it."""
     write_parts([table], path)
@@ -94,8 +115,8 @@ def write_table(table: pd.DataFrame, path: str) -> None:
 
 def write_parts(tables: Iterable[pd.DataFrame], path: str) -> None:
     """Write tables below each other as `write_table` does, one at a time."""
+    check_writable(path)
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     os.close(handle)
     append = _append_parquet if target.suffix == ".parquet" else _append_csv
@@ -125,20 +146,21 @@ def _append_parquet(tables: Iterator[pd.DataFrame], path: str) -> None:
             writer.write_table(pyarrow.Table.from_pandas(table, found.schema, False))
 
 
-def _flips(pairs: list[str]) -> dict[str, str]:
-    for pair in pairs:
-        if "=" not in pair:
-            raise InputError(f"--assume takes NAME=VALUE, not '{pair}'")
-    return {f"assumption.{name}": value for name, _, value in (p.partition("=") for p in pairs)}
-
-
 def _grids(path: str) -> list[dict]:
     try:
         grids = yaml.safe_load(Path(path).read_text())
-    except FileNotFoundError as error:
-        raise InputError(f"'{path}' does not exist") from error
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise InputError(f"'{path}': {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"'{path}' is not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
         raise InputError(f"'{path}' must be a list of grids, each mapping columns to values")
+    lines = [
+        f"'{path}': grid {number}: {key} must be a value or a list of values"
+        for number, grid in enumerate(grids, 1)
+        for key, value in grid.items()
+        if any(isinstance(v, dict | list) for v in (value if isinstance(value, list) else [value]))
+    ]
+    if lines:
+        raise InputError("\n".join(lines))
     return grids

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from mugi.assumptions import REGISTRY
+from mugi.assumptions import acting_in
 from mugi.errors import InputError, unknown
 from mugi.hardware.events import (
     GEMM_SYMBOLS,
@@ -36,6 +36,12 @@ KEYS = {
     "abstract", "extends", "summary", "array_width", "dataflow", "vector_unit", "checks",
     "parameters", "components", "gemm", "nonlinear", "default_variant", "variants",
 }  # fmt: skip
+HOPS = ("all_tiles", "output_tiles", "array_tiles", "lut_tiles")
+# what must be a mapping, by key; * is any
+SECTION = {"symbols": {}, "events": {"*": {"use": {}}}}
+CHANGES = {"parameters": {}, "checks": {}, "components": {"*": {}}, "gemm": SECTION}
+CHANGES |= {"nonlinear": SECTION}
+SHAPE = CHANGES | {"variants": {"*": CHANGES}}
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,11 @@ class Design:
         for name, component in self.components.items():
             sizes = {key: expression(symbols) for key, expression in component.sizes.items()}
             cost = unit_cost(str(component.kind(symbols)), sizes, assumptions, table)
-            result[name] = cost | {"instances": component.instances(symbols)}
+            count = component.instances(symbols)
+            if isinstance(count, str) or not np.all(np.asarray(count) >= 0):
+                where, text = component.instances.where, component.instances.text
+                raise InputError(f"{where}: '{text}' must be a number of at least 0")
+            result[name] = cost | {"instances": count}
         return result
 
 
@@ -160,16 +170,40 @@ def _parse_yaml(name: str, text: str) -> dict:
     if not isinstance(table, dict):
         raise InputError(f"{name}: must be a mapping with {', '.join(sorted(KEYS))}")
     lines = [f"{name}: {unknown('key', key, sorted(KEYS))}" for key in table if key not in KEYS]
+    lines += [f"{name} {line}" for line in _misshapen(table, SHAPE, "")]
+    parents = table.get("extends", [])
+    if not isinstance(parents, list) or not all(isinstance(parent, str) for parent in parents):
+        lines.append(f"{name} extends: must be a list of designs, not {parents!r}")
+    if not isinstance(table.get("vector_unit", True), bool):
+        lines.append(f"{name} vector_unit: must be true or false, not {table['vector_unit']!r}")
     if lines:
         raise InputError("\n".join(lines))
     return table
 
 
-def _merged(name: str) -> dict:
+def _misshapen(value: object, shape: dict, where: str) -> list[str]:
+    """Return a line for whatever must be a mapping and is not; a null deletes and may stand."""
+    if value is None:
+        return []
+    if not isinstance(value, dict):
+        return [f"{where}: must be a mapping, not {value!r}"]
+    lines = []
+    if shape is SECTION:
+        lines = [f"{where}: {unknown('key', key, shape)}" for key in value if key not in shape]
+    for key, inner in value.items():
+        below = shape.get(key, shape.get("*"))
+        if below is not None:
+            lines += _misshapen(inner, below, f"{where}.{key}".lstrip("."))
+    return lines
+
+
+def _merged(name: str, heirs: tuple[str, ...] = ()) -> dict:
+    if name in heirs:
+        raise InputError(f"{name} extends: {' extends '.join([*heirs, name])}")
     table = _read(name)
     result: dict = {}
     for parent in table.get("extends", []):
-        result = _merge(result, _merged(parent))
+        result = _merge(result, _merged(parent, (*heirs, name)))
     own = {key: value for key, value in table.items() if key != "extends"}
     return _merge({key: value for key, value in result.items() if key != "abstract"}, own)
 
@@ -190,7 +224,7 @@ def _merge(base: object, change: object) -> object:
 def _build(name: str, variant: str, table: dict) -> Design:
     file = name if name.endswith(FILES) else f"{name}.yaml"
     lines: list[str] = []
-    known = {*GIVEN, *REGISTRY, *table.get("parameters", {})}
+    known = {*GIVEN, *acting_in("evaluate"), *table.get("parameters", {})}
 
     def expression(value: object, where: str, symbols: set[str] = known) -> Expression:
         try:
@@ -217,6 +251,9 @@ def _build(name: str, variant: str, table: dict) -> Design:
         sections[part] = _section(
             part, table.get(part, {}), known | set(symbols), expression, lines, file, components
         )
+    if table.get("default_variant", "") and table["default_variant"] not in table["variants"]:
+        line = unknown("variant", table["default_variant"], table["variants"])
+        lines.append(f"{file} default_variant: {line}")
     checks = {
         message: expression(test, "checks") for test, message in table.get("checks", {}).items()
     }
@@ -243,6 +280,8 @@ def _component(key, row, where, expression, lines, file) -> Component:
             lines.append(f"{file} {where}: {unknown('component class', kind, known)}")
         kind = repr(kind)
     sizes = {p: expression(row[p], f"{where}.{p}") for p in PER if p in row}
+    if kind == "'sram'":
+        lines += [f"{file} {where}: {p} is missing" for p in ("width", "depth") if p not in row]
     instances = expression(row.get("instances", 1), f"{where}.instances")
     return Component(key, expression(kind, f"{where}.class"), sizes, instances, row.get("tag"))
 
@@ -260,8 +299,18 @@ def _section(part, table, known, expression, lines, file, components) -> Section
             if field not in Event.FIELDS:
                 lines.append(f"{file} {where}: {unknown('key', field, Event.FIELDS)}")
         for target in row.get("use", {}):
-            if target.partition(".")[0] not in components:
+            component, _, access = target.partition(".")
+            if component not in components:
                 lines.append(f"{file} {where}.use: {unknown('component', target, components)}")
+                continue
+            allowed = (
+                ("read", "write") if components[component].level in ("sram", "dram") else ("",)
+            )
+            if access not in allowed:
+                choices = " or ".join(f"{component}.{way}".rstrip(".") for way in allowed)
+                lines.append(f"{file} {where}.use: must be {choices}, not {target}")
+        if row.get("hops", HOPS[0]) not in HOPS:
+            lines.append(f"{file} {where}.hops: {unknown('tiles', row['hops'], HOPS)}")
         events[key] = Event(
             count=expression(row.get("count", key), f"{where}.count", known | names),
             cycles=expression(

@@ -9,13 +9,19 @@ import numpy as np
 
 from mugi.errors import InputError, unknown
 
+
+def _power(base: object, exponent: object) -> object:
+    """Raise as floats, which overflow where whole numbers would take forever."""
+    return np.power(np.asarray(base, float), exponent)
+
+
 OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
+    ast.Pow: _power,
     ast.USub: operator.neg,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,

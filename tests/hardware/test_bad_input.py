@@ -71,11 +71,13 @@ def test_bad_tables():
 def test_all_mistakes_by_line_and_nothing_written(tmp_path, capsys):
     path = tmp_path / "runs.csv"
     bad = [RUN | {"batch_size": 0, "seq_len": 1}, RUN, RUN | {"design": "sytolic"}]
+    bad += [RUN | {"kv_heads": 7}]
     pd.DataFrame(bad).to_csv(path, index=False)
     output = tmp_path / "out" / "results.csv"
     assert main(["evaluate", str(path), "-o", str(output)]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(": ")[1] for line in lines] == ["line 2", "line 2", "line 4"]
+    assert [line.split(": ")[1] for line in lines] == ["line 2", "line 2", "line 4", "line 5"]
+    assert "32 heads do not divide among 7 kv_heads" in lines[-1]
     assert not output.parent.exists()
 
 
@@ -115,6 +117,18 @@ BAD_DESIGNS = [
     ({"gemm": {"events": {"e": {"count": "B", "use": {"multi": 1}}}}}, "unknown component 'multi'"),
     ({"gemm": {"events": {"e": {"count": "Bee"}}}}, "gemm.events.e.count: unknown symbol 'Bee'"),
     ({"gemm": {"events": {"e": {"cuont": "B"}}}}, "unknown key 'cuont'"),
+    ({"gemm": {"events": {"e": {"count": 1, "hops": "tiles"}}}}, "e.hops: unknown tiles 'tiles'"),
+    ({"gemm": {"events": {"e": {"use": ["fifo"]}}}}, "events.e.use: must be a mapping, not ['fifo"),
+    ({"gemm": {"events": {"e": {"use": {"isram.reed": 1}}}}}, "must be isram.read or isram.write"),
+    ({"gemm": {"events": {"e": {"use": {"ififo.read": 1}}}}}, "use: must be ififo, not ififo.read"),
+    ({"gemm": {"evnts": {}}}, "gemm: unknown key 'evnts' (did you mean 'events'?)"),
+    ({"gemm": 5}, "gemm: must be a mapping, not 5"),
+    ({"components": {"x": 3}}, "components.x: must be a mapping, not 3"),
+    ({"components": {"x": {"class": "sram", "tag": "sram"}}}, "components.x: width is missing"),
+    ({"variants": {"a": {"parameters": [1]}}}, "variants.a.parameters: must be a mapping, not [1]"),
+    ({"default_variant": "b", "variants": {"a": {}}}, "default_variant: unknown variant 'b'"),
+    ({"extends": "common"}, "extends: must be a list of designs, not 'common'"),
+    ({"vector_unit": "yes"}, "vector_unit: must be true or false, not 'yes'"),
 ]
 
 
@@ -124,6 +138,33 @@ def test_bad_designs(tmp_path, changes, expected):
     with pytest.raises(InputError) as error:
         load_design(path)
     assert any(expected in line for line in str(error.value).splitlines()), str(error.value)
+
+
+def test_a_design_that_extends_itself(tmp_path):
+    path = design_file(tmp_path, extends=[str(tmp_path / "mine.yaml")])
+    with pytest.raises(InputError, match=r"mine\.yaml extends .*mine\.yaml"):
+        load_design(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"parameters": {"W": "0*array_height"}}, "the array has no row, column or lane"),
+        ({"parameters": {"W": "9**9**9**9"}}, "parameters.W: '9**9**9**9' divides by zero or is"),
+        (
+            {"components": {"x": {"class": "fifo", "tag": "pe", "instances": "H - 200"}}},
+            "components.x.instances: 'H - 200' must be a number of at least 0",
+        ),
+        (
+            {"components": {"x": {"class": "fifo", "tag": "pe", "instances": "'few'"}}},
+            "components.x.instances: ''few'' must be a number of at least 0",
+        ),
+    ],
+)
+def test_designs_that_are_impossible_for_a_size(tmp_path, changes, expected):
+    path = design_file(tmp_path, **changes)
+    with pytest.raises(InputError, match=re.escape(expected)):
+        evaluate(pd.DataFrame([RUN | {"design": path}]))
 
 
 def test_division_by_zero_names_file_and_key(tmp_path):

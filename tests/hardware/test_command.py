@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from mugi.cli import main
-from mugi.hardware import breakdown, evaluate, expand, models, sweep
+from mugi.hardware import breakdown, command, evaluate, expand, models, sweep
 from mugi.hardware.command import write_parts
 
 GRID = {"design": "mugi", "array_height": [64, 256], "model": "llama_2_7b", "batch_size": [1, 8]}
@@ -69,6 +69,49 @@ def test_one_configuration(capsys):
 def test_bad_arguments(arguments, capsys):
     assert main(["evaluate", *arguments]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_nothing_is_written_if_either_table_cannot_be(tmp_path, capsys):
+    RUNS.to_csv(tmp_path / "runs.csv", index=False)
+    (tmp_path / "parts.csv").mkdir()
+    tables = ["-o", str(tmp_path / "results.csv"), "--breakdown", str(tmp_path / "parts.csv")]
+    assert main(["evaluate", str(tmp_path / "runs.csv"), *tables]) == 2
+    assert "parts.csv: it is a folder" in capsys.readouterr().err
+    assert not (tmp_path / "results.csv").exists()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_breakdowns_of_a_few_runs_at_a_time_are_the_whole(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(command, "RUNS_BROKEN_DOWN", 3)
+    runs = RUNS.assign(**{"assumption.dram_time": [None, None, None, "per_op"]})
+    path = tmp_path / f"parts.{ending}"
+    write_parts(command.breakdowns(runs), str(path))
+    read = pd.read_csv if ending == "csv" else pd.read_parquet
+    pd.testing.assert_frame_equal(read(path), breakdown(runs), check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- {design: {a: 1}}", "grid 1: design must be a value or a list of values"),
+        ("- {design: mugi}\n- {array_height: [[1, 2]]}", "grid 2: array_height must be a value"),
+        ("design: mugi", "must be a list of grids"),
+        ("- a: [", "is not YAML"),
+    ],
+)
+def test_bad_grids(text, said, tmp_path, capsys):
+    (tmp_path / "grid.yaml").write_text(text)
+    assert main(["evaluate", "--grid", str(tmp_path / "grid.yaml")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_more_runs_than_memory_are_not_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "MOST_RUNS", 3)
+    RUNS.to_csv(tmp_path / "runs.csv", index=False)
+    assert main(["evaluate", str(tmp_path / "runs.csv"), "-o", str(tmp_path / "o.csv")]) == 2
+    assert "has 5 lines, more than 3 runs" in capsys.readouterr().err
+    assert not (tmp_path / "o.csv").exists()
 
 
 def test_import_is_light():
