@@ -51,6 +51,19 @@ MISTAKES = {
         {"datapath": {"woq": "pwl:segments=22,range=5"}},
         ["datapath.woq", "pwl cannot compute weights; allowed: int4"],
     ),
+    "a window longer than its text": (
+        {"profile": {"lengths": [256, 8192]}},
+        ["profile", "tokens 4096 must be at least 8192 (lengths)"],
+    ),
+    "anchor in the base of the candidates": (
+        {"tuning": {"base": "vlp:lut=8,max_exp=2"}},
+        ["tuning.base", "parameter max_exp is given twice"],
+    ),
+    "one candidate": (
+        {"tuning": {"max_exp": [3], "min_exp": []}},
+        ["tuning", "give at least 2 candidates in max_exp and min_exp"],
+    ),
+    "default of another parameter": ({"tuning": {"default": "lut=8"}}, ["tuning.default", "lut=8"]),
     "nothing for a section": ({"accuracy": None}, ["accuracy", "valid dictionary"]),
     "window of one token": (
         {"accuracy": {"perplexity": {"window": 1, "stride": 1}}},
