@@ -155,11 +155,16 @@ def compute(claim: dict[str, str], table: pd.DataFrame, corrected: list[str]) ->
 
     def side(where: str) -> pd.Series:
         values = evaluate(select(table, state | parse_where(where)), claim["column"])
-        return values.groupby(level=0, sort=False).sum() if claim["aggregate"] == "sum" else values
+        if claim["aggregate"] != "sum":
+            return values
+        if "model" not in table:
+            return pd.Series({f"sum of {len(values)} rows": values.sum()})
+        return values.groupby(level=0, sort=False).sum()
 
     values = side(claim["where"])
     models = list(dict.fromkeys(map(str, values.index))) if "model" in table else []
-    judged_on = ", ".join(models) or f"{len(values)} rows"
+    rows = values.index[0] if claim["aggregate"] == "sum" else f"{len(values)} rows"
+    judged_on = ", ".join(models) or rows
     if claim["baseline_where"]:
         baseline = side(claim["baseline_where"])
         if len(values) == len(baseline) == 1:

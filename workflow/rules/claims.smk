@@ -12,6 +12,7 @@ rule judge_claims:
             rules.carbon.input,
             rules.array.input,
             "results/accuracy/concentration.csv",
+            "results/approximations/fit.csv",
             [
                 drawn(name)[0]
                 for name in ("fig13", "fig14", "table2")
