@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from mugi.accuracy.corpus import TASKS, check_text
-from mugi.accuracy.embedded import EMBEDDED
+from mugi.accuracy.embedded import DIGITS, EMBEDDED
 from mugi.approximations import parse, parse_operations
 from mugi.approximations.lookup import check_lookup
 from mugi.approximations.search import expand
@@ -82,12 +82,16 @@ Anchors = Annotated[list[Annotated[int, Field(ge=-40, le=40)]], Distinct]
 
 
 class Model(Section):
-    """An LLM and how it is loaded."""
+    """A model and how it is loaded."""
 
     source: str = Field(description="embedded, a hub id such as org/name, or a checkpoint folder")
     dtype: Literal["bfloat16", "float16", "float32"] = Field(description="precision of the model")
     attention: Literal["eager", "sdpa"] = Field(description="attention of the native model")
     device: str = Field(pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:N")
+    data: str | None = Field(
+        None, description="for speech or vision: a folder of clips or images, or digits"
+    )
+    examples: PositiveInt | None = Field(None, description="first clips or images; all if left out")
 
 
 class Perplexity(Section):
@@ -383,6 +387,10 @@ def _model_mistakes(config: Config) -> Iterable[str]:
                 f"models.{name}.source: no folder '{source}'{nearest(source, ['embedded'])}; "
                 "allowed: embedded, a hub id (org/name), an existing checkpoint folder"
             )
+        data = model.data
+        if data is not None and data != DIGITS and not Path(data).is_dir():
+            close = nearest(data, [DIGITS])
+            yield f"models.{name}.data: no folder '{data}'{close}; allowed: a folder, {DIGITS}"
     for section in ("accuracy", "sweep", "datapath", "profile", "tuning", "fit"):
         for index, name in enumerate(getattr(config, section).models):
             if name not in config.models:

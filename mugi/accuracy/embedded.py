@@ -1,6 +1,9 @@
-"""Pretrained models that come inside installable packages. Imports nothing heavy."""
+"""Pretrained models and images inside installable packages. Imports nothing heavy."""
 
 from typing import Literal, NamedTuple
+
+DIGITS = "digits"
+"""Name of the handwritten digits inside scikit-learn: 1,797 images of 8 × 8, in 10 classes."""
 
 
 class EmbeddedModel(NamedTuple):

@@ -7,6 +7,7 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from mugi.accuracy import cells, speech, vision
+from mugi.accuracy.embedded import DIGITS
 from mugi.accuracy.families import kind_of
 from mugi.approximations import Approximation
 from mugi.errors import InputError
@@ -19,10 +20,10 @@ def data_digest(source: str) -> str:
 
     Raises InputError if there is no such folder.
     """
-    if source == vision.DIGITS:
+    if source == DIGITS:
         return cells.digest(source)
     if not Path(source).is_dir():
-        raise InputError(f"--data {source}: no such folder; allowed: a folder, {vision.DIGITS}")
+        raise InputError(f"--data {source}: no such folder; allowed: a folder, {DIGITS}")
     lines = []
     for path in sorted(path for path in Path(source).rglob("*") if path.is_file()):
         with path.open("rb") as file:

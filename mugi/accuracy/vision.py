@@ -20,12 +20,11 @@ from sklearn.linear_model import LogisticRegression
 from transformers import PreTrainedModel
 
 from mugi.accuracy.controls import references_of
+from mugi.accuracy.embedded import DIGITS
 from mugi.accuracy.inject import injected
 from mugi.approximations import NATIVE, Approximation
 from mugi.errors import InputError, unknown
 
-DIGITS = "digits"
-"""Name of the handwritten digits inside scikit-learn: 1,797 images of 8 × 8, in 10 classes."""
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 _BATCH = 8
 

@@ -30,6 +30,7 @@ rule prepare_model:
 rule evaluate_accuracy:
     input:
         checkpoint=checkpoint_of,
+        data=data_of,
         sources=sources("mugi.accuracy.command", "mugi/accuracy/tasks/*"),
     output:
         table="results/accuracy/models/{model}.csv",
@@ -44,6 +45,7 @@ rule evaluate_accuracy:
     threads: 2
     params:
         model=model_arguments,
+        data=data_arguments,
         approximations=options("approx", config["accuracy"]["approximations"]),
         perplexity=[
             f"--{key}={value}"
@@ -59,7 +61,7 @@ rule evaluate_accuracy:
     message:
         "Accuracy of {wildcards.model} under approximations"
     shell:
-        "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
+        "mugi accuracy {params.model:q} {params.data:q} {params.approximations:q} {params.perplexity} "
         "{params.corpora:q} {params.tasks:q} --seed {params.seed} --threads {threads} --cells {params.cells} "
         "-o {output.table} --documents {output.documents} --lm-eval-json {output.lm_eval} "
         "2> >(tee {log} >&2)"

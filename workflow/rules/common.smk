@@ -23,7 +23,7 @@ wildcard_constraints:
 # jobs find the commands of the environment that runs snakemake, activated or not
 own_commands = shlex.quote(str(Path(sys.executable).parent))
 shell.prefix(f"set -euo pipefail; export PATH={own_commands}:$PATH; ")
-CHECKPOINT = ["model.safetensors", "config.json", "tokenizer.json"]
+CHECKPOINT = ["model.safetensors", "config.json", "SHA256SUMS"]
 ENVIRONMENT = "../../envs/mugi.yaml"
 
 
@@ -49,6 +49,18 @@ def model_arguments(wildcards):
         f"--attention={model['attention']}",
         f"--device={model['device']}",
     ]
+
+
+def data_of(wildcards):
+    """The folder of clips or images of a model of speech or vision."""
+    data = config["models"][wildcards.model].get("data", "digits")
+    return [] if data == "digits" else [data]
+
+
+def data_arguments(wildcards):
+    """How `mugi accuracy` names them."""
+    model = config["models"][wildcards.model]
+    return [f"--{key}={model[key]}" for key in ("data", "examples") if key in model]
 
 
 def options(name, values):
