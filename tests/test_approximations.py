@@ -547,7 +547,10 @@ def test_text_names_only_what_differs_from_the_default():
         ("vlp:lut=8,max_exp=3,group=0", ["group: must be greater than or equal to 1 (got '0')"]),
         ("vlp:lut=8,max_exp=x", ["max_exp: must be a valid integer", "(got 'x')"]),
         ("vlp:lut=8,max_exp=3,overflow=wrap", ["overflow: must be 'flush' or 'saturate'", "wrap"]),
-        ("vlp:lut=8,max_exp=3,window=9", ["sliding window 9 is wider than the LUT (8)"]),
+        (
+            "vlp:lut=8,max_exp=3,window=9",
+            ["window=9 is wider than the LUT (lut=8); allowed: 1 to 8"],
+        ),
         ("vlp:lut=8", ["give either max_exp or min_exp"]),
         ("vlp:lut=8,max_exp=3,build=published", ["build=published needs min_exp"]),
         ("vlp:lut=8,min_exp=3,build=broken", ["build: must be 'repaired' or 'published'"]),

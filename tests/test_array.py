@@ -512,7 +512,7 @@ GROUP_8 = "vlp:lut=8,max_exp=3,group=8"
         (lambda: Array(0), "height is 0; allowed"),
         (lambda: Array(8, 9), "width is 9; allowed: 1 to 8"),
         (lambda: run_exp("vlp:lut=16,window=9,max_exp=3,group=8"), "sliding window is 9.*1 to 8"),
-        (lambda: run_exp("vlp:lut=4,window=9,max_exp=3"), "window 9 is wider than the LUT"),
+        (lambda: run_exp("vlp:lut=4,window=9,max_exp=3"), "window=9 is wider than the LUT"),
         (lambda: run_exp("vlp:lut=8,min_exp=3,group=8,build=published"), "build is published"),
         (lambda: run_exp("vlp:lut=8,max_exp=3,group=32"), "group is 32; allowed.*: 8"),
         (lambda: run_exp("vlp:lut=8,max_exp=3,group=8,grouping=strided"), "grouping is strided"),

@@ -116,7 +116,7 @@ MISTAKES = {
     ),
     "sliding window wider than the LUT": (
         {"accuracy": {"approximations": ["softmax=vlp:lut=4,window=8,max_exp=3"]}},
-        ["accuracy.approximations.0", "sliding window 8 is wider than the LUT (4)"],
+        ["accuracy.approximations.0", "window=8 is wider than the LUT (lut=4)"],
     ),
     "unknown operation": (
         {"accuracy": {"approximations": ["softmx=exact"]}},

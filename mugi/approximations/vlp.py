@@ -107,7 +107,7 @@ class VLP(Method):
             raise ValueError("give either max_exp or min_exp (the anchored end of the LUT window)")
         if self.window is not None and self.window > self.lut:
             raise ValueError(
-                f"sliding window {self.window} is wider than the LUT ({self.lut}); "
+                f"window={self.window} is wider than the LUT (lut={self.lut}); "
                 f"allowed: 1 to {self.lut}"
             )
         if self.build == "published" and self.min_exp is None:
