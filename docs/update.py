@@ -20,25 +20,32 @@ PICTURES = ["fig06", "fig16"]
 
 
 def accuracy() -> str:
-    """One row per approximation of the embedded model."""
+    """One row per approximation of the embedded model, measured on prose."""
     rows = pd.read_csv(RESULTS / "accuracy" / "accuracy.csv", keep_default_na=False)
-    keys = ["softmax", "activation"]
-    table = rows.pivot_table(index=keys, columns="metric", values="value", sort=False)
-    error = rows[rows["metric"] == "acc"].set_index(keys)["standard_error"].astype(float)
-    cells = pd.DataFrame(
-        {
-            "token perplexity": table["token_perplexity"].map("{:.2f}".format),
-            "word perplexity": table["word_perplexity"].map("{:.1f}".format),
-            "KL to native [nats]": table["kl_divergence_nats"].map("{:.4f}".format),
-            "top-1 agreement": table["top1_agreement"].map("{:.1%}".format),
-            "MMLU dev accuracy": table["acc"].map("{:.2f}".format) + error.map(" ± {:.2f}".format),
-        }
-    ).reset_index()
+    rows = rows[rows["task"] == "prose"]
+    names = {"woq": "weights", "kvq": "KV cache"}
+    rows = rows.rename(columns=names)
+    keys = ["softmax", "activation", *names.values()]
+    columns = {}
+    for metric, reference, heading, look in [
+        ("token_perplexity", "", "token perplexity", "{:.2f}"),
+        ("token_perplexity_difference", "exact", "above exact", "{:+.2f}"),
+        ("kl_divergence_nats", "native", "KL to native [nats]", "{:.4f}"),
+        ("top1_agreement", "native", "top-1 agreement", "{:.1%}"),
+    ]:
+        found = rows[(rows["metric"] == metric) & (rows["reference"] == reference)].set_index(keys)
+        columns[heading] = found["value"].map(look.format)
+        if reference:
+            low, high = (found[end].astype(float).map(look.format) for end in ["ci_low", "ci_high"])
+            columns[heading] += " [" + low + ", " + high + "]"
+    cells = pd.DataFrame(columns).reindex(columns["token perplexity"].index)
+    cells = cells.fillna("").reset_index()
     first = rows[rows["metric"] == "token_perplexity"].iloc[0]
     note = (
-        f"{first['model']} in {first['dtype']}, native attention {first['attention']}; token "
-        f"perplexity, KL and agreement over {first['tokens']} tokens in windows of "
-        f"{first['window_tokens']} (stride {first['stride_tokens']}, no BOS)."
+        f"{first['model']} in {first['dtype']}, native attention {first['attention']}; 95 % "
+        f"intervals of a paired bootstrap over {first['documents']} documents; all over "
+        f"{first['tokens']} tokens in windows of {first['window_tokens']} (stride "
+        f"{first['stride_tokens']}, no BOS)."
     )
     return f"{markdown(cells)}\n\n{note}"
 

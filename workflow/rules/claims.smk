@@ -15,7 +15,7 @@ rule judge_claims:
             "results/approximations/fit.csv",
             [
                 drawn(name)[0]
-                for name in ("fig13", "fig14", "table2")
+                for name in ("fig06", "fig13", "fig14", "table2", "table_accuracy")
                 if name in config["figures"]
             ],
         ],
