@@ -11,18 +11,23 @@ import style
 from mugi.errors import InputError
 from mugi.files import read_table
 
-SPLITS = {"tuning": "text tuned on", "held_out": "held-out text"}
+SPLITS = {"tuning": "tuned on", "held_out": "held out"}
 METRICS = {
     "token_perplexity": "token perplexity",
     "kl_divergence_nats": "KL to exact [nats]",
 }
 SEARCHES = {"greedy": "#D55E00", "descent": "#0072B2"}
-BASELINES = {"exact": ("0.2", "--"), "uniform_best": ("#009E73", ":")}
+BASELINES = {
+    "exact": ("0.2", "--"),
+    "uniform_best": ("#009E73", ":"),
+    "native": ("0.6", "-."),
+}
 LABELS = {
     "greedy": "greedy, as published",
     "descent": "descent by KL",
     "exact": "exact in BF16",
     "uniform_best": "best single window",
+    "native": "native",
     "tuned": "tuned",
     "printed": "printed",
 }
@@ -62,7 +67,7 @@ def make(tables: list[Path], stem: Path) -> None:
         for axis, split in zip(axes_of_row, SPLITS, strict=True):
             chosen = {"model": model, "metric": metric, "split": split}
             draw(axis, ours[(ours[list(chosen)] == pd.Series(chosen)).all(axis=1)])
-            axis.set_title(f"{model}: {SPLITS[split]}")
+            axis.set_title(f"{model}, {SPLITS[split]}")
         axes_of_row[0].set_ylabel(METRICS[metric])
     for axis, (model, name) in zip(axes[-1], PUBLISHED.items(), strict=True):
         draw_published(axis, points[(points["model"] == model) & (points["source"] == "published")])
@@ -85,7 +90,7 @@ def measured(curve: pd.DataFrame) -> pd.DataFrame:
 
 def baselines(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the assignments that no layer-by-layer search made, without a number of layers."""
-    rows = summary[summary["assignment"].isin(["native", *BASELINES])]
+    rows = summary[summary["assignment"].isin(BASELINES)]
     points = rows.melt(["model", "assignment", "split"], list(METRICS), var_name="metric")
     return points.rename(columns={"assignment": "series"}).assign(source="measured")
 
