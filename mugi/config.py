@@ -139,6 +139,7 @@ class Sweep(Section):
     models: Annotated[list[str], Distinct] = Field(
         min_length=1, description="keys of the section `models`"
     )
+    corpus: _checked(check_text) = Field(description="text of the token perplexity")
     perplexity: Perplexity
     softmax: _methods("softmax") = Field(
         description="grids such as vlp:lut=8..12,max_exp=-2..4; a|b and a..b are crossed"

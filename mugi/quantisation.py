@@ -1,8 +1,9 @@
 """INT4 weights and KV cache (paper section 4.2): the numpy reference.
 
 Numbers are quantised by rounding to nearest, in groups that share a scale. The paper names neither
-the rule nor the group; `symmetric` gives what the array multiplies, whole numbers of a sign and 3
-bits. The scale is a BF16 number: the vector array multiplies the array's BF16 sums by it.
+the rule nor the group; its cost model scales every sum of 256 products (assumption
+`dequant_group`). `symmetric` gives what the array multiplies, whole numbers of a sign and 3 bits.
+The scale is a BF16 number: the vector array multiplies the array's BF16 sums by it.
 """
 
 from typing import ClassVar, Literal, NamedTuple

@@ -98,12 +98,13 @@ rule sweep_accuracy:
             f"--{key}={value}"
             for key, value in sorted(config["sweep"]["perplexity"].items())
         ],
+        corpus=config["sweep"]["corpus"],
         cells=CELLS,
     message:
         "Perplexity of {wildcards.model} over the grids of Fig. 6"
     shell:
         "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
-        "--threads {threads} --cells {params.cells} -o {output.table} "
+        "--corpus {params.corpus:q} --threads {threads} --cells {params.cells} -o {output.table} "
         "2> >(tee {log} >&2)"
 
 
