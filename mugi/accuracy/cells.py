@@ -17,6 +17,7 @@ from mugi.files import write_text
 from mugi.sources import ROOT, sources
 
 PACKAGES = ("torch", "transformers", "lm_eval")
+KERNELS = "mugi/accuracy/kernels/*.cpp"
 CHECKSUMS = "SHA256SUMS"
 
 
@@ -53,10 +54,14 @@ def digest(text: str) -> str:
 
 @cache
 def code_digest(*modules: str) -> str:
-    """Return the digest of the project's code behind `modules`, without comments and layout."""
-    paths = sorted({path for module in modules for path in sources(module)})
-    trees = [ast.dump(ast.parse((ROOT / path).read_text(encoding="utf-8"))) for path in paths]
-    return digest("\n".join([*paths, *trees]))
+    """Return the digest of the project's code behind `modules`; of Python without its comments."""
+    paths = sorted({path for module in modules for path in sources(module, KERNELS)})
+    texts = [(ROOT / path).read_text(encoding="utf-8") for path in paths]
+    code = [
+        ast.dump(ast.parse(text)) if path.endswith(".py") else text
+        for path, text in zip(paths, texts, strict=True)
+    ]
+    return digest("\n".join([*paths, *code]))
 
 
 def versions() -> dict[str, str]:

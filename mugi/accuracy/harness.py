@@ -68,7 +68,8 @@ class MugiLM(HFLM):
         for index, (_, context, answer) in enumerate(requests):
             if len(answer) > self.max_length:
                 raise InputError(
-                    f"a continuation of {len(answer)} tokens; the window holds {self.max_length}"
+                    f"a continuation of {len(answer)} tokens; "
+                    f"--window (max_length) allows {self.max_length}"
                 )
             seen = (context + answer)[-(self.max_length + 1) : -1]
             inputs.setdefault(tuple(seen), []).append(index)
