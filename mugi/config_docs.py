@@ -80,4 +80,5 @@ def _type_name(annotation: object) -> str:
     if origin is dict:
         return f"mapping of {_type_name(arguments[0])} to {_type_name(arguments[1])}"
     names = {str: "text", int: "integer", float: "number", dict: "mapping", bool: "true or false"}
+    names[type(None)] = "left out"
     return names.get(annotation, str(annotation))

@@ -200,7 +200,11 @@ class Study:
                 self.cells.write(keys[each], rows)
         tables = {each: pd.DataFrame(rows) for each, rows in kept.items()}
         for each in self.approximations:
-            self._add(each, {"task": Path(source).name, "text_sha256": sha256}, tables)
+            facts = {"task": Path(source).name, "text_sha256": sha256}
+            scored = tables[each].loc[tables[each]["metric"] == "token_perplexity", "weight"]
+            if len(scored):
+                facts["tokens"] = int(scored.sum())
+            self._add(each, facts, tables)
 
     # --- rows -----------------------------------------------------------------------------------
 

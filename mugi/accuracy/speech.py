@@ -6,6 +6,7 @@ there once), and the clip is transcribed greedily (word error rate, both texts n
 Whisper's authors do). Log-likelihoods are float32, sums float64.
 """
 
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -56,7 +57,7 @@ def clips_in(folder: Path, rate: int, seconds: float, limit: int | None) -> list
 def _clip(file: Path, rate: int, seconds: float) -> Clip:
     try:
         own_rate, samples = wavfile.read(file)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, struct.error) as error:
         raise InputError(f"{file}: {error}") from None
     try:
         transcript = file.with_suffix(".txt").read_text(encoding="utf-8").strip()
