@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mugi.assumptions import REGISTRY
+from mugi.assumptions import REGISTRY, acting_in
 
 DESIGNS = [
     ("mugi", "vlp"), ("mugi", "lut"), ("carat", ""), ("systolic", "mac"), ("systolic", "figna"),
@@ -32,7 +32,9 @@ def random_runs(count: int, seed: int, flips: int = 0) -> pd.DataFrame:
             "seq_len": int(rng.choice(LENGTHS)),
             "preset": str(rng.choice(["as-published", "corrected"])),
         }
-        for name in rng.choice(sorted(REGISTRY), rng.integers(0, flips + 1), replace=False):
+        for name in rng.choice(
+            sorted(acting_in("evaluate")), rng.integers(0, flips + 1), replace=False
+        ):
             values = REGISTRY[name].choices
             row[f"assumption.{name}"] = values[rng.integers(len(values))]
         rows.append(row)
