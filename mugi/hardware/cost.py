@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mugi.hardware import decode, operations, timing, workload
+from mugi.hardware import decode, operations, softmax, timing, workload
 from mugi.hardware.chunk import Chunk
 from mugi.hardware.steps import Runs
 from mugi.hardware.workload import FIXED_GEMMS, FIXED_NONLINEARS, GROUPS
@@ -53,7 +53,7 @@ def evaluate(chunk: Chunk, profile: np.ndarray, seq_len: np.ndarray) -> Costs:
             )
     for operation in workload.STEPPED:
         if operation.name == "softmax":
-            table = decode.stepped_softmax(chunk, runs)
+            table = softmax.stepped_softmax(chunk, runs)
         else:
             table = decode.stepped_gemm(chunk, operation.name, runs)
         tables[operation] = (layers, table)

@@ -1,83 +1,233 @@
-"""Off-chip words of softmax summed over positions, at a cost that hardly depends on their number.
+"""Softmax of decode: counts and cycles summed over positions.
 
-A matrix of m rows and s columns moves in tiles of t = floor(s / 2^j) columns, with the smallest j
-that makes them fit. All 2^j positions with the same t and j form a block whose words have a closed
-form, so levels (j) and blocks (t) are all there is to go through.
+Most have a closed form. Router events, rounded down at every position, and the spread of tiles over
+nodes do not.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from mugi.hardware.memory import ACTIVATION_BITS
+from mugi.hardware import softmax_words, timing
+from mugi.hardware.chunk import Chunk, pick
+from mugi.hardware.design import GIVEN
+from mugi.hardware.events import OFFCHIP_SYMBOLS, dram_traffic, nonlinear_features
+from mugi.hardware.memory import ACTIVATION_BITS, DRAM_BITS, words
+from mugi.hardware.series import ONES, POSITIONS, ROW, Series, Table
+from mugi.hardware.stepped import Stepped
+from mugi.hardware.steps import Runs, whole
+from mugi.hardware.tiling import classes, nonlinear_tile
 
 
-@dataclass
-class Words:
-    """Words of tiles by number of columns, from 0 on, and the sum of those of fewer columns."""
+class Matrices:
+    """Softmax matrices off chip: every profile has one, with a column more at each position.
 
-    tile: np.ndarray
-    fewer: np.ndarray
-
-    @classmethod
-    def of(cls, rows: np.ndarray, widest: int, width: np.ndarray) -> "Words":
-        """Return the words of `width` bits of tiles of up to `widest` columns: (cases, columns)."""
-        bits = ACTIVATION_BITS * np.arange(widest + 1.0)
-        tile = np.ceil(bits * rows[:, None] / width[:, None])
-        return cls(tile, np.cumsum(tile, axis=1) - tile)
-
-
-def word_sums(
-    rows: np.ndarray,
-    fitting: np.ndarray,
-    widths: list[np.ndarray],
-    which: np.ndarray,
-    position: np.ndarray,
-) -> np.ndarray:
-    """Return words of each of `widths` bits of all positions from 1 to `position`: (widths, sums).
-
-    rows (of a tile), fitting (columns of the largest tile, not rounded) and each of the widths have
-    the shape (cases,); `which` is the case and `position` the last position of each sum. See
-    `memory.nonlinear_offchip` for one position.
+    Full rows of tiles and the rest are looked at once for all profiles where they are alike.
     """
-    widest = int(min(fitting.max(), position.max()))
-    words = [Words.of(rows, widest, width) for width in widths]
-    last = np.floor(fitting)  # position that level 0 ends with
-    end = np.minimum(position, last[which]).astype(int)
-    result = np.array([w.fewer[which, end] + w.tile[which, end] for w in words])
-    level = 0
-    while np.any(last[which] < position):
-        level += 1
-        size = 2**level
-        start, last = last + 1, np.floor(fitting * size)
-        ending = np.minimum(last, position.max())
-        first = np.floor(start / size)
-        case = np.arange(len(rows))[:, None]
-        tile = first[:, None] + np.arange(np.floor(ending / size - first).max() + 1)
-        stop = np.minimum(last[:, None] + 1, (tile + 1) * size)
-        whole = position >= last[which]
-        inside = np.flatnonzero((position >= start[which]) & ~whole)
-        case_in, end = which[inside], position[inside]
-        tile_in = np.floor(end / size)
-        blocks = _blocks(words, case, tile, stop, size)
-        skipped = _blocks(words, case, first[:, None], start[:, None], size)
-        parts = _blocks(words, case_in, tile_in, end + 1, size)
-        for sums, block, skip, part in zip(result, blocks, skipped, parts, strict=True):
-            total = np.cumsum(block, axis=1)
-            before = total - block - skip
-            sums += np.where(whole, total[which, -1] - skip[which, 0], 0)
-            sums[inside] += before[case_in, (tile_in - first[case_in]).astype(int)] + part
-    return result
+
+    def __init__(self, chunk: Chunk, rows: np.ndarray):
+        symbols = (chunk.symbols[key] for key in ("lanes", "nonlinear_elements", "o_width"))
+        columns = [np.broadcast_to(c, (chunk.profiles, 1))[:, 0] for c in (rows, *symbols)]
+        rows, lanes, elements, width = columns
+        full = np.minimum(rows, lanes)
+        self.fitting = (elements / full)[:, None]
+        self.count = np.floor(rows / full)[:, None]
+        rest = rows - full * self.count[:, 0]
+        self.passes = self.count + (rest > 0)[:, None]
+        self.full = Alike(full, full, elements, width)
+        self.rest = Alike(rest, full, elements, width) if rest.any() else None
+
+    def offchip(self, row: np.ndarray, profile: np.ndarray, names: set[str]) -> dict:
+        """Return tiles, words of oSRAM and of DRAM in rows of profiles, as far as in `names`."""
+        found = self.full.at(row, profile, names)
+        for name in found:
+            found[name] *= (self.passes if name == "tiles" else self.count)[profile]
+        if self.rest:
+            for name, words in self.rest.at(row, profile, names - {"tiles"}).items():
+                found[name] += words
+        return found
+
+    def sums(self, runs: Runs) -> list[np.ndarray]:
+        """Return off-chip words of oSRAM and of DRAM of all decode steps, of shape (runs, 1)."""
+        total = self.count[runs.profile] * self.full.sums(runs, np.arange(len(runs.profile)))
+        if self.rest:
+            some = np.flatnonzero(self.passes[runs.profile] > self.count[runs.profile])
+            total[some] += self.rest.sums(runs, some)
+        return [total[:, :1], total[:, 1:]]
 
 
-def _blocks(words: list[Words], case, tile, stop, size: int) -> list[np.ndarray]:
-    """Return the words of the positions of blocks of `size` before `stop`, for each width."""
-    before = np.maximum(stop - tile * size, 0)
-    columns = np.clip(tile, 1, words[0].tile.shape[1] - 1).astype(int)
-    rounds = np.floor(before / columns)
-    rest = (before - rounds * columns).astype(int)
-    tiles = size * before + rounds * (columns * (rounds - 1) / 2 + rest)
-    return [
-        tiles * w.tile[case, columns] + rounds * w.fewer[case, columns] + w.fewer[case, rest]
-        for w in words
-    ]
+class Alike:
+    """Tiles of `height` rows; where `fitting` rows must fit `elements`, words have `width` bits."""
+
+    def __init__(self, height, fitting, elements, width):
+        self.cases, index = np.unique(
+            np.stack([height, fitting, elements, width], axis=1), axis=0, return_inverse=True
+        )
+        self.index = index.ravel()
+
+    def at(self, row: np.ndarray, profile: np.ndarray, names: set[str]) -> dict:
+        """Return tiles of columns, their words of oSRAM and DRAM in rows of profiles."""
+        keys, index = np.unique(
+            row[:, 0] * len(self.cases) + self.index[profile], return_inverse=True
+        )
+        height, fitting, elements, width = self.cases[keys % len(self.cases)].T[:, :, None]
+        positions = ROW * (keys // len(self.cases))[:, None] + POSITIONS[:, :ROW]
+        columns = classes(positions, nonlinear_tile(positions, fitting, elements))
+        found = {}
+        if "tiles" in names:
+            found["tiles"] = sum(count for _, count in columns)
+        for name, bits in (("words", width), ("dram_words", DRAM_BITS)):
+            if name in names:
+                found[name] = words([(height, 1.0)], columns, ACTIVATION_BITS, bits)
+        return {name: values[index.ravel()] for name, values in found.items()}
+
+    def sums(self, runs: Runs, chosen: np.ndarray) -> np.ndarray:
+        """Return words of oSRAM and of DRAM of all decode steps of chosen runs: (runs, 2)."""
+        which, end = np.tile(self.index[runs.profile[chosen]], 2), runs.seq_len[chosen]
+        position = np.append(end, np.full_like(end, runs.first))
+        height, fitting, elements, width = self.cases.T
+        widths = [width, np.full_like(width, DRAM_BITS)]
+        found = softmax_words.word_sums(height, elements / fitting, widths, which, position)
+        return (found[:, : len(end)] - found[:, len(end) :]).T
+
+
+def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
+    """Return counts and cycles of softmax summed over decode steps: (runs,).
+
+    Runs with as many rows on the same hardware (models differ in other sizes) go once.
+    """
+    rows = (chunk.sizes["batch"] * chunk.sizes["heads"])[:, None]
+    keys = np.hstack([rows, *(chunk.symbols[name] for name in GIVEN)])
+    _, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    chunk, rows, runs = chunk.part(first), rows[first], runs.regroup(index.ravel())
+    runs, index = runs.distinct()
+    section, symbols = chunk.design.nonlinear, chunk.symbols
+    columns = Series([(np.ones(1), Table.through(POSITIONS))], chunk.profiles)
+    features = nonlinear_features(rows, columns, 1.0, symbols, chunk.assumptions)
+    matrices = Matrices(chunk, rows)
+    moved = features["elements"] * (ACTIVATION_BITS / DRAM_BITS)  # as if words were never cut
+    matrices.least_bytes = dram_traffic(0.0, moved, symbols, chunk.assumptions)["dram_bytes"]
+    exact = Exact(chunk, matrices)
+    operation = Stepped(chunk, section, features, symbols["nonlinear_fill"], runs.first, exact)
+    irregular = {
+        name: event
+        for name, event in section.events.items()
+        if event.hops or event.count.names & set(OFFCHIP_SYMBOLS)
+    }
+    table = {
+        name: runs.counts(count)
+        for name, count in operation.counts.items()
+        if name not in irregular
+    }
+    table |= _offchip_sums(chunk, irregular, matrices, runs)
+    table |= _by_position(operation, matrices, irregular, table["dram_bytes"], runs)
+    return {name: values[index] for name, values in table.items()}
+
+
+class Exact:
+    """What softmax moves off chip at all positions of rows of profiles; remembers the last rows."""
+
+    SOURCES = {  # noqa: RUF012
+        "output_tiles": {"tiles"}, "all_tiles": {"tiles"}, "o_bits": {"words"},
+        "offchip_words": {"words"}, "osram_offchip_reads": {"words"},
+        "osram_offchip_writes": {"words"}, "dram_bytes": {"dram_words"},
+        "dram_accesses": {"words", "dram_words"},
+    }  # fmt: skip
+
+    def __init__(self, chunk: Chunk, matrices: "Matrices"):
+        self.chunk, self.matrices = chunk, matrices
+        self.last, self.found = None, {}
+
+    def __call__(self, row: np.ndarray, profile: np.ndarray, names: Iterable[str]) -> dict:
+        """Return those features of `names` that follow from tiles and words."""
+        if self.last is not row:
+            self.last, self.found = row, {}
+        missing = set().union(*(self.SOURCES.get(name, ()) for name in names)) - set(self.found)
+        self.found |= self.matrices.offchip(row, profile, missing) if missing else {}
+        found, scope, features = self.found, self.chunk.take(profile), {}
+        if "tiles" in found:
+            features |= dict.fromkeys(("output_tiles", "all_tiles"), found["tiles"])
+        if "words" in found:
+            features["offchip_words"] = found["words"]
+            features["o_bits"] = 2 * found["words"] * scope["o_width"]
+        if "dram_words" in found:
+            traffic = found.get("words", 0.0), found["dram_words"]
+            features |= dram_traffic(*traffic, scope, self.chunk.assumptions)
+        return features
+
+
+def _offchip_sums(chunk: Chunk, irregular: Mapping, matrices: Matrices, runs: Runs) -> dict:
+    """Return sums of the events that follow the exact off-chip words, and dram_bytes."""
+    words, dram_words = matrices.sums(runs)
+    scope = {k: pick(v, runs.profile) for k, v in chunk.symbols.items()}
+    steps = (runs.seq_len - runs.first)[:, None]
+    features = dram_traffic(words, dram_words, scope, chunk.assumptions, steps)
+    scope |= features | {"offchip_words": words}
+    counts = {name: event.count for name, event in irregular.items() if not event.hops}
+    table = {name: count(scope)[:, 0] for name, count in counts.items()}
+    return table | {"dram_bytes": features["dram_bytes"][:, 0]}
+
+
+def _by_position(operation, matrices: Matrices, irregular: Mapping, dram_bytes, runs: Runs):
+    """Return router events, rounded down at every position, and cycles."""
+    chunk = operation.chunk
+    routed = {name: event for name, event in irregular.items() if event.hops}
+    names = {"P", "R", "Q"} | {n for event in routed.values() for n in event.count.names}
+    symbols = sorted(names & chunk.symbols.keys())
+    compute, transfer = _settled(operation, matrices, runs)
+    closed, cycles = compute | transfer, np.zeros(len(runs.profile))
+    cycles[compute] = operation.closed_cycles(runs.pick(compute))
+    each = timing.dram_cycles(chunk.symbols, chunk.assumptions)
+    cycles[transfer] = dram_bytes[transfer] * each
+
+    def values(row, profile):
+        exact = operation.exact(row, profile, names | {"output_tiles"} | set(operation.needed))
+        scope, arrays = chunk.take(profile, symbols), []
+        for name, event in routed.items():
+            if event.count.names & set(OFFCHIP_SYMBOLS):
+                words = event.count(scope | exact)
+            else:
+                words = operation.counts[name].at(row, profile)
+            passes = timing.hops(exact["output_tiles"], event.hops, scope, chunk.assumptions)
+            arrays.append(whole(words * passes))
+        if closed.all():
+            return [*arrays, np.zeros(1)]
+        return [*arrays, *operation.values(row, profile)]  # equal rows: words are found once
+
+    open_runs = ~closed | (operation.nodes > 1)[runs.profile, 0]
+    count = len(routed) + 1
+    *found, rest = runs.by_row(lambda rows: rows.by_position(values, count), open_runs, count)
+    table = dict(zip(routed, found, strict=True))
+    return table | {"cycles": np.where(closed, cycles, rest)}
+
+
+def _settled(operation: Stepped, matrices: Matrices, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    """Return for which runs one unit, or the DRAM, takes longest at all positions.
+
+    Bounds are linear in the position, so the first and the last one tell. Tiles are at most
+    `fitting` columns wide, and the busiest node has at most one more than its share of them.
+    """
+    chunk, p, assumptions = operation.chunk, runs.profile, operation.chunk.assumptions
+    unit = operation.closed[p] & operation.even()[p]
+    if assumptions["dram_time"] != "per_op":
+        return unit, np.zeros_like(unit)
+    fill, per_tile = operation.fill[p, 0], assumptions["pipeline_fill"] == "per_tile"
+    transfer = (assumptions["noc_link_bits"] == 0) & ~(per_tile & (fill > 0))
+    nodes, each = operation.nodes[p, 0], timing.dram_cycles(chunk.symbols, assumptions)
+    most, least = operation.features["dram_bytes"] * each, matrices.least_bytes * each
+    zero = np.zeros_like(p)
+    for row, column in ((zero, zero + runs.first), (runs.rows, runs.rest - 1)):
+        busy, least_busy = np.zeros(len(p)), np.zeros(len(p))
+        for names, alive in zip(operation.units.values(), operation.alive, strict=True):
+            found = sum(operation.cycles[name].cells(p, row, column) for name in names)
+            count = np.maximum(operation.counts[names[0]].cells(p, row, column), timing.TINY)
+            rounded = found - np.where(operation.whole[p], 0, found / count)
+            busy = np.maximum(busy, np.where(alive[p], found, 0))
+            least_busy = np.maximum(least_busy, np.where(alive[p], rounded, 0))
+        unit &= least_busy / nodes >= most.cells(p, row, column)
+        wide = (ROW * row + column + 1) * matrices.passes[p, 0] / matrices.fitting[p, 0]
+        high = busy / nodes + busy * (nodes > 1) / wide + fill
+        transfer &= least.cells(p, row, column) >= high
+    tables = [table for cycles in operation.cycles.values() for _, table in cycles.terms]
+    linear = all(table is ONES or (table.stride == 1).all() for table in tables)
+    return unit & linear, transfer & linear

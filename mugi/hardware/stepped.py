@@ -5,204 +5,242 @@ from collections.abc import Mapping
 import numpy as np
 
 from mugi.hardware import timing
-from mugi.hardware.chunk import Chunk, array_tiles, noc_features, pick
+from mugi.hardware.chunk import Chunk, noc_features
 from mugi.hardware.events import Section
-from mugi.hardware.steps import ROW, Line, Runs, whole
-from mugi.hardware.workload import PREFILL_TOKENS
+from mugi.hardware.series import ONES, Series, Table
+from mugi.hardware.steps import Rows, Runs
 
-NOC_FEATURES = ("all_tiles", "output_tiles", "array_tiles", "i_bits", "w_bits", "o_bits")
+NOC_TILES = ("all_tiles", "output_tiles", "array_tiles")  # what may be spread over nodes
+SLACK = 1 + 1e-13  # what rounding may add to one of two equal durations
 
 
 class Stepped:
-    """An operation over all positions: lines of counts, cycles and features.
+    """An operation over all positions: series of counts, cycles and features.
 
-    `exact(row, profiles)` returns features that no line gives, as they are in rows of profiles.
+    `exact(row, profiles)` returns features that no series gives, as they are in rows of profiles;
+    those of the series are upper bounds then.
     """
 
-    def __init__(self, chunk: Chunk, section: Section, features: Mapping, fill, exact=None):
-        self.chunk, self.fill, self.exact = chunk, fill, exact
+    def __init__(self, chunk: Chunk, section: Section, features: Mapping, fill, first, exact=None):
+        self.chunk, self.exact, self.first = chunk, exact, first
+        self.everyone = np.arange(chunk.profiles)
+        self.fill = np.broadcast_to(fill, (chunk.profiles, 1))
+        self.nodes = np.broadcast_to(chunk.symbols["P"], (chunk.profiles, 1))
         counts, cycles = section.evaluate(features, chunk.symbols)
-        features = dict(features) | noc_features(counts, chunk.symbols, features)
-        values = [*counts.values(), *cycles.values()]  # many the same objects
-        lines = {id(value): Line.through(value, chunk.profiles) for value in values}
-        self.counts = {name: lines[id(value)] for name, value in counts.items()}
-        self.cycles = {name: lines[id(value)] for name, value in cycles.items()}
+        self.needed = timing.needed(chunk.assumptions)
+        self.tiles = [name for name in self.needed if name in NOC_TILES]
+        hops = {event.hops for event in section.events.values()} & {*NOC_TILES}
+        if not {*self.needed, *hops} <= set(features):
+            features = dict(features) | noc_features(counts, chunk.symbols, features)
+        values = {id(value): value for value in [*counts.values(), *cycles.values()]}
+        series = {key: Series.of(value, chunk.profiles) for key, value in values.items()}
+        self.counts = {name: series[id(value)] for name, value in counts.items()}
+        self.cycles = {name: series[id(value)] for name, value in cycles.items()}
         self.features = {
-            name: Line.through(features[name], chunk.profiles)
-            for name in (*NOC_FEATURES, "dram_bytes", "B", "M", "N")
-            if name in features
+            name: Series.of(features[name], chunk.profiles)
+            for name in {*self.needed, *hops, "dram_bytes"}
         }
         self.bounds = {"osram_offchip_reads", "osram_offchip_writes"} if exact else set()
-        self.durations, self.rough = self._durations()
-        self.leading = self._leading()
-        self.needed = [name for name in timing.needed(chunk.assumptions) if name in self.features]
+        self.units = timing.units(self.cycles, chunk.assumptions)
+        tiling = chunk.assumptions["noc_tiling"]
+        self.stepwise = not (exact or tiling == "array_tiles" or chunk.assumptions["noc_link_bits"])
+        self.alive, self.closed, self.whole = self._leading()
 
-    def _durations(self) -> tuple[dict[str, Line], dict[str, Line]]:
-        """Return events whose duration is a line, and upper bounds of those of the others.
+    def _leading(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return which units may be the busiest at some position: (units, profiles).
 
-        Events that others outlast at every position are left out.
+        Left out are those that some other outlasts at all positions even with its count rounded
+        down. Also returns which profiles have one left whose duration has a closed sum, and which
+        of those have whole counts.
         """
-        prune = self.chunk.assumptions["sram_ports"] == "independent"
-        lines, rough = {}, {}
-        order = sorted(self.cycles, key=lambda name: -self.cycles[name].start[:, -1].sum())
-        for name in order:
-            cycles, count = self.cycles[name], self.counts[name]
-            if prune and cycles.below(lines.values()):
-                continue
-            if name in self.bounds:
-                rough[name] = cycles
-                continue
-            floor = whole(count.start)
-            stepwise = np.abs(count.slope - np.rint(count.slope)) > 1e-6
-            cut = (floor < count.start - 1e-6).any(axis=1, keepdims=True) | stepwise
-            if not cut.any():
-                lines[name] = cycles
-                continue
-            ratio = np.divide(
-                cycles.start, count.start, out=np.zeros_like(floor), where=count.start > 0
-            )
-            constant = np.ptp(ratio, axis=1, keepdims=True) <= 1e-12 * ratio[:, :1]
-            upper = cut & ~(constant & ~stepwise)
-            kept = Line(np.where(cut, ratio * floor, cycles.start), cycles.slope)
-            lines[name] = kept.scaled(1.0 - upper)
-            if upper.any():
-                rough[name] = cycles.scaled(1.0 * upper)
-        return lines, rough
+        found, ratios = [], {}
+        for names in self.units.values():
+            scale, table = sum(self.cycles[name] for name in names).single
+            count, counted = self.counts[names[0]].single
+            least = count * counted.cell(counted.start, self.everyone, self.first)
+            whole = np.all([self.counts[name].whole for name in names], axis=0)
+            whole &= not self.bounds & set(names)
+            sure = np.where(whole, 1.0, 1 - 1 / np.maximum(least, 1) if len(names) == 1 else 0.0)
+            sure = 0.0 * sure if self.bounds & set(names) else sure
+            known = whole | (counted is table and len(names) == 1 and sure > 0)
+            found.append((scale, table, sure, known, whole))
+        alive = np.ones((len(found), len(self.everyone)), dtype=bool)
+        for one, (high, longer, sure, *_) in enumerate(found):
+            for other, (low, shorter, *_) in enumerate(found):
+                if one == other:
+                    continue
+                if (shorter, longer) not in ratios:
+                    ratios[shorter, longer] = self._most(shorter, longer)
+                outlasted = low * ratios[shorter, longer] <= high * sure * SLACK
+                alive[other] &= ~(outlasted & alive[one])
+        alone = alive.sum(axis=0) == 1
+        closed, whole = (
+            alone & np.any([alive[i] & unit[-k] for i, unit in enumerate(found)], axis=0)
+            for k in (2, 1)
+        )
+        return alive, closed, whole
 
-    def _leading(self) -> list[str]:
-        """Return the events that may be the busiest at some position of some profile.
-
-        Left out are those that last less than the event that leads overall would without one of
-        its counts, which is more than rounding down takes.
-        """
-        names = [name for name in self.cycles if name not in self.bounds]
-        if self.chunk.assumptions["sram_ports"] == "shared" or not names:
-            return list(self.cycles)
-        first = max(names, key=lambda name: self.cycles[name].at(1.0)[:, -1].sum())
-        cycles, count = self.cycles[first], self.counts[first]
+    def _most(self, one: Table, other: Table) -> np.ndarray:
+        """Return the most that a table is of another, at any position to sum, by profile."""
+        if one is other:
+            return np.ones(len(self.everyone))
+        if one.key is not other.key and one.key is not None and other.key is not None:
+            one, other = (t.spread(self.everyone) for t in (one, other))
         with np.errstate(all="ignore"):
-            each = np.maximum(cycles.at(1.0) / count.at(1.0), cycles.slope / count.slope)
-        sure, least = cycles.at(1.0) - each, timing.effective(count.at(0.0), cycles.at(0.0))
-        found = [first]
-        for name, other in self.cycles.items():
-            if name != first and not (
-                (other.at(1.0) <= sure).all()
-                and (other.slope <= cycles.slope).all()
-                and np.all((other.at(0.0) <= least)[:, PREFILL_TOKENS:])
-            ):
-                found.append(name)
-        return found
-
-    def row_features(self, row, chosen) -> dict:
-        """Return what time needs of tiles, channel bits and DRAM bytes in rows of profiles."""
-        features = {name: self.features[name].at(row, chosen) for name in self.needed}
-        if self.exact:
-            features |= self.exact(row, chosen)
-            if "o_bits" in self.needed:
-                width = pick(self.chunk.symbols["o_width"], chosen)
-                features["o_bits"] = 2 * features["offchip_words"] * width
-        elif "array_tiles" in self.needed:
-            sizes = {name: self.features[name].at(row, chosen) for name in "BMN"}
-            features["array_tiles"] = array_tiles(sizes, self.chunk.take(chosen))
-        return features
-
-    def durations_at(self, row, chosen, features: Mapping) -> dict:
-        """Return how long events that may be the busiest take in rows, counts rounded down."""
-        found = {
-            name: timing.effective(
-                self.counts[name].at(row, chosen), self.cycles[name].at(row, chosen)
-            )
-            for name in self.leading
-            if name not in self.bounds
-        }
-        return found | {
-            name: features["offchip_words"] for name in self.leading if name in self.bounds
-        }
+            row = [(t.wide, t.wide + t.slope) for t in (one, other)]
+            early = np.max((row[0][0] / row[1][0])[:, self.first :], axis=1)
+            later = np.max(row[0][1] / row[1][1], axis=1)
+            end = (one.slope / other.slope)[:, 0]
+        most = np.fmax(np.fmax(early, later), np.fmax(end, 0))
+        return (one if len(one.start) > 1 else other).of(most, self.everyone)
 
     def sum_cycles(self, runs: Runs) -> np.ndarray:
-        """Return the cycles of all steps, one value a run.
+        """Return the cycles of all steps, one value a run."""
+        assumptions, p = self.chunk.assumptions, runs.profile
+        closed, total = self.closed & self.even(), np.zeros(len(p))
+        transfer = np.zeros_like(closed)
+        if assumptions["dram_time"] == "per_op":
+            closed, transfer = self._bound(closed)
+            dram = timing.dram_cycles(self.chunk.symbols, assumptions)
+            total = np.where(transfer[p], runs.closed(self.features["dram_bytes"]) * dram, 0)
+        some = np.flatnonzero(closed[p])
+        total[some] = self.closed_cycles(runs.pick(some))
+        return total + runs.by_row(self._rows, ~(closed | transfer)[p], 1)[0]
 
-        The longest of several lines is convex in the row: where rows 1, middle and last lie on a
-        line, so do all between. Row 0 is taken as it is, for another event often leads there.
+    def _bound(self, closed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where a unit that leads takes longer than the DRAM at all positions, and where
+        the DRAM takes longer than any, though a node has one tile more than its even share.
         """
-        chunk, assumptions = self.chunk, self.chunk.assumptions
-        last = np.maximum(runs.last_row[:, None], 1.0)
-        rows = (0.0, 1.0, np.floor((last + 1) / 2), last)
-        busy, cycles = [], []
-        sure = np.ones(chunk.profiles, dtype=bool)
-        for row in rows:
-            durations = {name: line.at(row) for name, line in self.durations.items()}
-            busy.append(timing.busiest(durations, assumptions))
-            if self.rough:
-                for name, line in self.rough.items():
-                    durations[name] = durations.get(name, 0.0) + line.at(row)
-                upper = timing.busiest(durations, assumptions)
-                sure &= np.all(upper <= busy[-1] * (1 + 1e-13), axis=1)
-            features = {name: line.at(row) for name, line in self.features.items()}
-            cycles.append(
-                timing.operation_cycles(busy[-1], features, self.fill, chunk.symbols, assumptions)
-            )
-            if self.exact and assumptions["dram_time"] == "per_op":
-                bound = features["dram_bytes"] * timing.dram_cycles(chunk.symbols, assumptions)
-                sure &= np.all(bound < cycles[-1], axis=1)
-        linear = sure & _on_chord(busy, rows)
-        simple = linear & _on_chord(cycles, rows) & self._even()
-        line = _chord(cycles, last)
-        total = runs.closed(line) + runs.first_row(cycles[0] - line.start)
-        if not simple.all():
-            done, (sums,) = runs.by_row(self._row_cycles(busy, last, linear), ~simple)
-            total[done] = sums
+        scale, table = self.features["dram_bytes"].single
+        scale = scale * timing.dram_cycles(self.chunk.symbols, self.chunk.assumptions)
+        nodes, fill = self.nodes[:, 0], self.fill[:, 0]
+        compute, longest = closed & self.whole, np.zeros(len(nodes))
+        for names, alive in zip(self.units.values(), self.alive, strict=True):
+            busy, worked = sum(self.cycles[name] for name in names).single
+            slower = scale * self._most(table, worked) * nodes <= busy
+            compute &= slower | ~alive
+            longest = np.maximum(longest, np.where(alive, busy * self._most(worked, table), 0))
+        tiling, fewest = self.chunk.assumptions["noc_tiling"], 1.0
+        if tiling in ("output_tiles", "all_tiles"):
+            zero = np.zeros_like(self.everyone)
+            fewest = self.features[tiling].cells(self.everyone, zero, zero + self.first)
+        share = np.minimum(1.0, 1 / nodes + (1 - 1 / nodes) * (tiling != "even") / fewest)
+        simple = self.stepwise and self.chunk.assumptions["pipeline_fill"] != "per_tile"
+        return compute, simple & (longest * share + fill * self._most(ONES, table) <= scale)
+
+    def closed_cycles(self, runs: Runs) -> np.ndarray:
+        """Return the cycles of all steps of runs where one unit is the busiest, spread evenly."""
+        p, busy = runs.profile, np.zeros(len(runs.profile))
+        for names, alive in zip(self.units.values(), self.alive, strict=True):
+            some = np.flatnonzero(alive[p])
+            if some.size:
+                busy[some] = self._duration(names, runs.pick(some))
+        share, fill = self._spread(np.zeros((len(p), 1)), p)
+        return busy * share + fill * (runs.seq_len - runs.first)
+
+    def _spread(self, row: np.ndarray, profile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the busiest node's share and the fill cycles in rows where they are constant."""
+        features = {n: self.features[n].at(row, profile)[:, :1] for n in self.tiles}
+        scope = features, self.chunk.take(profile), self.chunk.assumptions
+        share, fill = timing.share(*scope), timing.filling(self.fill[profile], *scope)
+        return tuple(np.broadcast_to(x, (len(profile), 1))[:, 0] for x in (share, fill))
+
+    def _duration(self, names: list[str], runs: Runs) -> np.ndarray:
+        """Return how long a unit is busy in all steps, by runs of profiles it leads in."""
+        total = np.zeros(len(runs.profile))
+        for name in names:
+            cycles, count = self.cycles[name], self.counts[name]
+            some = count.whole[runs.profile]
+            total += np.where(some, runs.closed(cycles), 0)
+            if not some.all():
+                each = cycles.single[0][runs.profile] / count.single[0][runs.profile]
+                total += np.where(some, 0, each * runs.counts(count))
         return total
 
-    def _row_cycles(self, busy: list[np.ndarray], last: np.ndarray, linear: np.ndarray):
-        """Return a function of rows and profiles that gives the cycles at their positions."""
-        chunk, line = self.chunk, _chord(busy, last)
+    def _rows(self, rows: Rows) -> list[np.ndarray]:
+        """Return the cycles of rows: closed where one unit or the DRAM takes longest in all of it.
 
-        def row_cycles(row: np.ndarray, chosen: np.ndarray) -> list[np.ndarray]:
-            features = self.row_features(row, chosen)
-            value = np.where(row == 0, busy[0][chosen], line.at(row, chosen))
-            crooked = ~linear[chosen]
-            if crooked.any():
-                some = {name: pick(v, crooked) for name, v in features.items()}
-                durations = self.durations_at(row[crooked], chosen[crooked], some)
-                value = np.array(np.broadcast_to(value, (len(chosen), ROW)))
-                value[crooked] = timing.busiest(durations, chunk.assumptions)
-            symbols, fill = chunk.take(chosen), pick(self.fill, chosen)
-            return [timing.operation_cycles(value, features, fill, symbols, chunk.assumptions)]
+        Values rise within a row, so its ends say which.
+        """
+        total, open_rows = np.zeros(len(rows.row)), np.ones(len(rows.row), dtype=bool)
+        if self.stepwise:
+            share, fill = self._spread(rows.row[:, None], rows.profile)
+            low, high, busy = self._ends(rows)
+            low, high = low * share + fill, high * share + fill
+            steps = rows.high - rows.low
+            settled = self.whole[rows.profile]
+            total = busy * share + fill * steps
+            if self.chunk.assumptions["dram_time"] == "per_op":
+                each = timing.dram_cycles(self.chunk.symbols, self.chunk.assumptions)
+                dram = self.features["dram_bytes"] * each
+                slow = rows.end(dram, last=False) >= high
+                settled = slow | (settled & (low >= rows.end(dram, last=True)))
+                total = np.where(slow, rows.sums(dram), total)
+            open_rows = ~settled
+        if open_rows.any():
+            total[open_rows] = rows.pick(open_rows).by_position(self.values)[0]
+        return [total]
 
-        return row_cycles
+    def _ends(self, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the least and most that the busiest unit takes at positions of rows, and its sum.
 
-    def _even(self) -> np.ndarray:
-        """Return where the spread over nodes leaves the cycles linear in the row."""
-        chunk, assumptions = self.chunk, self.chunk.assumptions
-        single = np.broadcast_to(chunk.symbols["P"] == 1, (chunk.profiles, 1))[:, 0]
-        even = np.ones(chunk.profiles, dtype=bool)
-        if assumptions["noc_tiling"] == "array_tiles" or self.exact:
-            even &= single | (assumptions["noc_tiling"] == "even")
-        elif assumptions["noc_tiling"] != "even":
-            even &= self.divides(self.features[assumptions["noc_tiling"]])
+        Least and sum are 0 where there is no unit that is the busiest with whole counts.
+        """
+        low, high, total = np.zeros((3, len(rows.row)))
+        for names, alive in zip(self.units.values(), self.alive, strict=True):
+            some = np.flatnonzero(alive[rows.profile])
+            if some.size:
+                part, cycles = rows.pick(some), sum(self.cycles[name] for name in names)
+                high[some] = np.maximum(high[some], part.end(cycles, last=True))
+                whole = self.whole[part.profile]
+                low[some] = np.where(whole, part.end(cycles, last=False), 0)
+                total[some] = np.where(whole, part.sums(cycles), 0)
+        return low, high, total
+
+    def values(self, row: np.ndarray, profile: np.ndarray) -> list[np.ndarray]:
+        """Return the cycles at all positions of rows of profiles."""
+        chunk, features = self.chunk, {}
+        alive = self.alive[:, profile].any(axis=1)
+        names = [n for unit, on in zip(self.units.values(), alive, strict=True) if on for n in unit]
+        if self.exact:
+            features = self.exact(row, profile, {*self.needed, *names})
+        for name in set(self.needed) - set(features):
+            features[name] = self.features[name].at(row, profile)
+        durations = {
+            name: features["offchip_words"]
+            if name in self.bounds
+            else timing.effective(
+                self.counts[name].at(row, profile), self.cycles[name].at(row, profile)
+            )
+            for name in names
+        }
+        busy = timing.busiest(durations, chunk.assumptions)
+        scope = features, self.fill[profile], chunk.take(profile), chunk.assumptions
+        return [timing.operation_cycles(busy, *scope)]
+
+    def even(self) -> np.ndarray:
+        """Return for which profiles share and fill are the same at all positions, and no link."""
+        assumptions, tiling = self.chunk.assumptions, self.chunk.assumptions["noc_tiling"]
+        even = (self.nodes == 1)[:, 0] | (tiling == "even")
+        if not self.exact and tiling not in ("even", "array_tiles"):
+            even |= self.divides(tiling)
         if assumptions["pipeline_fill"] == "per_tile":
-            idle = np.broadcast_to(self.fill == 0, (chunk.profiles, 1))[:, 0]
-            even &= idle if self.exact else idle | self.divides(self.features["all_tiles"])
-        if self.exact and assumptions["noc_link_bits"]:
-            even &= single
-        return even
+            idle = (self.fill == 0)[:, 0]
+            even &= idle if self.exact else idle | self._constant(self.features["all_tiles"])
+        return even & ((self.nodes == 1)[:, 0] | (assumptions["noc_link_bits"] == 0))
 
-    def divides(self, tiles: Line) -> np.ndarray:
-        """Return where the tiles are the same at all positions, or always a multiple of P."""
-        nodes = np.broadcast_to(self.chunk.symbols["P"], (self.chunk.profiles, 1))
-        first = tiles.start[:, :1]
-        return ((tiles.slope == 0) | ((first % nodes == 0) & (tiles.slope % nodes == 0)))[:, 0]
+    def divides(self, tiles: str) -> np.ndarray:
+        """Return for which profiles tiles are the same at all positions, or always fill P nodes."""
+        series = self.features[tiles]
+        scale, table = series.single
+        if table.start.shape[1] > 1:
+            return np.zeros(len(self.everyone), dtype=bool)
+        first, slope = (scale * table.cell(x, self.everyone, 0) for x in (table.start, table.slope))
+        nodes = self.nodes[:, 0]
+        return self._constant(series) | ((first % nodes == 0) & (slope % nodes == 0))
 
-
-def _chord(values: list[np.ndarray], last: np.ndarray) -> Line:
-    """Return the line through values in rows 1 and last."""
-    first, end = np.broadcast_arrays(values[1], values[3])
-    slope = (end - first) / np.maximum(last - 1, 1)
-    return Line(first - slope, slope)
-
-
-def _on_chord(values: list[np.ndarray], rows: tuple) -> np.ndarray:
-    """Return where values in row 1, in the middle and in the last row lie on a line."""
-    chord = _chord(values, rows[3]).at(rows[2])
-    return np.all(np.abs(values[2] - chord) <= 1e-13 * np.abs(chord), axis=1)
+    def _constant(self, series: Series) -> np.ndarray:
+        """Return for which profiles the values of a series are the same at all positions."""
+        if series.single[1].start.shape[1] > 1:
+            return np.zeros(len(self.everyone), dtype=bool)
+        return series.single[1].of(series.single[1].slope == 0, self.everyone)[:, 0]

@@ -1,23 +1,20 @@
 """Sums over decode steps, read at any length: in closed form where a quantity allows it.
 
-Positions are counted from 1 and laid out in rows of 256, the off-chip tile. Everything a matrix
-product does at position 256 a + r grows linearly in a for a given r, so a `Line` (256 values and a
-slope) stands for all positions. What does not (counts rounded down, maxima that change hands, NoC
-rules) is summed row by row, for the profiles that need it only.
+Counts rounded down have one where they are whole, or rise by a fraction at even distances. What
+else there is (maxima that change hands, NoC rules) is summed row by row, for the runs that need it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from mugi.hardware.tiling import OFFCHIP_TILE as ROW
+from mugi.hardware.floors import floor_sum, fraction
+from mugi.hardware.series import ROW, Series, Table
 
-POSITIONS = np.append(np.arange(1.0, ROW + 1), 2.0 * ROW)  # row 0, and the end of row 1
 ROWS_AT_ONCE = 512  # bounds memory where positions are gone through one by one
+ROWS_LISTED = 200_000  # and where rows are
 EPSILON = 1e-6  # counts this close below a whole number are that number
-Chosen = np.ndarray | slice
-ALL = slice(None)
 
 
 def whole(count: np.ndarray) -> np.ndarray:
@@ -25,37 +22,77 @@ def whole(count: np.ndarray) -> np.ndarray:
     return np.floor(count + EPSILON)
 
 
-@dataclass(frozen=True)
-class Line:
-    """A quantity at position 256 a + r: start[:, r - 1] + a slope, for each profile.
+@dataclass
+class Rows:
+    """Rows of positions, one an entry: the run and profile, and columns low to high - 1 of it."""
 
-    start and slope have the shape (profiles, 256), or (profiles, 1) where all r have the same.
-    """
+    run: np.ndarray
+    profile: np.ndarray
+    row: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
-    start: np.ndarray
-    slope: np.ndarray
+    def pick(self, chosen: np.ndarray) -> "Rows":
+        """Return some of the rows."""
+        return Rows(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
-    @classmethod
-    def through(cls, values: np.ndarray, profiles: int) -> "Line":
-        """Return the line through values at POSITIONS, which broadcast to (profiles, 257)."""
-        values = np.broadcast_to(values, (profiles, len(POSITIONS)))
-        start, slope = values[:, :ROW], values[:, ROW:] - values[:, ROW - 1 : ROW]
-        return cls(start[:, :1] if (start == start[:, :1]).all() else start, slope)
+    def end(self, series: Series, last: bool) -> np.ndarray:
+        """Return the values of a series at the first or last column."""
+        column = np.maximum(self.high - 1, 0) if last else np.minimum(self.low, ROW - 1)
+        return series.cells(self.profile, self.row, column)
 
-    def at(self, row: float | np.ndarray, chosen: Chosen = ALL) -> np.ndarray:
-        """Return the values of a row, of shape (chosen profiles, 256)."""
-        return self.start[chosen] + row * self.slope[chosen]
+    def sums(self, series: Series) -> np.ndarray:
+        """Return the sums of a series over the columns."""
+        return sum(
+            scale[self.profile, 0]
+            * (
+                table.cell(table.before, self.profile, self.high)
+                - table.cell(table.before, self.profile, self.low)
+                + self.row * (self.high - self.low) * table.cell(table.slope, self.profile, 0)
+            )
+            for scale, table in series.terms
+        )
 
-    def scaled(self, factor: np.ndarray) -> "Line":
-        """Return the line times a factor of shape (profiles, 1)."""
-        return Line(self.start * factor, self.slope * factor)
+    def fractions(self, series: Series, numerator, divisor) -> np.ndarray:
+        """Return the sums of a whole series times a fraction, one a row, each rounded down.
 
-    def below(self, others: Iterable["Line"]) -> bool:
-        """Return whether some other line is at least as high at all positions, in each profile."""
-        found = np.zeros(len(self.start), dtype=bool)
-        for other in others:
-            found |= ((self.start <= other.start) & (self.slope <= other.slope)).all(axis=1)
-        return bool(found.all())
+        The table of the series has a stride.
+        """
+        scale, table = series.single
+        stride = table.of(table.stride, self.profile)
+        unit = scale[self.profile] * table.cell(table.start, self.profile, 0)
+        numerator = np.rint(unit).astype(np.int64) * numerator
+        before = self.row * -(-ROW // stride)
+
+        def upto(column):
+            steps = -(-column // stride)
+            full = stride * fractions(before + 1, steps, numerator, divisor)
+            return full - (-column % stride) * fractions(before + steps, 1, numerator, divisor)
+
+        total, late = upto(self.high), self.low > 0
+        return total - upto(np.where(late, self.low, 0)) if late.any() else total
+
+    def by_position(self, values: Callable, arrays: int = 1) -> np.ndarray:
+        """Return sums over the columns of each of the arrays values(row, profile): (arrays, rows).
+
+        `values` takes rows of shape (n, 1) and as many profiles, and returns a list of arrays that
+        broadcast to (n, 256). It gets equal rows of many profiles at once, which may share work.
+        """
+        found = np.zeros((arrays, len(self.row)))
+        order = np.argsort(self.row, kind="stable")
+        for start in range(0, len(order), ROWS_AT_ONCE):
+            part = order[start : start + ROWS_AT_ONCE]
+            low, high = self.low[part, None], self.high[part, None]
+            cut = np.flatnonzero((low > 0) | (high < ROW))
+            columns = np.arange(ROW)
+            kept = (columns >= low[cut]) & (columns < high[cut])
+            for sums, array in zip(
+                found, values(self.row[part, None], self.profile[part]), strict=True
+            ):
+                array = np.broadcast_to(array, (len(part), ROW))
+                sums[part] = array.sum(axis=1)
+                sums[part[cut]] = np.einsum("ij,ij->i", array[cut], kept)
+        return found
 
 
 class Runs:
@@ -65,81 +102,113 @@ class Runs:
     """
 
     def __init__(self, profile: np.ndarray, seq_len: np.ndarray, first: int):
-        self.profile = profile
-        self.seq_len = seq_len
+        self.profile, self.seq_len, self.first = profile, seq_len, first
         self.rows = (seq_len - 1) // ROW
         self.rest = seq_len - self.rows * ROW
-        self.first = first
-        self.last_row = np.zeros(profile.max() + 1, dtype=int)
-        np.maximum.at(self.last_row, profile, self.rows)
-        self.edges = np.unique(np.append(self.rest, [first, ROW]))
-        self.at_first, self.at_rest = (np.searchsorted(self.edges, x) for x in (first, self.rest))
-
-    def upto(self, values: np.ndarray) -> np.ndarray:
-        """Return sums of a row's first values, or of as many equal ones: (profiles, edges)."""
-        if values.shape[1] == 1:
-            return values * self.edges
-        starts = np.append(0, self.edges[:-1])
-        return np.cumsum(np.add.reduceat(values, starts, axis=1), axis=1)
+        self.known: dict[Table, np.ndarray] = {}
 
     def regroup(self, index: np.ndarray) -> "Runs":
         """Return the same runs over other profiles; `index` maps each old one to its new one."""
         return Runs(index[self.profile], self.seq_len, self.first)
 
-    def closed(self, line: Line) -> np.ndarray:
-        """Return the sum of a line, one value a run."""
-        starts, rows, rest, p = self.upto(line.start), self.rows, self.at_rest, self.profile
-        total = rows * starts[p, -1] + starts[p, rest] - starts[p, self.at_first]
-        if line.slope.shape[1] == 1:
-            return total + line.slope[p, 0] * rows * (ROW / 2 * (rows - 1) + self.rest)
-        slopes = self.upto(line.slope)
-        return total + rows * ((rows - 1) / 2 * slopes[p, -1] + slopes[p, rest])
+    def distinct(self) -> tuple["Runs", np.ndarray]:
+        """Return these runs without repeats, and which of those each one is."""
+        key = self.profile * (self.seq_len.max() + 1) + self.seq_len
+        _, first, index = np.unique(key, return_index=True, return_inverse=True)
+        return self.pick(first), index
 
-    def first_row(self, values: np.ndarray) -> np.ndarray:
-        """Return the sum of values in row 0 only, one value a run."""
-        sums = self.upto(values)
-        end = np.where(self.rows > 0, len(self.edges) - 1, self.at_rest)
-        return sums[self.profile, end] - sums[self.profile, self.at_first]
+    def pick(self, runs: np.ndarray) -> "Runs":
+        """Return some of the runs."""
+        return Runs(self.profile[runs], self.seq_len[runs], self.first)
 
-    def by_row(self, values: Callable, chosen: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Sum values(row, profiles) over positions, for the runs of chosen profiles only.
+    def each_row(self, chosen: np.ndarray) -> Iterator[Rows]:
+        """Yield the rows of chosen runs, some runs at a time."""
+        runs = np.flatnonzero(chosen)
+        parts = np.cumsum(self.rows[runs] + 1) // ROWS_LISTED
+        for part in np.split(runs, np.flatnonzero(np.diff(parts)) + 1):
+            count = self.rows[part] + 1
+            run = np.repeat(part, count)
+            row = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
+            low = np.where(row == 0, self.first, 0)
+            high = np.where(row == self.rows[run], self.rest[run], ROW)
+            yield Rows(run, self.profile[run], row, low, high)
 
-        `values` takes rows of shape (n, 1) and as many profiles, and returns a list of arrays that
-        broadcast to (n, 256). It gets equal rows of many profiles at once, which may share work.
-        Returns the indices of the runs, and their sums of each array.
-        """
-        runs = np.flatnonzero(chosen[self.profile])
-        reached = chosen[:, None] & (np.arange(self.last_row.max() + 1) <= self.last_row[:, None])
-        row, profile = np.nonzero(reached.T)
-        place = np.cumsum(reached.T).reshape(reached.T.shape).T - 1
-        ending = place[self.profile[runs], self.rows[runs]]  # the row that each run ends in
-        order = np.argsort(ending, kind="stable")
-        found: list[tuple[np.ndarray, np.ndarray]] = []
-        for low in range(0, len(profile), ROWS_AT_ONCE):
-            part = slice(low, low + ROWS_AT_ONCE)
-            here = order[slice(*np.searchsorted(ending[order], (low, low + ROWS_AT_ONCE)))]
-            arrays = values(row[part, None], profile[part])
-            if not found:
-                found = [(np.zeros(reached.shape), np.zeros(len(runs))) for _ in arrays]
-            for (sums, partial), array in zip(found, arrays, strict=True):
-                array = np.broadcast_to(array, (len(row[part]), ROW))
-                sums[profile[part], row[part]] = array.sum(axis=1)
-                zero = row[part] == 0
-                if zero.any():
-                    sums[profile[part][zero], 0] = array[zero, self.first :].sum(axis=1)
-                kept = np.arange(ROW) < self.rest[runs[here], None]
-                kept &= (np.arange(ROW) >= self.first) | (self.rows[runs[here], None] > 0)
-                partial[here] = (array[ending[here] - low] * kept).sum(axis=1)
-        before = [np.cumsum(sums, axis=1) - sums for sums, _ in found]
-        ends = self.profile[runs], self.rows[runs]
-        return runs, [b[ends] + partial for b, (_, partial) in zip(before, found, strict=True)]
-
-    def counts(self, line: Line) -> np.ndarray:
-        """Return the sum of a line rounded down to whole events at every position."""
-        slope = np.rint(line.slope)
-        uneven = (np.abs(line.slope - slope) > EPSILON)[:, 0]
-        total = self.closed(Line(whole(line.start), slope))
-        if uneven.any():
-            runs, (sums,) = self.by_row(lambda row, chosen: [whole(line.at(row, chosen))], uneven)
-            total[runs] = sums
+    def by_row(self, values: Callable[[Rows], list], chosen: np.ndarray, arrays: int) -> np.ndarray:
+        """Return sums over the rows of chosen runs, 0 for others: (arrays, runs)."""
+        total = np.zeros((arrays, len(self.profile)))
+        for rows in self.each_row(chosen):
+            for sums, found in zip(total, values(rows), strict=True):
+                sums += np.bincount(rows.run, found, len(sums))
         return total
+
+    def sums(self, table: Table) -> np.ndarray:
+        """Return the sum of a table, one value a run."""
+        if table not in self.known:
+            p, rows, rest = self.profile, self.rows, self.rest
+            row, start, end = (
+                table.cell(table.before, p, column) for column in (ROW, self.first, rest)
+            )
+            rise = table.cell(table.slope, p, 0) * rows * (ROW / 2 * (rows - 1) + rest)
+            self.known[table] = rows * row + end - start + rise
+        return self.known[table]
+
+    def closed(self, series: Series) -> np.ndarray:
+        """Return the sum of a series, one value a run."""
+        return sum(scale[self.profile, 0] * self.sums(table) for scale, table in series.terms)
+
+    def counts(self, series: Series) -> np.ndarray:
+        """Return the sum of a series rounded down to whole events at every position."""
+        scale, table = series.single
+        everyone = np.arange(series.profiles)
+        total = np.rint(scale)[self.profile] * self.sums(table)
+        if series.whole.all():
+            return total
+        unit = scale * table.of(table.start, everyone)[:, 0]
+        numerator, divisor = fraction(np.where(unit > 0, unit, 1.0))
+        stride = np.where(divisor > 0, table.of(table.stride, everyone), 0)
+        slope = scale * table.of(table.slope, everyone)[:, 0]
+        periodic = np.abs(slope - np.rint(slope)) <= EPSILON
+        even = ~series.whole & (stride > 0)
+        cyclic = ~series.whole & ~even & periodic
+        rest = ~(series.whole | even | cyclic)
+        if even.any():
+            some = np.flatnonzero(even[self.profile])
+            p = self.profile[some]
+            runs, fractions = self.pick(some), (numerator[p], divisor[p], stride[p])
+            total[some] = _fractions_upto(runs.rows, runs.rest, *fractions)
+            total[some] -= _fractions_upto(0 * runs.rows, 0 * runs.rest + self.first, *fractions)
+        if cyclic.any():
+            chosen = np.flatnonzero(cyclic)
+            start = whole(scale[chosen, None] * table.of(table.start, chosen))
+            new = np.zeros(len(cyclic), int)
+            new[chosen] = np.arange(len(chosen))
+            some = np.flatnonzero(cyclic[self.profile])
+            rounded = Table(start, np.rint(slope[chosen, None]), np.arange(len(chosen)))
+            total[some] = self.pick(some).regroup(new).sums(rounded)
+        if rest.any():
+            values = lambda row, profile: [whole(series.at(row, profile))]  # noqa: E731
+            some = rest[self.profile]
+            (found,) = self.by_row(lambda rows: rows.by_position(values), some, 1)
+            total = np.where(some, found, total)
+        return total
+
+
+def _fractions_upto(rows, rest, numerator, divisor, stride) -> np.ndarray:
+    """Return the sum of floor(n i / d) over all positions, i rising by one every stride of a row.
+
+    A row has whole strides and what is left of 256; its last i counts for that many positions.
+    """
+    each = -(-ROW // stride)
+    i = rows * each - (-rest // stride)
+    total = stride * fractions(0, i + 1, numerator, divisor)
+    short = each * stride - ROW
+    total -= short * fractions(0, np.where(short > 0, rows + 1, 0), numerator * each, divisor)
+    return total - (-rest % stride) * fractions(i, 1, numerator, divisor)
+
+
+def fractions(first, count, numerator, divisor) -> np.ndarray:
+    """Return the sum of n i / d rounded down, over `count` whole i from `first` on."""
+    whole_part, numerator = np.divmod(numerator, divisor)
+    shift = np.floor(EPSILON * divisor).astype(np.int64)
+    total = whole_part * (first * count + count * (count - 1) // 2)
+    return total + floor_sum(count, numerator * first + shift, numerator, divisor)

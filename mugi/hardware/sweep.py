@@ -26,7 +26,7 @@ KEYS = (
 PROFILE = ("array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size")
 RUNS_A_PART = 100_000  # evaluated together; their results take about 50 MB
 MOST_RUNS = 5_000_000  # results of a million runs take about 2 GB
-PROFILES_AT_ONCE = 256  # bounds memory; positions make 257 columns
+PROFILES_AT_ONCE = 2048  # bounds memory where they are looked at position by position
 
 
 def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:

@@ -1,11 +1,12 @@
 """Cycles of an operation: its busiest event, spread over the nodes, and the transfers beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from mugi.hardware.steps import whole
 
+TINY = 1e-300
 MEMORIES = ("isram", "wsram", "osram")
 
 
@@ -20,29 +21,40 @@ def hops(tiles: np.ndarray, kind: str, symbols: Mapping, assumptions: Mapping) -
     elif kind == "lut_tiles":
         factor = np.where(tiles < nodes, 1.0, rows)
     else:
-        rounds = np.floor(tiles / nodes)
-        partial = tiles - rounds * nodes > 0
-        factor = (rows * rounds + partial) / np.maximum(rounds + partial, 1)
+        total, rounds = table_hops(tiles, rows, nodes)
+        factor = total / rounds
     return np.where(nodes > 1, factor, 0.0)
+
+
+def table_hops(tiles: np.ndarray, rows: np.ndarray, nodes: np.ndarray) -> tuple:
+    """Return hops of all rounds of tiles, and the number of rounds."""
+    rounds = np.ceil(tiles / nodes)
+    return (rows - 1) * np.floor(tiles / nodes) + rounds, rounds
 
 
 def effective(count: np.ndarray, cycles: np.ndarray) -> np.ndarray:
     """Return the cycles of the whole events among `count`."""
-    return cycles * np.divide(whole(count), count, out=np.zeros(np.shape(count)), where=count > 0)
+    return cycles * (whole(count) / np.maximum(count, TINY))
+
+
+def units(names: Iterable[str], assumptions: Mapping) -> dict[str, list[str]]:
+    """Return the events that keep one unit busy, one after the other, by unit.
+
+    Each has one of its own, but with shared ports the reads or writes of an SRAM have one.
+    """
+    found: dict[str, list[str]] = {}
+    for name in names:
+        memory, _, access = name.rpartition("chip_")
+        port = memory and memory.split("_")[0] in MEMORIES and assumptions["sram_ports"] == "shared"
+        found.setdefault(f"{memory.split('_')[0]}_{access}" if port else name, []).append(name)
+    return found
 
 
 def busiest(durations: Mapping[str, np.ndarray], assumptions: Mapping) -> np.ndarray:
-    """Return the longest duration; with shared ports those of one SRAM's reads or writes add up."""
-    durations = dict(durations)
-    if assumptions["sram_ports"] == "shared":
-        for memory in MEMORIES:
-            for access in ("reads", "writes"):
-                names = [f"{memory}_{side}chip_{access}" for side in ("on", "off")]
-                parts = [durations.pop(name) for name in names if name in durations]
-                durations[f"{memory}_{access}"] = sum(parts) if parts else np.zeros(1)
+    """Return the longest time that a unit is busy."""
     longest = np.zeros(1)
-    for duration in durations.values():
-        longest = np.maximum(longest, duration)
+    for names in units(durations, assumptions).values():
+        longest = np.maximum(longest, sum(durations[name] for name in names))
     return longest
 
 
@@ -53,6 +65,13 @@ def share(features: Mapping, symbols: Mapping, assumptions: Mapping) -> np.ndarr
         return 1 / nodes
     tiles = features[assumptions["noc_tiling"]]
     return np.ceil(tiles / nodes) / tiles
+
+
+def filling(fill, features: Mapping, symbols: Mapping, assumptions: Mapping) -> np.ndarray:
+    """Return the cycles in which the array fills and drains, `fill` at a time."""
+    if assumptions["pipeline_fill"] == "per_tile":
+        return fill * np.ceil(features["all_tiles"] / symbols["P"])
+    return fill * (assumptions["pipeline_fill"] == "per_op")
 
 
 def needed(assumptions: Mapping) -> list[str]:
@@ -74,10 +93,7 @@ def operation_cycles(
     dram_bytes; `fill` is the time to fill and drain the array.
     """
     cycles = busy * share(features, symbols, assumptions)
-    if assumptions["pipeline_fill"] == "per_op":
-        cycles = cycles + fill
-    elif assumptions["pipeline_fill"] == "per_tile":
-        cycles = cycles + fill * np.ceil(features["all_tiles"] / symbols["P"])
+    cycles = cycles + filling(fill, features, symbols, assumptions)
     if assumptions["noc_link_bits"]:
         bits = np.maximum(np.maximum(features["i_bits"], features["w_bits"]), features["o_bits"])
         link = bits / (symbols["R"] * assumptions["noc_link_bits"])

@@ -3,61 +3,96 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from random_runs import random_runs
 
-from mugi.hardware import decode, evaluate, stepped
+from mugi.hardware import decode, evaluate, softmax, stepped, workload
+from mugi.hardware.events import gemm_features
+from mugi.hardware.floors import floor_sum, fraction
 from mugi.hardware.memory import nonlinear_offchip
-from mugi.hardware.steps import ROW, Line, Runs, whole
+from mugi.hardware.series import ONES, POSITIONS, ROW, Series, Table
+from mugi.hardware.softmax_words import word_sums
+from mugi.hardware.steps import Runs, whole
 
 
-class Literal(decode.Matrices):
+class Literal(softmax.Matrices):
     """Softmax matrices cut one by one, and summed position by position."""
 
     def __init__(self, chunk, rows):
+        super().__init__(chunk, rows)
         self.chunk, self.height = chunk, rows
 
-    def offchip(self, row, chosen):
-        symbols = self.chunk.take(chosen)
-        return nonlinear_offchip(
-            self.height[chosen],
-            ROW * row + np.arange(1.0, ROW + 1),
-            symbols["lanes"],
-            symbols["nonlinear_elements"],
-            symbols["o_width"],
-        )
+    def offchip(self, row, profile, names):
+        scope = self.chunk.take(profile)
+        shape = [scope[key] for key in ("lanes", "nonlinear_elements", "o_width")]
+        columns = ROW * row + np.arange(1.0, ROW + 1)
+        found = nonlinear_offchip(self.height[profile], columns, *shape)
+        return dict(zip(("tiles", "words", "dram_words"), found, strict=True))
 
     def sums(self, runs):
-        everyone = np.ones(len(self.height), dtype=bool)
-        _, found = runs.by_row(lambda row, chosen: list(self.offchip(row, chosen)[1:]), everyone)
+        values = lambda row, profile: list(self.offchip(row, profile, set()).values())[1:]  # noqa: E731
+        found = runs.by_row(lambda rows: rows.by_position(values, 2), np.isfinite(runs.seq_len), 2)
         return [sums[:, None] for sums in found]
+
+
+def alone(chunk, name):
+    """Return the features of qkt or av, every profile looked at by itself."""
+    sizes = workload.stepped_gemm(name, chunk.sizes, POSITIONS)
+    return gemm_features(*sizes, chunk.design, chunk.symbols, chunk.assumptions)
+
+
+def counts(self, series):
+    values = lambda row, profile: [whole(series.at(row, profile))]  # noqa: E731
+    return self.by_row(lambda rows: rows.by_position(values), np.isfinite(self.seq_len), 1)[0]
 
 
 @pytest.fixture
 def position_by_position(monkeypatch):
     """Switch off every closed form, and what profiles share."""
 
-    def counts(self, line):
-        everyone = np.ones(len(line.start), dtype=bool)
-        _, (sums,) = self.by_row(lambda row, chosen: [whole(line.at(row, chosen))], everyone)
-        return sums
+    def nowhere(self, *_):
+        return np.zeros(self.chunk.profiles, dtype=bool)
 
-    def nowhere(values, rows):
-        return np.zeros(len(rows[3]), dtype=bool)
+    def leading(self):
+        alive = np.ones((len(self.units), self.chunk.profiles), dtype=bool)
+        return alive, nowhere(self), nowhere(self)
+
+    def unsettled(operation, matrices, runs):
+        return np.zeros((2, len(runs.profile)), dtype=bool)
 
     def switch():
         monkeypatch.setattr(Runs, "counts", counts)
-        monkeypatch.setattr(stepped, "_on_chord", nowhere)
-        monkeypatch.setattr(stepped.Stepped, "_leading", lambda self: list(self.cycles))
-        monkeypatch.setattr(decode, "Matrices", Literal)
-        never = lambda self, tiles: np.zeros(self.chunk.profiles, dtype=bool)  # noqa: E731
-        monkeypatch.setattr(stepped.Stepped, "divides", never)
+        monkeypatch.setattr(Table, "stride", property(lambda self: np.zeros(len(self.start))))
+        for name, value in {"_leading": leading, "divides": nowhere, "even": nowhere}.items():
+            monkeypatch.setattr(stepped.Stepped, name, value)
+        monkeypatch.setattr(stepped.Stepped, "_bound", lambda self, _: (nowhere(self),) * 2)
+        rows = lambda self, rows: rows.by_position(self.values)  # noqa: E731
+        monkeypatch.setattr(stepped.Stepped, "_rows", rows)
+        monkeypatch.setattr(decode, "shape_features", alone)
+        monkeypatch.setattr(softmax, "_settled", unsettled)
+        monkeypatch.setattr(softmax, "Matrices", Literal)
 
     return switch
 
 
-@pytest.mark.parametrize(("seed", "flips"), [(1, 0), (2, 4), (5, 1)])
-def test_closed_forms(position_by_position, seed, flips):
-    runs = random_runs(120, seed, flips)
+def odd_runs(count: int) -> pd.DataFrame:
+    """Return corrected runs of sizes that divide nothing, on many nodes and long enough."""
+    rng = np.random.default_rng(4)
+    runs = random_runs(count, 4).assign(preset="corrected")
+    runs["array_width"] = rng.integers(3, 40, count)
+    odd = runs["design"].isin(["systolic", "simd"])
+    runs.loc[odd, "array_height"] = rng.integers(3, 90, odd.sum())
+    runs["noc_rows"], runs["noc_cols"] = rng.integers(1, 12, (2, count))
+    return runs.assign(batch_size=rng.integers(1, 99, count), seq_len=rng.integers(64, 9000, count))
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [random_runs(100, 1, 0), random_runs(60, 2, 4), random_runs(60, 5, 1), odd_runs(40)],
+    ids=["presets", "four_flips", "one_flip", "odd"],
+)
+def test_closed_forms(position_by_position, runs):
     closed = evaluate(runs)
     position_by_position()
     summed = evaluate(runs)
@@ -65,18 +100,84 @@ def test_closed_forms(position_by_position, seed, flips):
         np.testing.assert_allclose(closed[column], summed[column], rtol=1e-12, err_msg=column)
 
 
-def test_runs_sum_the_positions_they_decode():
-    """Against a plain loop over positions, for whole rows, parts of rows and none."""
-    lengths = np.array([64, 65, 256, 257, 300, 512, 1000])
-    profile = np.array([0, 1, 0, 1, 0, 1, 0])
-    line = Line(np.random.default_rng(0).random((2, 256)) * 9, np.array([[0.7], [3.0]]))
-    runs = Runs(profile, lengths, 64)
-    value = lambda p, s: line.start[p, (s - 1) % 256] + (s - 1) // 256 * line.slope[p, 0]  # noqa: E731
-    spans = [(p, range(65, length + 1)) for p, length in zip(profile, lengths, strict=True)]
-    expected = [sum(value(p, s) for s in span) for p, span in spans]
-    np.testing.assert_allclose(runs.closed(line), expected, rtol=1e-13)
-    expected = [sum(np.floor(value(p, s) + 1e-6) for s in span) for p, span in spans]
-    np.testing.assert_array_equal(runs.counts(line), expected)
+LENGTHS = np.array([64, 65, 256, 257, 300, 512, 1000])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    stride=st.integers(1, 300),
+    scale=st.one_of(
+        st.builds(lambda n, d: n / d, st.integers(1, 10**6), st.integers(1, 9999)),
+        st.floats(1e-3, 1e6),
+        st.integers(0, 10**6).map(float),
+    ),
+    bump=st.sampled_from([0.0, 1.0, 0.25]),
+)
+def test_rounded_sums(stride, scale, bump):
+    """Against a loop over positions: strides, whole and periodic values, and anything else."""
+    steps = np.ceil(POSITIONS[:, :ROW] / stride) + bump * (POSITIONS[:, :ROW] > 100)
+    table = Table(steps, steps[:, -1:] * (bump != 0.25) + bump)
+    series = Series([(np.array([scale]), table)], 1)
+    runs = Runs(np.zeros(len(LENGTHS), int), LENGTHS, 64)
+    position = np.arange(65, 1001)
+    each = scale * (
+        np.broadcast_to(table.start, (1, ROW))[0, (position - 1) % ROW]
+        + (position - 1) // ROW * table.slope[0, 0]
+    )
+    expected = [each[: length - 64].sum() for length in LENGTHS]
+    np.testing.assert_allclose(runs.closed(series), expected, rtol=1e-12)
+    expected = [whole(each[: length - 64]).sum() for length in LENGTHS]
+    np.testing.assert_array_equal(runs.counts(series), expected)
+
+
+@given(st.integers(0, 200), st.integers(0, 10**6), st.integers(0, 10**6), st.integers(1, 10**4))
+def test_floor_sum(count, first, step, divisor):
+    expected = sum((first + step * i) // divisor for i in range(count))
+    assert list(floor_sum(np.array([count]), first, step, divisor)) == [expected]
+
+
+@given(st.integers(1, 10**9), st.integers(1, 30_000))
+def test_fraction(numerator, denominator):
+    shared = np.gcd(numerator, denominator)
+    found = fraction(np.array([numerator / denominator]))
+    assert [int(x[0]) for x in found] == [numerator // shared, denominator // shared]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 70), st.integers(1, 600), st.sampled_from([64, 128, 256, 512]),
+    st.integers(1, 3000),
+)  # fmt: skip
+def test_softmax_words(height, elements, width, longest):
+    """Sums over positions against every single one, at levels above and below the tiles."""
+    fitting = max(2.0, elements / height)
+    positions = np.arange(1.0, longest + 1)
+    _, accesses, _ = nonlinear_offchip(height, positions, height, height * fitting, width)
+    which = np.zeros(2, int)
+    upto = np.array([longest // 2, longest])
+    heights, fits, widths = (np.array([float(x)]) for x in (height, fitting, width))
+    (found,) = word_sums(heights, fits, [widths], which, upto)
+    assert list(found) == [accesses[: longest // 2].sum(), accesses.sum()]
+
+
+def test_series_do_arithmetic():
+    """Like arrays at all positions: shared tables where they can be, new ones elsewhere."""
+    rng = np.random.default_rng(0)
+    key, scale = np.array([0, 1, 0]), rng.random((3, 1))
+    table = Table.through(np.cumsum(rng.random((2, ROW + 1)), axis=1), key)
+    series, array = Series([(scale, table)], 3), scale * np.asarray(Series([(1.0, table)], 3))
+    for function in (
+        lambda x: x * 3 / scale,
+        lambda x: scale - 2 * x + x,
+        lambda x: -x + 0 * np.ceil(x),
+        lambda x: np.maximum(x, 1.0) * x,
+        lambda x: np.where(x > 2, x, scale),
+    ):
+        np.testing.assert_allclose(np.asarray(Series.of(function(series), 3)), function(array))
+    assert (series * 2 + series).terms[0][1] is table
+    assert (series * 0 + 1).terms[0][1] is ONES
+    with np.errstate(divide="ignore"):
+        assert not np.isfinite(np.sum(series / 0.0))
 
 
 def test_one_long_run_equals_the_same_run_beside_shorter_ones():
