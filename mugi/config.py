@@ -142,7 +142,7 @@ class Sweep(Section):
     corpus: _checked(check_text) = Field(description="text of the token perplexity")
     perplexity: Perplexity
     softmax: _methods("softmax") = Field(
-        description="grids such as vlp:lut=8..12,max_exp=-2..4; a|b and a..b are crossed"
+        description="grids of methods, such as vlp:lut=8..12,max_exp=-2..4"
     )
     activation: _methods("activation") = Field(description="grids of methods")
 
