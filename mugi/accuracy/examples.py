@@ -38,7 +38,7 @@ def evaluate(
     source: str,
     limit: int | None,
     wanted: Iterable[Approximation],
-    tick: Callable[[], object],
+    tick: Callable[[float], object],
 ) -> dict[Approximation, list[dict]]:
     """Return the sums of every example, see `speech.evaluate` and `vision.evaluate`."""
     kind = kind_of(model.config)

@@ -83,12 +83,12 @@ def evaluate(
     processor: WhisperProcessor,
     clips: list[Clip],
     wanted: Iterable[Approximation],
-    tick: Callable[[], object] = lambda: None,
+    tick: Callable[[float], object] = lambda share: None,
 ) -> dict[Approximation, list[dict]]:
     """Return for each approximation one row a clip and metric: document, metric, reference, total
     and weight, as `mugi.accuracy.summary` takes them.
 
-    `tick` is called after each approximation of each group of clips.
+    `tick` is called with the share of the clips that an approximation is done with.
     """
     references = dict.fromkeys(r for each in wanted for r in references_of(each).values())
     rows: dict[Approximation, list[dict]] = {each: [] for each in wanted}
@@ -104,7 +104,8 @@ def evaluate(
                     names = references_of(each).items()
                     others = {name: kept[reference][index] for name, reference in names}
                     rows[each] += _score(processor, clip, logs, text, others)
-            tick()
+            if each in rows:
+                tick(len(group) / len(clips))
     return rows
 
 

@@ -98,12 +98,12 @@ def evaluate(
     processor,
     examples: list[Example],
     wanted: Iterable[Approximation],
-    tick: Callable[[], object] = lambda: None,
+    tick: Callable[[float], object] = lambda share: None,
 ) -> dict[Approximation, list[dict]]:
     """Return for each approximation one row an example and metric: document, metric, reference,
     total and weight, as `mugi.accuracy.summary` takes them.
 
-    `tick` is called after each approximation.
+    `tick` is called with 1 after each approximation.
     """
     wanted = list(wanted)
     references = [r for each in wanted for r in references_of(each).values()]
@@ -115,7 +115,8 @@ def evaluate(
     for each in dict.fromkeys([Approximation(), *references, *wanted]):
         with injected(model, each):
             outputs[each] = _outputs(model, processor, examples)
-        tick()
+        if each in wanted:
+            tick(1)
     rows = {}
     for each in wanted:
         others = {name: outputs[reference] for name, reference in references_of(each).items()}
