@@ -234,7 +234,10 @@ def test_same_bytes_twice(sweep_of, tmp_path):
                     GRID | {"design": "mugi", "array_height": [20, 33, 64], "seq_len": [32, 256]}
                 ]
             },
-            ["seq_len must be a whole number of at least 64, not '32' (6 of 12 runs; first"],
+            [
+                "seq_len must be a whole number of at least 64, not '32' (6 of 12 runs; first",
+                "array_height must be a multiple of 8 (4 of 12 runs; first design mugi",
+            ],
         ),
         (
             {"runs": [GRID | {"design": "mugi", "array_height": [20, 33, 64]}]},

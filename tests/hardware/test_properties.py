@@ -111,4 +111,4 @@ def test_defaults_and_carried_columns():
     assert (result["kv_heads"], result["array_width"]) == (32, 8)
     assert one(design="tensor", array_height=8)["array_width"] == 16
     assert one(design="systolic", array_height=32)["array_width"] == 32
-    assert not result["sram_fitted"] and one(array_height=1024)["sram_fitted"]
+    assert not result["sram_fitted"] and one(array_height=4096)["sram_fitted"]
