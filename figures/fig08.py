@@ -32,14 +32,17 @@ def make(paths: list[Path], stem: Path) -> None:
     """Draw a row a function and a column a kind of method, each with its close-up."""
     columns = ["function", "method"], ["x", "relative_error_percent"]
     tables = [
-        read_table(path, *columns).assign(
-            chosen_by="Fig. 6" if path.parent.name == SELECTED else "published program"
-        )
-        for path in paths
+        read_table(path, *columns).assign(selected=path.parent.name == SELECTED) for path in paths
     ]
     errors = pd.concat(tables, ignore_index=True)
     errors["family"] = errors["method"].map({m: family_of(parse(m)) for m in set(errors["method"])})
-    errors = errors[errors["family"].isin(KINDS)]
+    errors = errors[errors["family"].isin(KINDS)].sort_values("selected", kind="stable")
+    errors = errors.drop_duplicates(["function", "method", "x"], keep="last", ignore_index=True)
+    keys = ["function", "method", "selected"]
+    by = {
+        key: style.chosen_by(*key) for key in errors[keys].drop_duplicates().itertuples(index=False)
+    }
+    errors["chosen_by"] = [by[key] for key in zip(*(errors[name] for name in keys), strict=True)]
     functions = [name for name in NAMES if name in set(errors["function"])]
     panels = {
         name: [kind for kind in KINDS if kind in set(rows["family"])]
@@ -69,7 +72,7 @@ def panel(axis, rows: pd.DataFrame, kind: str, close_up: tuple[float, float]) ->
     inset = axis.inset_axes((0.3, 0.6, 0.66, 0.36))
     curves = rows.groupby(["chosen_by", "method"], sort=False)
     for (by, _), curve in curves:
-        light = by != "Fig. 6"
+        light = "Fig. 6" not in by
         for where in (axis, inset):
             draw(where, curve, kind, light)
     texts = [f"{by}: {method.partition(':')[2] or method}" for (by, method), _ in curves]

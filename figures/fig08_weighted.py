@@ -31,6 +31,9 @@ def make(table: Path, stem: Path) -> None:
     text = ["inputs", "function", "method", "chosen_by"]
     weighted = read_table(table, text, ["input_low", "input_high", *ROWS])
     shown = weighted[weighted["inputs"] == weighted["inputs"].iloc[0]]
+    rows = zip(shown["function"], shown["method"], shown["chosen_by"], strict=True)
+    by = [style.chosen_by(function, text, "Fig. 6" in by) for function, text, by in rows]
+    shown = shown.assign(chosen_by=by)
     functions = [name for name in NAMES if name in set(shown["function"])]
     style.use_style()
     figure, axes = plt.subplots(
@@ -48,7 +51,7 @@ def make(table: Path, stem: Path) -> None:
         column[-1].set_xlabel("input")
     for axis, (label, _) in zip(axes[:, 0], ROWS.values(), strict=True):
         axis.set_ylabel(label)
-    style.save(figure, stem, weighted)
+    style.save(figure, stem, shown)
 
 
 def places(rows: pd.DataFrame) -> pd.Series:

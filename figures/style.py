@@ -59,6 +59,17 @@ BARS = {
     "T": ("systolic", "taylor", 16),
     "P": ("systolic", "pwl", 16),
 }
+# function and method of the published Fig. 8 (nonlinear_data.py of the authors' program)
+PUBLISHED_FIG08 = {
+    ("exp", "vlp:lut=12,max_exp=3"),
+    ("exp", "pwl:segments=22,range=15"),
+    ("exp", "taylor:degree=9,center=-4.5"),
+    ("silu", "vlp:lut=11,max_exp=1"),
+    ("silu", "pwl:segments=22,range=5"),
+    ("silu", "partial"),
+    ("gelu", "vlp:lut=11,max_exp=1"),
+    ("gelu", "pwl:segments=22,range=5"),
+}
 # kind of approximation -> the design whose colour it has
 KIND_COLOURS = {
     "vlp": "mugi",
@@ -76,6 +87,14 @@ LEGEND = {
     "handletextpad": 0.3,
     "columnspacing": 0.9,
 }
+
+
+def chosen_by(function: str, method: str, selected: bool) -> str:
+    """Return who chose a method of Fig. 8: the sweep of Fig. 6, the authors or the user."""
+    published = (function, method) in PUBLISHED_FIG08
+    if selected:
+        return "Fig. 6 and published" if published else "Fig. 6"
+    return "published" if published else "configured"
 
 
 def use_style() -> None:
