@@ -281,6 +281,14 @@ def test_wrong_recordings_are_one_line_each(whisper, recordings, tmp_path, capsy
     assert [error.split(": ")[1].rsplit("/")[-1] for error in errors] == ["a.txt", "b.wav", "c.wav"]
     assert "longer than 1 seconds" in errors[2]
     assert not output.exists()
+    (recordings / "b.wav").unlink()
+    for name, text in {"a": "!", "c": "word " * 9}.items():
+        wavfile.write(recordings / f"{name}.wav", 8000, np.zeros(900, dtype=np.int16))
+        (recordings / f"{name}.txt").write_text(text)
+    assert main(["accuracy", source, "--data", str(recordings), "-o", str(output)]) == 2
+    errors = capsys.readouterr().err
+    assert "a: no words in the transcript '!'" in errors
+    assert "c: transcript of 48 tokens; the model takes 24" in errors
 
 
 def test_a_family_without_metrics_is_one_line(tmp_path, capsys):

@@ -1,7 +1,7 @@
 """Models of speech and vision on a folder of clips or images."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from transformers import PreTrainedModel
@@ -37,7 +37,7 @@ def evaluate(
     processor,
     source: str,
     limit: int | None,
-    wanted: Iterable[Approximation],
+    wanted: Sequence[Approximation],
     tick: Callable[[float], object],
 ) -> dict[Approximation, list[dict]]:
     """Return the sums of every example, see `speech.evaluate` and `vision.evaluate`."""

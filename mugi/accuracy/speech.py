@@ -7,7 +7,7 @@ Whisper's authors do). Log-likelihoods are float32, sums float64.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,14 +82,18 @@ def evaluate(
     model: PreTrainedModel,
     processor: WhisperProcessor,
     clips: list[Clip],
-    wanted: Iterable[Approximation],
+    wanted: Sequence[Approximation],
     tick: Callable[[float], object] = lambda share: None,
 ) -> dict[Approximation, list[dict]]:
     """Return for each approximation one row a clip and metric: document, metric, reference, total
     and weight, as `mugi.accuracy.summary` takes them.
 
-    `tick` is called with the share of the clips that an approximation is done with.
+    `tick` is called with the share of the clips that an approximation is done with. Raises
+    InputError, one line per mistake, for transcripts without words or too long for the model.
     """
+    if _multilingual(model):
+        processor.tokenizer.set_prefix_tokens(language="en", task="transcribe")
+    _check(model, processor, clips)
     references = dict.fromkeys(r for each in wanted for r in references_of(each).values())
     rows: dict[Approximation, list[dict]] = {each: [] for each in wanted}
     for start in range(0, len(clips), _CLIPS):
@@ -107,6 +111,25 @@ def evaluate(
             if each in rows:
                 tick(len(group) / len(clips))
     return rows
+
+
+def _check(model: PreTrainedModel, processor, clips: list[Clip]) -> None:
+    most, mistakes = model.config.max_target_positions, []
+    for clip in clips:
+        tokens = sum(map(len, _tokens(processor, clip)))
+        if tokens > most:
+            mistakes.append(f"{clip.name}: transcript of {tokens} tokens; the model takes {most}")
+        if not _words(processor, clip.transcript):
+            mistakes.append(f"{clip.name}: no words in the transcript '{clip.transcript}'")
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+
+
+def _words(processor, text: str) -> list[str]:
+    """Return the words of a text as Whisper's authors normalise it."""
+    return EnglishTextNormalizer(processor.tokenizer.english_spelling_normalizer or {})(
+        text
+    ).split()
 
 
 def _run(model: PreTrainedModel, processor, clip: Clip) -> tuple[torch.Tensor, str]:
@@ -149,8 +172,7 @@ def _score(
         agreed = (logs.argmax(-1) == other.argmax(-1)).sum().item()
         sums.append(("kl_divergence_nats", name, kl, len(targets)))
         sums.append(("top1_agreement", name, agreed, len(targets)))
-    normalise = EnglishTextNormalizer(processor.tokenizer.english_spelling_normalizer or {})
-    words, heard = normalise(clip.transcript).split(), normalise(text).split()
+    words, heard = _words(processor, clip.transcript), _words(processor, text)
     sums.append(("word_error_rate", "", edit_distance(words, heard), len(words)))
     columns = ("metric", "reference", "total", "weight")
     return [{"document": clip.name} | dict(zip(columns, row, strict=True)) for row in sums]

@@ -97,7 +97,7 @@ def evaluate(
     model: PreTrainedModel,
     processor,
     examples: list[Example],
-    wanted: Iterable[Approximation],
+    wanted: Sequence[Approximation],
     tick: Callable[[float], object] = lambda share: None,
 ) -> dict[Approximation, list[dict]]:
     """Return for each approximation one row an example and metric: document, metric, reference,
@@ -105,7 +105,6 @@ def evaluate(
 
     `tick` is called with 1 after each approximation.
     """
-    wanted = list(wanted)
     references = [r for each in wanted for r in references_of(each).values()]
     if is_classifier(model):
         score = _classifier_score(class_numbers(model, examples))
