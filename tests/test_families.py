@@ -315,7 +315,7 @@ def test_a_model_without_the_operation_is_refused():
     mamba = transformers.MambaForCausalLM(
         transformers.MambaConfig(vocab_size=61, hidden_size=16, num_hidden_layers=2, state_size=4)
     )
-    line = "no attention found whose softmax could be swapped: MambaForCausalLM"
+    line = "no attention found whose softmax could be swapped in MambaForCausalLM with"
     assert refused(mamba, Approximation(EXACT)).startswith(line)
     assert "activation 'relu'" in refused(
         built("ViT", hidden_act="relu"), Approximation(None, EXACT)
@@ -337,6 +337,16 @@ def test_a_missing_attention_is_noticed(family):
     found, layers = LAYERS.get(family, 2), LAYERS.get(family, 2) + 1
     line = f"patched {found} attention sites of a model with {layers} layers"
     assert refused(model, Approximation(EXACT)) == line
+
+
+def test_the_activation_is_the_one_that_runs():
+    """DINOv2 giant names GELU in its configuration and uses SiLU."""
+    assert activation_layers(built("Dinov2"))[0] == "gelu"
+    assert activation_layers(built("Dinov2", use_swiglu_ffn=True))[0] == "silu"
+    mixed = built("Llama")
+    mixed.model.layers[0].mlp.act_fn = torch.nn.GELU(approximate="tanh")
+    line = "layers of this model have gelu_tanh and silu together"
+    assert refused(mixed, Approximation(None, EXACT)) == line
 
 
 def test_activations_that_the_model_does_not_call_are_noticed(monkeypatch):

@@ -174,7 +174,7 @@ class _Sites:
     """The attention modules that ran, in order: they are the layers of the model."""
 
     def __init__(self, model: PreTrainedModel):
-        self.model = model
+        self.model, self.attention = model, model.config._attn_implementation
         self.cross = {m for name, m in model.named_modules() if name.split(".")[-1] in _CROSS}
         self.cross |= {m for parent in self.cross for m in parent.modules()}
         self.order: dict[bool, dict[Module, int]] = {False: {}, True: {}}
@@ -188,7 +188,8 @@ class _Sites:
         """Raise InputError if the number of attention modules is not that of the layers."""
         if not any(self.order.values()):
             raise InputError(
-                f"no attention found whose softmax could be swapped: {_of(self.model)}"
+                f"no attention found whose softmax could be swapped in {type(self.model).__name__} "
+                f"with {self.attention} attention"
             )
         for what, found, layers in zip(
             ("attention", "cross-attention"),
@@ -197,10 +198,6 @@ class _Sites:
             strict=True,
         ):
             expect(found, layers, what)
-
-
-def _of(model: PreTrainedModel) -> str:
-    return f"{type(model).__name__} with {model.config._attn_implementation} attention"
 
 
 def expect(found: int, layers: int, what: str) -> None:

@@ -34,6 +34,7 @@ FUNCTION_OF_ACTIVATION = {
     "gelu_python_tanh": "gelu_tanh",
 }
 """Name of the activation in a model's configuration -> function that the tables hold."""
+_FUNCTIONS = {type(ACT2FN[name]): function for name, function in FUNCTION_OF_ACTIVATION.items()}
 _NAMES_IN_CONFIG = ("hidden_act", "hidden_activation", "activation_function", "dense_act_fn")
 
 
@@ -139,18 +140,30 @@ def activation_layers(model: PreTrainedModel) -> tuple[str, list[list[tuple[Modu
     Activations outside of the layers (of heads, poolers and stems) are not the paper's. Raises
     InputError if there are no tables for the function, or a layer has no activation.
     """
-    names = (getattr(model.config, key, None) for key in _NAMES_IN_CONFIG)
-    name = next((name for name in names if isinstance(name, str)), None)
-    if name not in FUNCTION_OF_ACTIVATION:
-        allowed = ", ".join(sorted(FUNCTION_OF_ACTIVATION))
-        raise InputError(f"activation '{name}' of this model has no tables; allowed: {allowed}")
-    kind = type(ACT2FN[name])
     layers: dict[str, list] = {}
+    functions = set()
     for path, child in model.named_modules(remove_duplicate=False):
         parent, _, own = path.rpartition(".")
         layer = re.match(r".*\.\d+(?=\.)", path)
-        if isinstance(child, kind) and layer:
+        function = _function_of(child)
+        if function and layer:
             site = model.get_submodule(parent), own, child
             layers.setdefault(layer.group(), []).append(site)
+            functions.add(function)
+    names = (getattr(model.config, key, None) for key in _NAMES_IN_CONFIG)
+    name = next((name for name in names if isinstance(name, str)), None)
+    if not layers and name not in FUNCTION_OF_ACTIVATION:
+        what = f"activation '{name}' of this model" if name else "the activation of this model"
+        allowed = ", ".join(sorted(FUNCTION_OF_ACTIVATION))
+        raise InputError(f"{what} has no tables; allowed: {allowed}")
+    if len(functions) > 1:
+        raise InputError(f"layers of this model have {' and '.join(sorted(functions))} together")
     expect(len(layers), layer_counts(model)[0], "activation")
-    return FUNCTION_OF_ACTIVATION[name], list(layers.values())
+    return functions.pop(), list(layers.values())
+
+
+def _function_of(module: Module) -> str | None:
+    """Return the function of an activation module, if there are tables for it."""
+    if isinstance(module, torch.nn.GELU):
+        return "gelu" if module.approximate == "none" else "gelu_tanh"
+    return _FUNCTIONS.get(type(module))
