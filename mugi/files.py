@@ -86,11 +86,24 @@ def pictures(figure) -> dict[str, bytes]:
 def read_yaml(path: str | Path) -> dict:
     """Return the mapping in a YAML file; raise InputError if there is none."""
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: must hold keys and values")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not YAML: {error}") from None
+    return parse_yaml(path, text)
+
+
+def parse_yaml(name: str | Path, text: str, kind: type = dict) -> dict | list:
+    """Return the mapping, or list, that YAML text holds; raise InputError with name and line."""
+    try:
+        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        reason = problem or " ".join(str(error).split())
+        raise InputError(f"{name}{line}: not YAML: {reason}") from None
+    if not isinstance(content, kind):
+        what = "keys and values" if kind is dict else "a list"
+        raise InputError(f"{name}: must hold {what}")
     return content

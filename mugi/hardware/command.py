@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from mugi.assumptions import REGISTRY, pairs
 from mugi.errors import InputError
-from mugi.files import check_writable
+from mugi.files import check_writable, parse_yaml
 from mugi.hardware.check import checked
 from mugi.hardware.report import describe
 from mugi.hardware.sweep import KEYS, MOST_RUNS, breakdown, expand, stream
@@ -148,12 +147,11 @@ def _append_parquet(tables: Iterator[pd.DataFrame], path: str) -> None:
 
 def _grids(path: str) -> list[dict]:
     try:
-        grids = yaml.safe_load(Path(path).read_text())
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"'{path}': {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' is not YAML: {str(error).splitlines()[0]}") from error
-    if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
+    grids = parse_yaml(path, text, list)
+    if not all(isinstance(grid, dict) for grid in grids):
         raise InputError(f"'{path}' must be a list of grids, each mapping columns to values")
     lines = [
         f"'{path}': grid {number}: {key} must be a value or a list of values"

@@ -7,10 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from mugi.assumptions import acting_in
 from mugi.errors import InputError, unknown
+from mugi.files import parse_yaml
 from mugi.hardware.events import (
     GEMM_SYMBOLS,
     NONLINEAR_SYMBOLS,
@@ -160,15 +160,7 @@ def _read(name: str) -> dict:
 
 @cache
 def _parse_yaml(name: str, text: str) -> dict:
-    try:
-        table = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        reason = getattr(error, "problem", error)
-        raise InputError(f"{name}{line}: not YAML: {reason}") from error
-    if not isinstance(table, dict):
-        raise InputError(f"{name}: must be a mapping with {', '.join(sorted(KEYS))}")
+    table = parse_yaml(name, text)
     lines = [f"{name}: {unknown('key', key, sorted(KEYS))}" for key in table if key not in KEYS]
     lines += [f"{name} {line}" for line in _misshapen(table, SHAPE, "")]
     parents = table.get("extends", [])

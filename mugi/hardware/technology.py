@@ -6,9 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from mugi.errors import InputError, unknown
+from mugi.files import parse_yaml
 from mugi.hardware import cacti
 
 DEFAULT = "45nm"
@@ -52,12 +52,7 @@ def _packaged(name: str) -> dict:
 
 @cache
 def _loaded(name: str, text: str) -> dict:
-    try:
-        table = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(table, dict):
-        raise InputError(f"{name}: must be a mapping with {', '.join(KEYS)}")
+    table = parse_yaml(name, text)
     lines = [f"{name}: {unknown('key', key, KEYS)}" for key in table if key not in KEYS]
     if lines:
         raise InputError("\n".join(lines))

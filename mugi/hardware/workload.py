@@ -12,9 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from mugi.errors import InputError, unknown
+from mugi.files import parse_yaml
 
 PREFILL_TOKENS = 64  # published artifact; decode steps follow up to the sequence length
 GROUPS = ("projection", "attention", "ffn", "output", "softmax", "silu")
@@ -108,17 +108,11 @@ def _packaged_model(name: str) -> Model:
 
 
 def _parsed(name: str, text: str) -> Model:
-    try:
-        table = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{name}: not YAML: {str(error).splitlines()[0]}") from error
-    return _checked(name, table)
+    return _checked(name, parse_yaml(name, text))
 
 
-def _checked(name: str, table: object) -> Model:
+def _checked(name: str, table: dict) -> Model:
     known = [field.name for field in fields(Model) if field.name != "name"]
-    if not isinstance(table, dict):
-        raise InputError(f"{name}: must map {', '.join(known)} to values")
     lines = [f"{name}: {unknown('key', key, known)}" for key in table if key not in known]
     for key in known:
         if key in ("source", "head_dim") and key not in table:

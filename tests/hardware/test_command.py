@@ -95,8 +95,8 @@ def test_breakdowns_of_a_few_runs_at_a_time_are_the_whole(tmp_path, monkeypatch,
     [
         ("- {design: {a: 1}}", "grid 1: design must be a value or a list of values"),
         ("- {design: mugi}\n- {array_height: [[1, 2]]}", "grid 2: array_height must be a value"),
-        ("design: mugi", "must be a list of grids"),
-        ("- a: [", "is not YAML"),
+        ("design: mugi", "must hold a list"),
+        ("- a: [", "not YAML"),
     ],
 )
 def test_bad_grids(text, said, tmp_path, capsys):

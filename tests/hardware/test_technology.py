@@ -88,7 +88,7 @@ def test_files_that_are_no_technology(tmp_path):
     with pytest.raises(InputError, match=r"technology file .none\.yaml. does not exist"):
         technology("none.yaml")
     (tmp_path / "bad.yaml").write_text("a: [")
-    with pytest.raises(InputError, match=r"bad.yaml: not YAML"):
+    with pytest.raises(InputError, match=r"bad.yaml line \d: not YAML"):
         technology(str(tmp_path / "bad.yaml"))
     (tmp_path / "bad.yaml").write_text("node_nm: 45")
     with pytest.raises(InputError, match=r"bad.yaml: logic is missing"):
