@@ -166,7 +166,8 @@ class Bench:
             from mugi.accuracy.perplexity import whole
 
             cut = whole(corpus.c4_documents(), tokenizer, args.window, sum(counts))
-            return list(torch.stack([window.tokens for window in cut]).split(counts))
+            rows = torch.stack([window.tokens for window in cut]).to(model.device)
+            return list(rows.split(counts))
         return [
             subject.tokens(model, tokenizer, half, count * args.window, args.window).view(count, -1)
             for half, count in zip(halve(self.text.documents), counts, strict=True)
