@@ -41,7 +41,8 @@ def roofline(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
     gops = work.operations(runs)
     gops = gops[work.GEMMS].sum(axis=1) + 3 * (gops["softmax"] + gops["silu"])
     intensity = gops * 1e9 / runs["dram_bytes"]
-    peak = 2 * runs["chip"].str[1] * technology()["frequency_mhz"] / 1e3
+    clock_mhz = runs["technology"].map(lambda name: technology(name)["frequency_mhz"])
+    peak = 2 * runs["chip"].str[1] * clock_mhz / 1e3
     table = runs.assign(
         chip=runs["chip"].str[0],
         intensity_op_per_byte=intensity,
@@ -84,7 +85,7 @@ def draw(axis, table: pd.DataFrame) -> None:
 
 def make(path: Path, stem: Path) -> None:
     """Draw the figure from the hardware table."""
-    hardware = read_table(path, [*style.RUN, "nodes"], ["dram_bytes", "runtime_s"])
+    hardware = read_table(path, [*style.RUN, "nodes", "technology"], ["dram_bytes", "runtime_s"])
     table = roofline(hardware, style.presets(hardware)[-1])
     style.use_style()
     figure, axis = plt.subplots(figsize=(style.COLUMN_IN, 2.9), layout="constrained")

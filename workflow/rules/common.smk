@@ -76,8 +76,9 @@ def drawn(name):
 
 
 def own_files(grids):
-    """Designs and LLMs that the user describes in files of their own."""
-    values = [grid.get(key) for grid in grids for key in ("design", "model")]
+    """Designs, LLMs and technologies that the user describes in files of their own."""
+    keys = ("design", "model", "technology")
+    values = [grid[key] for grid in grids for key in keys if key in grid]
     names = [
         name
         for value in values
