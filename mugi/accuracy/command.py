@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 import mugi
 from mugi.accuracy import cells, corpus
+from mugi.accuracy.corpus import OWN_PREFIX
 from mugi.approximations import NATIVE, Approximation, parse_operations
 from mugi.errors import InputError
 from mugi.files import check_writable, write_csv, write_text
@@ -37,7 +38,6 @@ COLUMNS = [
     "seed",
     "versions",
 ]
-OWN_TASKS = {path.stem for path in (Path(__file__).parent / "tasks").glob("*.yaml")}
 DOCUMENT_COLUMNS = [*KEYS, "metric", "reference", "document", "total", "weight"]
 
 
@@ -110,10 +110,10 @@ def run(args: argparse.Namespace) -> None:
         check_writable(path)
     names = list(dict.fromkeys(args.corpus or ["prose"])) if args.windows else []
     texts = [corpus.C4 if name == corpus.C4 else corpus.text(name) for name in names]
-    if Path(args.model).is_dir():
-        os.environ["HF_HUB_OFFLINE"] = "1"
-    if set(tasks) <= OWN_TASKS and corpus.C4 not in names:
+    if corpus.C4 not in names and all(name.startswith(OWN_PREFIX) for name in tasks):
         os.environ["HF_DATASETS_OFFLINE"] = "1"
+        if Path(args.model).is_dir():
+            os.environ["HF_HUB_OFFLINE"] = "1"
 
     from mugi.accuracy import measure  # not before the arguments are checked: it takes seconds
 

@@ -25,6 +25,7 @@ _OPTIONS = re.compile(r"\s*\(([A-E])\)\s*")
 
 
 TASKS = Path(__file__).parent / "tasks"
+OWN_PREFIX = "mugi_"  # of local tasks
 SEPARATOR = "\n\n"
 C4 = "c4"
 C4_CHARACTERS = 4096  # published: longer texts only
@@ -176,5 +177,5 @@ def sha256_of_task(name: str) -> str:
     """Return the digest of the text or questions of a local lm-eval task, or an empty text."""
     if name == "mugi_mmlu_dev":
         return hashlib.sha256(json.dumps(questions()).encode()).hexdigest()
-    source = name.removeprefix("mugi_")
+    source = name.removeprefix(OWN_PREFIX)
     return text(source).sha256 if name != source and source in TEXTS else ""

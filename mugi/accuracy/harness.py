@@ -15,14 +15,13 @@ from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from mugi.accuracy.corpus import TASKS
+from mugi.accuracy.corpus import OWN_PREFIX, TASKS
 from mugi.accuracy.inject import injected
 from mugi.accuracy.perplexity import in_batches
 from mugi.accuracy.summary import LOGARITHMIC
 from mugi.approximations import NATIVE, parse_operations
 from mugi.errors import InputError, nearest
 
-OWN_PREFIX = "mugi_"  # of local tasks
 STDERR_SAMPLES = 100  # of lm-eval's own standard errors, where it has no formula
 
 
