@@ -447,7 +447,7 @@ def test_commands_of_the_docs_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^mugi ((?:fit|lookup|approximate) .*?)(?:#.*)?$", text, re.M)
     run = [c for c in commands if "profile" not in c and "nearest" not in c]
-    assert len(run) == 4
+    assert len(run) == 5
     for command in run:
         assert main([part.strip("'") for part in command.split()]) == 0, command
 
