@@ -80,11 +80,13 @@ def _routed(operation: Stepped, words: Series, kind: str, runs: Runs) -> np.ndar
         return total
 
     def by_position(row, profile):
-        passes = timing.hops(tiles.at(row, profile), kind, chunk.take(profile), chunk.assumptions)
+        passes = timing.hops(
+            operation.feature(kind, row, profile), kind, chunk.take(profile), chunk.assumptions
+        )
         return [whole(words.at(row, profile) * passes)]
 
     strided = words.whole & (words.single[1].of(words.single[1].stride, operation.everyone) > 0)
-    strided &= tiles.single[1].start.shape[1] == 1
+    strided &= kind != "array_tiles"
 
     def routed(rows):
         if not strided[rows.profile].all():

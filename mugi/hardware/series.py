@@ -42,6 +42,11 @@ class Table:
         column = column if values.shape[1] > 1 else 0
         return values[0 if self.key is None else self.key[profile], column]
 
+    def spread(self, profiles: int) -> "Table":
+        """Return the table with a key a profile."""
+        everyone = np.arange(profiles)
+        return Table(self.of(self.wide, everyone), self.of(self.slope, everyone), everyone)
+
     @cached_property
     def wide(self) -> np.ndarray:
         """Return the start for every r: (keys, 256)."""

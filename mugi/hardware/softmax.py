@@ -180,8 +180,8 @@ def _by_position(operation, matrices: Matrices, irregular: Mapping, dram_bytes, 
     each = timing.dram_cycles(chunk.symbols, chunk.assumptions)
     cycles[transfer] = dram_bytes[transfer] * each
 
-    def values(row, profile):
-        exact = operation.exact(row, profile, names | {"output_tiles"} | set(operation.needed))
+    def router(row, profile):
+        exact = operation.exact(row, profile, names | {"output_tiles"})
         scope, arrays = chunk.take(profile, symbols), []
         for name, event in routed.items():
             if event.count.names & set(OFFCHIP_SYMBOLS):
@@ -190,15 +190,16 @@ def _by_position(operation, matrices: Matrices, irregular: Mapping, dram_bytes, 
                 words = operation.counts[name].at(row, profile)
             passes = timing.hops(exact["output_tiles"], event.hops, scope, chunk.assumptions)
             arrays.append(whole(words * passes))
-        if closed.all():
-            return [*arrays, np.zeros(1)]
-        return [*arrays, *operation.values(row, profile)]  # equal rows: words are found once
+        return arrays
 
-    open_runs = ~closed | (operation.nodes > 1)[runs.profile, 0]
-    count = len(routed) + 1
-    *found, rest = runs.by_row(lambda rows: rows.by_position(values, count), open_runs, count)
-    table = dict(zip(routed, found, strict=True))
-    return table | {"cycles": np.where(closed, cycles, rest)}
+    def both(row, profile):  # of the same rows, whose words are found once
+        return [*router(row, profile), *operation.values(row, profile)]
+
+    count, mesh = len(routed), (operation.nodes > 1)[runs.profile, 0]
+    found = runs.by_row(lambda rows: rows.by_position(router, count), closed & mesh, count)
+    *more, rest = runs.by_row(lambda rows: rows.by_position(both, count + 1), ~closed, count + 1)
+    table = dict(zip(routed, found + np.array(more), strict=True))
+    return table | {"cycles": cycles + rest}
 
 
 def _settled(operation: Stepped, matrices: Matrices, runs: Runs) -> tuple[np.ndarray, np.ndarray]:

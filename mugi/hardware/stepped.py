@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mugi.hardware import timing
-from mugi.hardware.chunk import Chunk, noc_features
+from mugi.hardware.chunk import Chunk, array_tiles, noc_features
 from mugi.hardware.events import Section
 from mugi.hardware.series import ONES, Series, Table
 from mugi.hardware.steps import Rows, Runs
@@ -39,6 +39,9 @@ class Stepped:
         self.features = {
             name: Series.of(features[name], chunk.profiles)
             for name in {*self.needed, *hops, "dram_bytes"}
+        }
+        self.sizes = {
+            name: Series.of(features[name], chunk.profiles) for name in "BMN" if name in features
         }
         self.bounds = {"osram_offchip_reads", "osram_offchip_writes"} if exact else set()
         self.units = timing.units(self.cycles, chunk.assumptions)
@@ -85,7 +88,7 @@ class Stepped:
         if one is other:
             return np.ones(len(self.everyone))
         if one.key is not other.key and one.key is not None and other.key is not None:
-            one, other = (t.spread(self.everyone) for t in (one, other))
+            one, other = (t.spread(self.chunk.profiles) for t in (one, other))
         with np.errstate(all="ignore"):
             row = [(t.wide, t.wide + t.slope) for t in (one, other)]
             early = np.max((row[0][0] / row[1][0])[:, self.first :], axis=1)
@@ -205,7 +208,7 @@ class Stepped:
         if self.exact:
             features = self.exact(row, profile, {*self.needed, *names})
         for name in set(self.needed) - set(features):
-            features[name] = self.features[name].at(row, profile)
+            features[name] = self.feature(name, row, profile)
         durations = {
             name: features["offchip_words"]
             if name in self.bounds
@@ -217,6 +220,16 @@ class Stepped:
         busy = timing.busiest(durations, chunk.assumptions)
         scope = features, self.fill[profile], chunk.take(profile), chunk.assumptions
         return [timing.operation_cycles(busy, *scope)]
+
+    def feature(self, name: str, row: np.ndarray, profile: np.ndarray) -> np.ndarray:
+        """Return a feature at all positions of rows of profiles.
+
+        Array tiles do not start anew in every row, so that no table has them.
+        """
+        if name == "array_tiles" and self.sizes:
+            sizes = {key: series.at(row, profile) for key, series in self.sizes.items()}
+            return array_tiles(sizes, self.chunk.take(profile))
+        return self.features[name].at(row, profile)
 
     def even(self) -> np.ndarray:
         """Return for which profiles share and fill are the same at all positions, and no link."""
@@ -233,7 +246,7 @@ class Stepped:
         """Return for which profiles tiles are the same at all positions, or always fill P nodes."""
         series = self.features[tiles]
         scale, table = series.single
-        if table.start.shape[1] > 1:
+        if tiles == "array_tiles" or table.start.shape[1] > 1:
             return np.zeros(len(self.everyone), dtype=bool)
         first, slope = (scale * table.cell(x, self.everyone, 0) for x in (table.start, table.slope))
         nodes = self.nodes[:, 0]

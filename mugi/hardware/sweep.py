@@ -3,8 +3,6 @@
 import math
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -26,7 +24,7 @@ KEYS = (
 PROFILE = ("array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size")
 RUNS_A_PART = 100_000  # evaluated together; their results take about 50 MB
 MOST_RUNS = 5_000_000  # results of a million runs take about 2 GB
-PROFILES_AT_ONCE = 2048  # bounds memory where they are looked at position by position
+PROFILES_AT_ONCE = 8192  # bounds memory where they are looked at at 257 positions
 
 
 def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
@@ -60,6 +58,9 @@ def stream(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]
     All rows are checked before the first part. Several parts are computed at once, by as many
     processes as there are cores for this one.
     """
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     runs = checked(runs)
     parts = [runs[low : low + RUNS_A_PART] for low in range(0, len(runs), RUNS_A_PART)]
     if len(parts) == 1:
