@@ -30,7 +30,8 @@ AXES = {
 }
 CELL_IN = 0.2  # side of a cell
 PANEL_IN = 0.9  # of a panel at least, for its title
-COLOURS = "blend:#FFFFFF,#D55E00"
+COLOURS = sns.color_palette("blend:#FFFFFF,#D55E00", as_cmap=True)
+DARK = 0.6  # from here on along the colours the text is white
 CLOSEST = {"ec": "black", "lw": 1.2}
 LOWEST = {"ec": style.DESIGN_COLOURS["carat"], "lw": 1.2, "ls": (0, (2, 1))}
 
@@ -90,7 +91,7 @@ def draw(cells: pd.DataFrame, norm: Normalize, label: str, titles: dict[str, str
             heat_map(add_axes(figure, box), panel, key, norm)
             left += width_of(panel)
         bar = add_axes(figure, [left - 0.2, top - height + 0.3, 0.08, CELL_IN * rows])
-        colours = plt.cm.ScalarMappable(norm, sns.color_palette(COLOURS, as_cmap=True))
+        colours = plt.cm.ScalarMappable(norm, COLOURS)
         figure.colorbar(colours, cax=bar, extend="max").set_label(label, fontsize=5)
         bar.yaxis.set_major_formatter("{x:g}")
         bar.tick_params(labelsize=5, length=2)
@@ -125,22 +126,14 @@ def heat_map(axis, panel: pd.DataFrame, key: tuple, norm: Normalize) -> None:
     if panel.duplicated(["row", "column"]).any():
         twice = panel[panel.duplicated(["row", "column"])].iloc[0]
         raise InputError(f"{PANELS[key]}: two methods at {twice['row']} × {twice['column']}")
-    grid = panel.pivot(index="row", columns="column", values=["colour", "text"])
-    grid = grid.sort_index(ascending=False)
-    sns.heatmap(
-        grid["colour"].astype(float),
-        annot=grid["text"].fillna(""),
-        fmt="",
-        annot_kws={"size": 4},
-        cmap=sns.color_palette(COLOURS, as_cmap=True),
-        norm=norm,
-        linewidths=0.3,
-        cbar=False,
-        ax=axis,
-    )
-    rows, columns = list(grid.index), list(grid["text"].columns)
+    rows, columns = (sorted(panel[side].unique()) for side in ["row", "column"])
+    colours = panel.pivot(index="row", columns="column", values="colour").astype(float)
+    axis.pcolormesh(colours, norm=norm, cmap=COLOURS, edgecolors="white", lw=0.3)
     for cell in panel.itertuples():
         corner = columns.index(cell.column), rows.index(cell.row)
+        dark = norm(cell.colour) > DARK
+        middle = {"ha": "center", "va": "center", "color": "white" if dark else "0.15"}
+        axis.text(corner[0] + 0.5, corner[1] + 0.5, cell.text, fontsize=4, **middle)
         for marked, look in [(cell.closest, CLOSEST), (cell.lowest and not cell.closest, LOWEST)]:
             if marked:
                 axis.add_patch(plt.Rectangle(corner, 1, 1, fill=False, clip_on=False, **look))
@@ -150,6 +143,7 @@ def heat_map(axis, panel: pd.DataFrame, key: tuple, norm: Normalize) -> None:
     axis.set_xticks([n + 0.5 for n in range(len(columns))], [f"{c:g}" for c in columns])
     axis.set_yticks([n + 0.5 for n in range(len(rows))], [f"{r:g}" for r in rows], rotation=0)
     axis.tick_params(length=0, pad=1, labelsize=5)
+    axis.spines[:].set_visible(False)
     axis.set_title(PANELS[key], fontsize=6, pad=2, loc="left")
 
 
