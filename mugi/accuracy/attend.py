@@ -120,7 +120,8 @@ def softening(
 
     Scores are (batch, heads, queries, keys) with all that the model adds to them, and so are the
     probabilities that it returns; None leaves the layer its own softmax. `cross` and the counting
-    are those of `attending`.
+    are those of `attending`. While an attention module runs, softmax is swapped in the whole
+    process: other threads must not run models.
     """
     sites = _Sites(model)
     native = functional.softmax
