@@ -123,6 +123,17 @@ def test_command_sets_constants_and_writes_them_beside_the_results(tmp_path):
     assert chip.tolist() == pytest.approx([0.55 / 3.6 * 301 * 2 / 1e3] * 2, rel=1e-12)
 
 
+def test_command_writes_one_accounting_on_request(tmp_path):
+    one_run().to_csv(tmp_path / "hardware.csv", index=False)
+    command = ["carbon", str(tmp_path / "hardware.csv"), "-o", str(tmp_path / "carbon.csv")]
+    assert main([*command, "--preset", "corrected"]) == 0
+    written = pd.read_csv(tmp_path / "carbon.csv")
+    assert set(written.accounting) == {"corrected"}
+    both = carbon(one_run())
+    kept = both[both.accounting == "corrected"].carbon_kgco2e
+    assert written.carbon_kgco2e.tolist() == pytest.approx(kept.tolist(), rel=1e-15)
+
+
 def test_bad_settings_are_one_line_each_and_no_file(tmp_path, capsys):
     made_up_runs().to_csv(tmp_path / "hardware.csv", index=False)
     bad = {

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from mugi import needs
+from mugi import assumptions, needs
 from mugi.carbon import carbon
 from mugi.config import FIGURES, check
 from mugi.errors import InputError
@@ -364,6 +364,24 @@ def test_flips_of_figures_act_on_them(tmp_path):
     three = fig17.metrics(flipped(fig17_models="three"), PRESETS[:1])
     four = fig17.metrics(flipped(), PRESETS[:1])
     assert (three.tokens_per_s != four.tokens_per_s).all()
+
+
+def test_every_assumption_of_figures_is_read_by_a_script():
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "figures").glob("*.py"))
+    assert [name for name in assumptions.acting_in("figures") if f'["{name}"]' not in text] == []
+    rule = assumptions.preset("as-published")
+    published = ["paper_throughput_gop_per_s", "paper_energy_j_per_position"]
+    assert list(fig14.panels(rule)) == published
+    rule |= {"fig14_energy_per_token": "total_per_token"}
+    assert list(fig14.panels(rule)) == [published[0], "energy_per_token_j"]
+
+
+def test_double_counting_can_be_had_of_both_presets(sums):
+    """SA-F(16) has its accumulators twice; counted once, the groups are the array."""
+    totals = sums[(sums.level == "node") & (sums.group == "total") & (sums.chip == "SA-F (16)")]
+    areas = totals.set_index(["preset", "accounting"]).area_mm2
+    for name in PRESETS:
+        assert areas[name, "as-published"] > 1.1 * areas[name, "corrected"]
 
 
 def test_flips_of_only_some_rows_are_refused(tmp_path):

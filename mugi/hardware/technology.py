@@ -103,10 +103,18 @@ def _mistakes(table: dict) -> list[str]:
     for index, row in enumerate(table["sram_rows"]):
         if not isinstance(row, dict) or not set(SRAM_FIELDS) <= set(row):
             lines.append(f"sram_rows.{index} must have {', '.join(SRAM_FIELDS)}")
+            continue
+        lists = {f"{k}.{i}": v for k in SRAM_FIELDS[4:] for i, v in enumerate(_listed(row[k]))}
+        for field, value in ({k: row[k] for k in SRAM_FIELDS[:4]} | lists).items():
+            lines += _not_a_number({field: value}, field, f"sram_rows.{index}.{field}", above=True)
     for key, row in table["dram"].items():
         for field in ("read_nj", "write_nj"):
             lines += _not_a_number(row, field, f"dram.{key}.{field}")
     return lines
+
+
+def _listed(value: object) -> list:
+    return value if isinstance(value, list) else [value]
 
 
 def _not_a_number(table: dict, key: str, where: str, above: bool = False) -> list[str]:

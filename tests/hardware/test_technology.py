@@ -52,6 +52,8 @@ def test_one_class_can_be_replaced(tmp_path):
     assert areas[1] - areas[0] == pytest.approx((128 + 8) * (1 - adder), rel=1e-9)
 
 
+ROW = {"width": 128, "depth": 1024, "read_nj": 1, "write_nj": 1}
+ROW |= {"leakage_mw": [1, 1], "size_mm": [1, 1]}
 BAD = [
     ({"frequency": 1}, "unknown key 'frequency' (did you mean 'frequency_mhz'?)"),
     ({"extends": "54nm"}, "unknown technology '54nm' (did you mean '45nm'?)"),
@@ -70,6 +72,11 @@ BAD = [
     ({"logic": {"fifo": {"per": {"deep": 8}}}}, "unknown parameter 'deep' (did you mean 'depth'?)"),
     ({"logic": {"fifo": {"per": {"depth": 0}}}}, "logic.fifo.per.depth must be a number above 0"),
     ({"sram_rows": [{"width": 128}]}, "sram_rows.0 must have width, depth, read_nj, write_nj"),
+    (
+        {"sram_rows": [ROW | {"read_nj": float("nan")}]},
+        "sram_rows.0.read_nj must be a number above 0, not nan",
+    ),
+    ({"sram_rows": [ROW | {"size_mm": [1, "2"]}]}, "sram_rows.0.size_mm.1 must be a number above"),
     ({"dram": {"hbm2": {"read_nj": -1}}}, "dram.hbm2.read_nj must be a number of at least 0"),
 ]
 
