@@ -441,6 +441,21 @@ def test_finished_cells_are_read_not_computed(checkpoint, tmp_path, monkeypatch)
         assert (tmp_path / name).read_bytes() == (tmp_path / "plain.csv").read_bytes()
 
 
+def test_out_of_memory_keeps_what_is_finished(checkpoint, tmp_path, capsys, monkeypatch):
+    evaluate = perplexity.evaluate
+
+    def exhausted(*args):
+        yield next(evaluate(*args))
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(perplexity, "evaluate", exhausted)
+    output, cells = tmp_path / "accuracy.csv", tmp_path / "cells"
+    assert accuracy(checkpoint, output, "--cells", str(cells)) == 2
+    assert "mugi accuracy: out of memory; try --batch-size 1" in capsys.readouterr().err
+    assert not output.exists()
+    assert len(list(cells.glob("*/*.json"))) == 1
+
+
 @pytest.mark.parametrize("change", ["checkpoint", "code"])
 def test_a_cell_of_something_else_is_not_read(change, checkpoint, tmp_path, monkeypatch):
     arguments = ["--cells", str(tmp_path / "cells"), "--windows", "1"]

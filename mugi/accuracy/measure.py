@@ -1,7 +1,8 @@
 """Measurements of one model: what is not in a cell yet is computed, the rest is read."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -108,12 +109,14 @@ class Study:
             model, tokenizer = self.model
             from mugi.accuracy import perplexity
 
-            for each, index, scores in perplexity.evaluate(
-                model, cut(tokenizer), missing, self.args.batch_size
-            ):
-                kept[each][str(index)] = scores
-                self.cells.write(keys[each], kept[each])
-                self.bar.update()
+            windows = cut(tokenizer)
+            with _memory():
+                for each, index, scores in perplexity.evaluate(
+                    model, windows, missing, self.args.batch_size
+                ):
+                    kept[each][str(index)] = scores
+                    self.cells.write(keys[each], kept[each])
+                    self.bar.update()
         return {
             each: [score for index in indices for score in windows[index]]
             for each, windows in kept.items()
@@ -175,7 +178,8 @@ class Study:
                     max_length=args.window,
                     batch_size=args.batch_size,
                 )
-                kept[each] = harness.run_task(wrapped, loaded, limit, args.seed)
+                with _memory():
+                    kept[each] = harness.run_task(wrapped, loaded, limit, args.seed)
                 self.cells.write(keys[each], kept[each])
                 self.bar.update()
         return kept
@@ -233,6 +237,22 @@ class Study:
             described = _as_reported(described, reported)
         self.rows += [place | row for row in described]
         self._documents.append(tables[each].assign(**place))
+
+
+@contextmanager
+def _memory() -> Iterator[None]:
+    """Turn running out of memory, where no batch can be made smaller, into an InputError."""
+    from mugi.accuracy.perplexity import no_memory
+
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not no_memory(error):
+            raise
+        raise InputError(
+            "out of memory; try --batch-size 1, then a smaller --window; "
+            "what was measured is in --cells, if that was given"
+        ) from None
 
 
 def _token_sums(scores: list[dict]) -> pd.DataFrame:

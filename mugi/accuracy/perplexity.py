@@ -165,7 +165,7 @@ def in_batches(
         try:
             result = run(part)
         except (MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "memory" not in str(error):
+            if not no_memory(error):
                 raise
             if size != "auto" or len(part) == 1:
                 smaller = f"--batch-size {len(part) // 2}" if len(part) > 1 else "a smaller window"
@@ -178,6 +178,15 @@ def in_batches(
             continue
         yield part, result
         start += len(part)
+
+
+def no_memory(error: Exception) -> bool:
+    """Say whether PyTorch raised `error` because memory ran out, on a GPU or a CPU."""
+    return (
+        isinstance(error, MemoryError)
+        or "not enough memory" in str(error)
+        or (isinstance(error, torch.OutOfMemoryError))
+    )
 
 
 def score(window: Window, logs: torch.Tensor, references: dict[str, torch.Tensor]) -> list[dict]:
