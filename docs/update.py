@@ -16,7 +16,7 @@ from mugi.config_docs import method_markdown as methods
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
-PICTURES = ["fig06", "fig16"]
+PICTURES = ["fig06", "fig16", "pareto"]
 
 
 def accuracy() -> str:
