@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -53,7 +54,10 @@ def run(args: argparse.Namespace) -> int:
         runs = read_runs(args.runs)
     fitted = []
     results = _noted(stream(runs, progress=True), fitted)
-    first = next(results)
+    try:
+        first = next(results)
+    except InputError as error:
+        raise InputError(str(error) if args.runs else _without_lines(str(error))) from error
     results = itertools.chain([first], results)
     for path in filter(None, (args.output, args.breakdown)):
         check_writable(path)
@@ -74,6 +78,11 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _without_lines(text: str) -> str:
+    """Return mistakes of runs that are no lines of a file, each kind once."""
+    return "\n".join(dict.fromkeys(re.sub(r"^line \d+: ", "", line) for line in text.splitlines()))
 
 
 def read_runs(path: str) -> pd.DataFrame:

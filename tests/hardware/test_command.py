@@ -95,15 +95,17 @@ def test_breakdowns_of_a_few_runs_at_a_time_are_the_whole(tmp_path, monkeypatch,
     [
         ("- {design: {a: 1}}", "grid 1: design must be a value or a list of values"),
         ("- {design: mugi}\n- {array_height: [[1, 2]]}", "grid 2: array_height must be a value"),
+        ("- {design: [mugi, mugi, carat], array_height: [0, 8]}", "array_height must be"),
         ("design: mugi", "must hold a list"),
         ("- a: [", "not YAML"),
     ],
 )
 def test_bad_grids(text, said, tmp_path, capsys):
-    (tmp_path / "grid.yaml").write_text(text)
+    rest = ", model: llama_2_7b, batch_size: 8, seq_len: 128}"
+    (tmp_path / "grid.yaml").write_text(text.replace("8]}", f"8]{rest}"))
     assert main(["evaluate", "--grid", str(tmp_path / "grid.yaml")]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert said in line and "line 3" not in line
 
 
 def test_more_runs_than_memory_are_not_read(tmp_path, monkeypatch, capsys):
