@@ -149,6 +149,7 @@ class Exact:
             features |= dict.fromkeys(("output_tiles", "all_tiles"), found["tiles"])
         if "words" in found:
             features["offchip_words"] = found["words"]
+        if "o_bits" in names:
             features["o_bits"] = 2 * found["words"] * scope["o_width"]
         if "dram_words" in found:
             traffic = found.get("words", 0.0), found["dram_words"]
