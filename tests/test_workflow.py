@@ -78,6 +78,16 @@ def test_accuracy_target_plans_no_hardware(project):
     assert "evaluate_hardware" not in rules
 
 
+def test_the_papers_models_are_planned_without_network_or_token(project):
+    rules = planned(project, "accuracy", "--configfile", "config/paper.yaml")
+    assert (rules["evaluate_accuracy"], rules["sweep_accuracy"]) == (2, 2)
+
+
+def test_bigbench_is_a_target_of_its_own(project):
+    assert "fetch_bigbench" in planned(project, "bigbench")
+    assert "fetch_bigbench" not in planned(project)
+
+
 def test_a_dry_run_gives_reasons(project):
     done = run(project, "snakemake", "-n", "table3")
     assert "Missing output files: results/hardware/hardware.csv" in done.stdout + done.stderr
