@@ -26,6 +26,6 @@ def describe(mistake: dict) -> str:
     message = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if not path:
         return message
-    if isinstance(mistake["input"], list):
+    if mistake["type"] == "missing" or isinstance(mistake["input"], list):
         return f"{path}: {message}"
     return f"{path}: {message} (got {mistake['input']!r})"

@@ -569,6 +569,11 @@ def test_a_wrong_method_gets_one_line(text, parts):
     assert "\n" not in str(error.value)
 
 
+def test_a_missing_parameter_has_no_value_to_tell():
+    with pytest.raises(InputError, match=r"'vlp:max_exp=3': lut: Field required$"):
+        parse("vlp:max_exp=3")
+
+
 def test_every_wrong_value_gets_its_line():
     with pytest.raises(InputError) as error:
         parse_operations("softmax=vlp:lut=40,max_exp=x;activation=exakt;sofmax=exact")
@@ -606,7 +611,7 @@ def test_error_table(tmp_path):
     np.testing.assert_allclose(rows["relative_error_percent"], error, atol=1e-9)
 
 
-@pytest.mark.parametrize("low, high", [("1", "0"), ("0", "0"), ("nan", "1")])
+@pytest.mark.parametrize("low, high", [("1", "0"), ("0", "0"), ("nan", "1"), ("1e-30", "2e-30")])
 def test_a_wrong_range_writes_nothing(low, high, tmp_path, capsys):
     output = tmp_path / "exp.csv"
     assert main(["approximate", "exp", low, high, "--method", "exact", "-o", str(output)]) == 2

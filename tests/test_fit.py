@@ -326,6 +326,7 @@ def test_a_damaged_file_is_told_in_one_line(what, expected, tmp_path, capsys):
 
 
 DRAW = ["--draw", "exp=normal:mean=0,std=3"]
+SILU = ["--draw", "silu=normal:mean=0,std=3"]
 
 
 @pytest.mark.parametrize(
@@ -334,6 +335,8 @@ DRAW = ["--draw", "exp=normal:mean=0,std=3"]
         ([*DRAW, "--softmax", "vpl:lut=8,max_exp=1..2"], "did you mean 'vlp'?"),
         ([*DRAW, "--softmax", "vlp:lut=8,max_exp=3..1"], "3..1 must go from lower to higher"),
         ([*DRAW, "--softmax", "vlp:lut=4,window=8,max_exp=1"], "wider than the LUT"),
+        ([*DRAW, "--softmax", "vlp:lut=8,max_exp=1..9999999"], "too many methods"),
+        ([*SILU, "--activation", "exact", "--error", KL], f"--error {KL}: only softmax has it"),
         ([*DRAW, "--softmax", "partial"], "partial cannot compute exp"),
         ([*DRAW, "--activation", "partial"], "no methods for these inputs"),
         ([*DRAW, "--softmax", "exact", "--rows", "0"], "--rows is 0; allowed: 1 or more"),
@@ -345,6 +348,7 @@ DRAW = ["--draw", "exp=normal:mean=0,std=3"]
         (["--draw", "exp=norm:mean=0,std=1"], "did you mean 'normal'?"),
         (["--draw", "exp=normal:mean=0,sdt=1"], "did you mean 'std'?"),
         (["--draw", "exp=normal:mean=0"], "std must be a number"),
+        (["--draw", "exp=normal:mean=0,std=1,std=2"], "parameter std is given twice"),
         (["--draw", "exp=normal:mean=0,std=-1"], "allowed: 0 or more"),
         (["--draw", "exp=normal:mean=nan,std=1"], "mean is nan"),
         (["--draw", "silu=uniform:low=1,high=1"], "low must be less than high"),

@@ -116,6 +116,24 @@ def test_a_compiler_that_fails(monkeypatch, tmp_path):
     assert not list(tmp_path.rglob("*.so"))
 
 
+@compiler
+@pytest.mark.parametrize(
+    "variable, value, message",
+    [
+        ("CXX", "no-such-compiler", r"no C\+\+ compiler \(no-such-compiler\) found"),
+        ("XDG_CACHE_HOME", "/proc/nowhere", "cannot write /proc/nowhere/mugi-repro"),
+    ],
+)
+def test_no_compiler_and_no_folder_to_compile_into(monkeypatch, variable, value, message):
+    from mugi.accuracy.kernels import cpp
+
+    monkeypatch.setenv(variable, value)
+    cpp.library.cache_clear()
+    with pytest.raises(InputError, match=message):
+        cpp.library()
+    cpp.library.cache_clear()
+
+
 @pytest.mark.parametrize("text", ["vlp:lut=12,max_exp=3,grouping=strided"])
 def test_published_grouping_stays_in_torch(monkeypatch, text):
     monkeypatch.setenv(kernels.VARIABLE, "cpp")

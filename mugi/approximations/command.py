@@ -55,11 +55,15 @@ def error_table(
 
     Inputs other than zero closer to it than `smallest` are left out. Each input is alone in its
     group, so that the sliding window is placed for it: the best case. `exact` is float64; the
-    error of a zero is 0 where both are zero.
+    error of a zero is 0 where both are zero. Raises InputError if no input is left.
     """
     values = from_bf16(CODES)
     inside = (values >= low) & (values <= high)
     codes = CODES[inside & ((np.abs(values) >= smallest) | (values == 0))]
+    if not len(codes):
+        raise InputError(
+            f"range {low:g} to {high:g}: no BF16 number in it that is {smallest:g} or more from zero"
+        )
     codes = codes[np.argsort(from_bf16(codes), kind="stable")]
     stack = method.stack(function)
     position = pick_alone(stack, codes)

@@ -137,8 +137,11 @@ def _parse(text: str, rest: str) -> tuple[str, dict[str, float]]:
     kind, _, listed = rest.partition(":")
     if kind not in KINDS:
         raise InputError(f"'{text}': {unknown('distribution', kind, KINDS)}")
-    given = dict(part.partition("=")[::2] for part in filter(None, listed.split(",")))
-    for name in given:
+    given = {}
+    for name, _, value in (part.partition("=") for part in filter(None, listed.split(","))):
+        if name in given:
+            raise InputError(f"'{text}': parameter {name} is given twice")
+        given[name] = value
         if name not in KINDS[kind]:
             raise InputError(f"'{text}': {unknown('parameter', name, KINDS[kind])}")
     values = {}

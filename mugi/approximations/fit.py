@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mugi.approximations.distribution import Inputs, captured, drawn
-from mugi.approximations.search import ERRORS, expand, surface
+from mugi.approximations.search import ERRORS, KL, expand, surface
 from mugi.approximations.select import SEARCHED
 from mugi.errors import InputError
 from mugi.files import check_writable, write_csv
@@ -91,4 +91,7 @@ def run(args: argparse.Namespace) -> None:
             tables.append(table)
     if not tables:
         raise InputError("no methods for these inputs: give --softmax or --activation")
-    write_csv(pd.concat(tables, ignore_index=True), args.output)
+    table = pd.concat(tables, ignore_index=True)
+    if not len(table):
+        raise InputError(f"--error {KL}: only softmax has it")
+    write_csv(table, args.output)

@@ -6,6 +6,7 @@ a group, so that reads are counted by code and by the kind of the group it is in
 extreme inputs no method of the search tells apart are of one kind.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ ERRORS = {
     KL: "of the rows of softmax from exact ones, mean over rows",
 }
 _VALUES = from_bf16(CODES)
+MOST_METHODS = 100_000
+"""Of one grid."""
 _SPAN = re.compile(r"(-?\d+)\.\.(-?\d+)")
 
 
@@ -64,8 +67,10 @@ def _choices(text: str) -> Iterator[str]:
             numbers = range(int(span[1]), int(span[2]) + 1) if span else [value]
             if not numbers:
                 raise InputError(f"'{text}': {value} must go from lower to higher")
-            choices += [f"{key}{equals}{number}" for number in numbers]
+            choices += [f"{key}{equals}{number}" for number in numbers[: MOST_METHODS + 1]]
         parts.append(choices)
+    if math.prod(map(len, parts)) > MOST_METHODS:
+        raise InputError(f"'{text}': too many methods; allowed: up to {MOST_METHODS}")
     return (name + colon + ",".join(chosen) for chosen in product(*parts))
 
 

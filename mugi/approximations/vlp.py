@@ -55,6 +55,8 @@ class VLP(Method):
     `overflow=flush`, `underflow=clamp` (softmax) or `keep` (activations), `grouping=strided` and
     `zeros=count`. An input inside the LUT but above the sliding window (only `min_exp` leaves any)
     becomes the window's largest value; `keep` with `flush` keeps its mantissa, as published.
+    Zeros give what the exact function gives; where `max_exp` is negative, the published softmax
+    flushes them too.
 
     `build=published` is the activation with `min_exp` as published (custom_nonlinear/VLPSilu): the
     LUT ends at an exponent of 4 whatever `min_exp` is, and only a group with an input below that
@@ -97,7 +99,7 @@ class VLP(Method):
     underflow: Literal["clamp", "keep", "zero"] = Field(
         "clamp",
         description="below the window: its lowest exponent with mantissa 0 or with the input's "
-        "mantissa, or an argument of 0",
+        "mantissa, or an argument of 0; activations give 0 below the LUT",
     )
 
     def check(self) -> None:

@@ -6,7 +6,7 @@ A row of the table is one signal at one cycle: `unit` is what carries it, `row` 
 - counter: the count; column: the value on a column; spike: the value a spike lets onto a row;
 - nonlinear operations: input, mantissa and exponent (in columns of the sliding window) of a row,
   select: the value that the exponent picks, output: the value after post-processing;
-- GEMM: input of a column and weight of a row, accumulate: an output after adding a gemm.
+- GEMM: input of a column and weight of a row, accumulate: an output after adding a product.
 """
 
 import argparse

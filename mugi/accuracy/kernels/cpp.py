@@ -20,15 +20,20 @@ FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fopenmp", "-shared", "-f
 @functools.cache
 def library() -> ctypes.CDLL:
     """Return the compiled kernels; raise InputError if there is no compiler or it fails."""
-    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
+    wanted = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++"]
+    compiler = next(filter(None, map(shutil.which, wanted)), None)
     if not compiler:
-        raise InputError("MUGI_KERNEL=cpp: no C++ compiler (c++ or g++) found; allowed: torch")
+        names = " or ".join(wanted)
+        raise InputError(f"MUGI_KERNEL=cpp: no C++ compiler ({names}) found; allowed: torch")
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     key = hashlib.sha256(SOURCE.read_bytes() + version + _processor()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mugi-repro"
     built = cache / f"tables-{key}.so"
     if not built.exists():
-        _compile(compiler, built)
+        try:
+            _compile(compiler, built)
+        except OSError as error:
+            raise InputError(f"MUGI_KERNEL=cpp: cannot write {cache}: {error.strerror}") from None
     return ctypes.CDLL(str(built))
 
 
