@@ -62,7 +62,7 @@ def error_table(
     codes = CODES[inside & ((np.abs(values) >= smallest) | (values == 0))]
     if not len(codes):
         raise InputError(
-            f"range {low:g} to {high:g}: no BF16 number in it that is {smallest:g} or more from zero"
+            f"range {low:g} to {high:g}: no BF16 number {smallest:g} or more from zero"
         )
     codes = codes[np.argsort(from_bf16(codes), kind="stable")]
     stack = method.stack(function)
