@@ -617,3 +617,12 @@ def test_a_wrong_range_writes_nothing(low, high, tmp_path, capsys):
     assert main(["approximate", "exp", low, high, "--method", "exact", "-o", str(output)]) == 2
     assert f"range {low} to {high}" in capsys.readouterr().err
     assert not output.exists()
+
+
+@pytest.mark.parametrize("smallest", ["nan", "-1"])
+def test_a_wrong_smallest_writes_nothing(smallest, tmp_path, capsys):
+    output = tmp_path / "exp.csv"
+    arguments = ["--method", "exact", f"--smallest={smallest}", "-o", str(output)]
+    assert main(["approximate", "exp", "-1", "0", *arguments]) == 2
+    assert f"--smallest is {smallest}; allowed: 0 or more" in capsys.readouterr().err
+    assert not output.exists()

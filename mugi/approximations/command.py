@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> None:
     """Tabulate every method and write one table."""
     if not args.low < args.high:
         raise InputError(f"range {args.low:g} to {args.high:g}: must be lower to higher")
+    if not args.smallest >= 0:
+        raise InputError(f"--smallest is {args.smallest:g}; allowed: 0 or more")
     methods = [parse(text, args.function) for text in args.method]
     if args.sweep:
         methods += selected(args.sweep, args.function)
