@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mugi.accuracy import subject
+from mugi.accuracy import corpus, subject
 from mugi.approximations import parse
 from mugi.array.converter import Array
 from mugi.array.gemm import add, gemm
@@ -40,8 +40,10 @@ def run(args: argparse.Namespace) -> None:
     if not 1 <= args.tokens <= args.text:
         raise InputError(f"--tokens {args.tokens}: must be 1 to {args.text} (the text)")
     check_writable(args.output)
+    subject.check(args)
+    documents = corpus.text("prose").documents
     model, tokenizer = subject.load(args)
-    tokens = subject.text(model, tokenizer, args.text, args.text)
+    tokens = subject.tokens(model, tokenizer, documents, args.text, args.text)
     layers = _captured(model, tokens, args.tokens)
     rows = [
         {"model": args.name, "woq": str(method)} | place | compare(inputs, weights, method)
