@@ -14,9 +14,8 @@ DRAM_BITS = 64
 def words(rows: Classes, columns: Classes, bits: int, width: np.ndarray) -> np.ndarray:
     """Return the words of `width` bits that tiles of `bits`-bit values take, each rounded up."""
     return sum(
-        row_count * column_count * np.ceil(row * column * bits / width)
+        row_count * sum(count * np.ceil(row * bits * column / width) for column, count in columns)
         for row, row_count in rows
-        for column, column_count in columns
     )
 
 

@@ -39,12 +39,13 @@ class Matrices:
 
     def offchip(self, row: np.ndarray, profile: np.ndarray, names: set[str]) -> dict:
         """Return tiles, words of oSRAM and of DRAM in rows of profiles, as far as in `names`."""
-        found = self.full.at(row, profile, names)
+        found, columns = self.full.at(row, profile, names)
         for name in found:
             found[name] *= (self.passes if name == "tiles" else self.count)[profile]
         if self.rest:
-            for name, words in self.rest.at(row, profile, names - {"tiles"}).items():
-                found[name] += words
+            rest, _ = self.rest.at(row, profile, names - {"tiles"}, columns)
+            for name in rest:
+                found[name] += rest[name]
         return found
 
     def sums(self, runs: Runs) -> list[np.ndarray]:
@@ -65,21 +66,35 @@ class Alike:
         )
         self.index = index.ravel()
 
-    def at(self, row: np.ndarray, profile: np.ndarray, names: set[str]) -> dict:
-        """Return tiles of columns, their words of oSRAM and DRAM in rows of profiles."""
-        keys, index = np.unique(
-            row[:, 0] * len(self.cases) + self.index[profile], return_inverse=True
+    def at(self, row: np.ndarray, profile: np.ndarray, names: set[str], columns=None) -> tuple:
+        """Return tiles of columns, their words of oSRAM and DRAM in rows of profiles, by name.
+
+        Also returns how columns are cut, as a function of entries; tiles of less height take it.
+        """
+        keys, first, index = np.unique(
+            row[:, 0] * len(self.cases) + self.index[profile],
+            return_index=True,
+            return_inverse=True,
         )
         height, fitting, elements, width = self.cases[keys % len(self.cases)].T[:, :, None]
         positions = ROW * (keys // len(self.cases))[:, None] + POSITIONS[:, :ROW]
-        columns = classes(positions, nonlinear_tile(positions, fitting, elements))
-        found = {}
-        if "tiles" in names:
-            found["tiles"] = sum(count for _, count in columns)
+        if columns is None:
+            cut = classes(positions, nonlinear_tile(positions, fitting, elements))
+        else:
+            cut = columns(first)
+        found = {"tiles": sum(count for _, count in cut)} if "tiles" in names else {}
         for name, bits in (("words", width), ("dram_words", DRAM_BITS)):
             if name in names:
-                found[name] = words([(height, 1.0)], columns, ACTIVATION_BITS, bits)
-        return {name: values[index.ravel()] for name, values in found.items()}
+                rate = height * ACTIVATION_BITS / bits
+                odd = (rate % 1).any()  # columns that take no whole words
+                found[name] = (
+                    words([(height, 1)], cut, ACTIVATION_BITS, bits) if odd else (rate * positions)
+                )
+
+        def columns_of(entries):
+            return [(size[index[entries]], count[index[entries]]) for size, count in cut]
+
+        return {name: values[index] for name, values in found.items()}, columns_of
 
     def sums(self, runs: Runs, chosen: np.ndarray) -> np.ndarray:
         """Return words of oSRAM and of DRAM of all decode steps of chosen runs: (runs, 2)."""
