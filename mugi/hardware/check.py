@@ -41,7 +41,7 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
     found, complete = _text_mistakes(runs) + _number_mistakes(runs), None
     good = np.setdiff1d(np.arange(len(runs)), [row for row, _ in found])
     if len(good):
-        complete = filled(runs.iloc[good])
+        complete = filled(runs.iloc[good] if found else runs)
         found += [(good[row], text) for row, text in _geometry_mistakes(complete)]
     if found:
         lines = [f"line {row + 2}: {text}" for row, text in sorted(set(found))]
