@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from bf16_oracle import nearest_code, value_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mugi.accuracy.emulate import TableAttention
 from mugi.approximations import FUNCTIONS, parse
 from mugi.approximations.tables import look_up
 from mugi.approximations.vlp import VLP
@@ -213,6 +215,20 @@ def test_sums_in_bf16_stop_growing_and_sums_in_fp32_do_not():
     assert from_bf16(narrow.sums).tolist() == [256.0] * 8  # 256 + 1 rounds to 256
     assert from_bf16(wide.sums).tolist() == [1000.0] * 8
     assert from_bf16(wide.probabilities).sum(axis=1) == pytest.approx(1, rel=2**-8)
+
+
+@pytest.mark.parametrize("keys, narrow", [(256, 1.03), (4096, 2.36)])
+def test_probabilities_with_sums_in_fp32_are_those_of_the_models(keys, narrow):
+    method = parse("vlp:lut=12,max_exp=3,group=8")
+    scores = np.random.default_rng(0).normal(size=(8, keys))
+    inputs = torch.from_numpy(scores).bfloat16()
+    below = to_bf16((inputs.double() - inputs.double().amax(1, keepdim=True)).numpy())
+    model = TableAttention(method, torch.device("cpu")).softmax(inputs[None, None])[0, 0]
+    found = from_bf16(softmax(Array(8), method, below, "fp32").probabilities)
+    same = (found == model.double().numpy()).all(axis=1)  # a near tie of a sum moves its row
+    assert same.sum() >= 7
+    own = from_bf16(softmax(Array(8), method, below).probabilities)
+    assert own.sum(axis=1).mean() == pytest.approx(narrow, abs=0.05)
 
 
 @pytest.mark.parametrize(
