@@ -264,13 +264,16 @@ def _token_sums(scores: list[dict]) -> pd.DataFrame:
             ("kl_divergence_nats", name, f"kl_{name}_nats"),
             ("top1_agreement", name, f"agreed_{name}"),
         ]
-    parts = [
-        pd.DataFrame({"total": sums[column], "weight": sums["tokens"]})
-        .reset_index()
-        .assign(metric=metric, reference=reference)
-        for metric, reference, column in columns
-    ]
-    return pd.concat(parts, ignore_index=True)
+    metrics, references, names = zip(*columns, strict=True)
+    return pd.DataFrame(
+        {
+            "document": np.tile(sums.index, len(columns)),
+            "total": sums[list(names)].to_numpy().T.ravel(),
+            "weight": np.tile(sums["tokens"], len(columns)),
+            "metric": np.repeat(metrics, len(sums)),
+            "reference": np.repeat(references, len(sums)),
+        }
+    )
 
 
 def _task_sums(documents: list[dict]) -> pd.DataFrame:
