@@ -20,6 +20,9 @@ from mugi.hardware import evaluate, expand
 from mugi.hardware.command import write_parts
 from mugi.hardware.sweep import stream
 
+ONE_RUN = (
+    "evaluate --design mugi --array-height 256 --model llama_2_7b --batch-size 8 --seq-len 4096"
+)
 LENGTHS, BATCHES = [128, 256, 512, 1024, 2048, 4096], [1, 2, 4, 8, 16, 32]
 MODELS = [
     {"model": ["llama_2_7b", "llama_2_13b", "llama_2_70b"]},
@@ -72,7 +75,7 @@ def test_corrected_matrix(benchmark):
 
 
 @pytest.mark.parametrize("preset", ["as-published", "corrected"])
-@pytest.mark.parametrize(("nodes", "most"), [("one", 1.5), ("many", 6.0)])
+@pytest.mark.parametrize(("nodes", "most"), [("one", 1.5), ("many", 4.0)])
 def test_long_sequences(preset, nodes, most):
     """On one node cost hardly grows; on many, softmax goes through every position (goal: 1.5)."""
     runs = published_matrix().query("seq_len == 4096").assign(preset=preset)
@@ -106,7 +109,7 @@ def streamed(count: int, longest: int, path: str) -> float:
     return (sum(os.times()[:4]) - before) / count
 
 
-@pytest.mark.parametrize(("longest", "most"), [(4096, 1e-3), (131072, 5e-3)])
+@pytest.mark.parametrize(("longest", "most"), [(4096, 1e-3), (131072, 15e-3)])
 def test_random_shapes_streamed(tmp_path, longest, most):
     """Few runs share less than a million do, which take 60 s on two cores at 120 us each."""
     each = streamed(4000 if longest == 4096 else 400, longest, str(tmp_path / "results.parquet"))
@@ -123,17 +126,21 @@ def test_runs_share_work():
     assert shared < each / 20
 
 
-def test_start_up():
-    start = time.perf_counter()
-    command = "evaluate --design mugi --array-height 256 --model llama_2_7b --batch-size 8"
-    subprocess.run(
-        [sys.executable, "-m", "mugi.cli", *command.split(), "--seq-len", "4096"],
-        check=True,
-        capture_output=True,
-    )
-    whole = time.perf_counter() - start
-    print(f"\nmugi evaluate, one run from the shell: {whole:.2f} s")
-    assert whole < 3
+@pytest.mark.parametrize(
+    ("command", "most"),
+    [
+        (["-c", "import mugi.hardware"], 1.0),
+        (["-m", "mugi.cli", "--help"], 0.5),
+        (["-m", "mugi.cli", *ONE_RUN.split()], 2.0),
+    ],
+    ids=["import", "help", "evaluate"],
+)
+def test_start_up(command, most):
+    before = sum(os.times()[2:4])
+    subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    taken = sum(os.times()[2:4]) - before
+    print(f"\n{command[1]} {command[-1]}: {taken:.2f} s of CPU")
+    assert taken < most
 
 
 if __name__ == "__main__":
