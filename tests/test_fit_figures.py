@@ -202,3 +202,34 @@ def test_adaptive_windows_are_compared_with_the_best_fixed_one_of_each_shift(tab
     kept = lines[(lines["window"] == adaptive.KEPT) & (lines["lut_size"] == 8)]
     assert kept["method"].nunique() == 1
     assert (kept["value_over_best_fixed"] >= 1).all()
+
+
+def test_windows_are_kept_from_inputs_as_they_are():
+    values = {  # by method: at shift 0, at shift 2
+        "vlp:lut=8,max_exp=1": (1.0, 8.0),
+        "vlp:lut=8,max_exp=2": (2.0, 4.0),
+        "vlp:lut=8,max_exp=2,adapt=4": (1.5, 5.0),
+    }
+    rows = pd.DataFrame(
+        [
+            {"method": method, "shift_log2": shift, "value": value}
+            for method, both in values.items()
+            for shift, value in zip((0, 2), both, strict=True)
+        ]
+    ).assign(inputs="m", operation="softmax", function="exp", error="kl_divergence_nats")
+    rows["family"] = np.where(rows["method"].str.contains("adapt"), "adaptive_vlp", "vlp")
+    lines = adaptive.compared(rows).set_index(["window", "shift_log2"])["value_over_best_fixed"]
+    assert lines[adaptive.KEPT].to_dict() == {0: 1.0, 2: 2.0}
+    assert lines["adaptive"].to_dict() == {0: 1.5, 2: 1.25}
+
+
+def test_a_method_of_both_tables_is_drawn_once_as_selected(tables, tmp_path):
+    paths = [tmp_path / "exp.csv", tables / "selected" / "exp.csv"]
+    both = [pd.read_csv(path) for path in (tables / "exp.csv", paths[1])]
+    pd.concat(both).to_csv(paths[0], index=False)
+    fig08.make(paths, tmp_path / "figure")
+    drawn = pd.read_csv(tmp_path / "figure.csv")
+    assert not drawn.duplicated(["function", "method", "x"]).any()
+    selected = set(pd.read_csv(paths[1])["method"])
+    by = drawn.groupby("method")["chosen_by"].first()
+    assert {method for method in by.index if "Fig. 6" in by[method]} == selected
