@@ -46,7 +46,9 @@ class Stepped:
         self.bounds = {"osram_offchip_reads", "osram_offchip_writes"} if exact else set()
         self.units = timing.units(self.cycles, chunk.assumptions)
         tiling = chunk.assumptions["noc_tiling"]
+        rising = [*self.cycles.values(), self.features["dram_bytes"]]
         self.stepwise = not (exact or tiling == "array_tiles" or chunk.assumptions["noc_link_bits"])
+        self.stepwise &= all(table.rising for values in rising for _, table in values.terms)
         self.alive, self.closed, self.whole = self._leading()
 
     def _leading(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -56,20 +58,21 @@ class Stepped:
         down. Also returns which profiles have one left whose duration has a closed sum, and which
         of those have whole counts.
         """
-        found, ratios = [], {}
+        found, known, wholes, ratios = [], [], [], {}
         for names in self.units.values():
             scale, table = sum(self.cycles[name] for name in names).single
             count, counted = self.counts[names[0]].single
             least = count * counted.cell(counted.start, self.everyone, self.first)
-            whole = np.all([self.counts[name].whole for name in names], axis=0)
-            whole &= not self.bounds & set(names)
-            sure = np.where(whole, 1.0, 1 - 1 / np.maximum(least, 1) if len(names) == 1 else 0.0)
-            sure = 0.0 * sure if self.bounds & set(names) else sure
-            known = whole | (counted is table and len(names) == 1 and sure > 0)
-            found.append((scale, table, sure, known, whole))
+            rounded = 1 - 1 / np.maximum(least, 1)  # what a rounded count is of the count at least
+            exact, single = not self.bounds & set(names), len(names) == 1
+            whole = exact & np.all([self.counts[name].whole for name in names], axis=0)
+            sure = np.where(whole, 1.0, rounded * (exact and single))
+            found.append((scale, table, sure))
+            wholes.append(whole)
+            known.append(whole | (single and counted is table and sure > 0))
         alive = np.ones((len(found), len(self.everyone)), dtype=bool)
-        for one, (high, longer, sure, *_) in enumerate(found):
-            for other, (low, shorter, *_) in enumerate(found):
+        for one, (high, longer, sure) in enumerate(found):
+            for other, (low, shorter, _) in enumerate(found):
                 if one == other:
                     continue
                 if (shorter, longer) not in ratios:
@@ -77,11 +80,7 @@ class Stepped:
                 outlasted = low * ratios[shorter, longer] <= high * sure * SLACK
                 alive[other] &= ~(outlasted & alive[one])
         alone = alive.sum(axis=0) == 1
-        closed, whole = (
-            alone & np.any([alive[i] & unit[-k] for i, unit in enumerate(found)], axis=0)
-            for k in (2, 1)
-        )
-        return alive, closed, whole
+        return alive, *(alone & np.any(alive & np.array(kind), axis=0) for kind in (known, wholes))
 
     def _most(self, one: Table, other: Table) -> np.ndarray:
         """Return the most that a table is of another, at any position to sum, by profile."""
@@ -91,8 +90,8 @@ class Stepped:
             one, other = (t.spread(self.chunk.profiles) for t in (one, other))
         with np.errstate(all="ignore"):
             row = [(t.wide, t.wide + t.slope) for t in (one, other)]
-            early = np.max((row[0][0] / row[1][0])[:, self.first :], axis=1)
-            later = np.max(row[0][1] / row[1][1], axis=1)
+            early = np.fmax.reduce((row[0][0] / row[1][0])[:, self.first :], axis=1)
+            later = np.fmax.reduce(row[0][1] / row[1][1], axis=1)
             end = (one.slope / other.slope)[:, 0]
         most = np.fmax(np.fmax(early, later), np.fmax(end, 0))
         return (one if len(one.start) > 1 else other).of(most, self.everyone)
