@@ -76,7 +76,11 @@ MISTAKES = {
     "negative seed": ({"accuracy": {"seed": -1}}, ["accuracy.seed", "greater than or equal to 0"]),
     "unknown task": (
         {"accuracy": {"tasks": {"mugi_pros": 3}}},
-        ["accuracy.tasks.mugi_pros", "did you mean 'mugi_prose'?", "mugi_mmlu_dev, mugi_prose, mugi_pydoc"],
+        [
+            "accuracy.tasks.mugi_pros",
+            "did you mean 'mugi_prose'?",
+            "mugi_mmlu_dev, mugi_prose, mugi_pydoc",
+        ],
     ),
     "no documents": (
         {"accuracy": {"tasks": {"mugi_prose": 0}}},
