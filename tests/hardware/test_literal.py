@@ -128,3 +128,19 @@ def test_one_corrected_decode_step(position, tiling):
         words += sum(math.ceil(16 * shared * n / 64) for n in off_n)
         expected += max(compute, heads * words * 8 * 400e6 / 256e9)
     assert step == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("position", [300, 1001, 4096])
+def test_array_tiles_do_not_start_anew_every_256_positions(position):
+    """Attention of Mugi (96 rows) on 5 x 5 nodes, spread by array tiles, one step by hand."""
+    run = {"design": "mugi", "array_height": 96, "noc_rows": 5, "noc_cols": 5, "batch_size": 3}
+    run |= {"model": "llama_2_70b_GQA", "assumption.noc_tiling": "array_tiles"}
+    cycles = evaluate(pd.DataFrame([run | {"seq_len": position - 1}, run | {"seq_len": position}]))
+    step, heads, expected = float(np.diff(cycles["cycles_attention"])[0]) / 80, 3 * 8, 0.0
+    for passes, columns, depth in (
+        (sum(math.ceil(n / 96) for n in pieces(position, 256)), position, 128),
+        (2, 128, position),
+    ):
+        tiles = heads * math.ceil(columns / 96)
+        expected += 8 * heads * passes * depth * math.ceil(tiles / 25) / tiles
+    assert step == pytest.approx(expected, rel=1e-9)
