@@ -27,9 +27,10 @@ CHIPS = {
     "vlp_lut": ("VLP (Mugi-L)", "mugi", "lut", 256, "simd"),
     "pwl": ("PWL", "systolic", "pwl", 16, "pwl"),
     "taylor": ("Taylor", "systolic", "taylor", 16, "taylor"),
+    "partial": ("PA (assumed)", "systolic", "taylor", 16, "tensor"),
     "exact": ("precise", "systolic", "mac", 16, "systolic"),
 }
-MARKERS = dict(zip(CHIPS, "oDsv^X", strict=True))
+MARKERS = dict(zip(CHIPS, "oDsv^PX", strict=True))
 MODEL = "llama_2_7b"
 GROUP = {"softmax": "softmax", "activation": "silu"}  # operation -> group of the cost model
 COSTS = {
@@ -76,7 +77,9 @@ def factors(method: Method, kind: str) -> tuple[dict[str, float], float]:
 
     Registers and comparators of PWL go with its segments; steps of a series with its degree; reads
     and registers of a lookup table with its exponents. Adaptive VLP has a second selector of
-    windows and, an assumption, loads the 8 entries of one exponent every `leak` groups.
+    windows and, an assumption, loads the 8 entries of one exponent every `leak` groups. Partial
+    approximation, of which the cost model has no unit, is taken to run on the unit of the series:
+    an addition, a clipping and two multiplications, in a cycle each.
     """
     if kind == "pwl":
         names = ["pwl_register", "pipeline_register", "pwl_encoder"]
@@ -84,6 +87,8 @@ def factors(method: Method, kind: str) -> tuple[dict[str, float], float]:
         return registers | {"pwl_comparator": (method.segments - 1) / (SEGMENTS - 1)}, 1.0
     if kind == "taylor":
         return {"taylor_register": method.degree / DEGREE}, (method.degree + 1) / (DEGREE + 1)
+    if kind == "partial":
+        return {"taylor_register": 2 / DEGREE}, 4 / (DEGREE + 1)
     if kind == "exact":
         return {}, 1.0
     size = {"isram": method.lut / EXPONENTS, "lut_register": method.lut / EXPONENTS}
@@ -95,6 +100,12 @@ def factors(method: Method, kind: str) -> tuple[dict[str, float], float]:
 
 def steps(method: Method, kind: str) -> dict[str, float]:
     """Return by how much a method's size multiplies the switching, beyond its instances."""
+    if kind == "partial":
+        return {
+            "multiplier_vector": 2 / DEGREE,
+            "adder_vector": 1 / DEGREE,
+            "register_vector": 4 / (DEGREE + 1),
+        }
     if kind != "taylor":
         return {}
     moves = (method.degree + 1) / (DEGREE + 1)
