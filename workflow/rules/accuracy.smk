@@ -42,7 +42,7 @@ rule evaluate_accuracy:
         "results/benchmarks/evaluate_accuracy/{model}.tsv"
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: HALF
     params:
         model=model_arguments,
         data=data_arguments,
@@ -79,7 +79,7 @@ rule sweep_accuracy:
         "results/benchmarks/sweep_accuracy/{model}.tsv"
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: HALF
     params:
         model=model_arguments,
         approximations=options(
@@ -191,7 +191,7 @@ rule evaluate_bigbench:
         "results/benchmarks/evaluate_bigbench/{model}.tsv"
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: HALF
     params:
         model=model_arguments,
         approximations=options("approx", config["accuracy"]["approximations"]),

@@ -25,6 +25,8 @@ own_commands = shlex.quote(str(Path(sys.executable).parent))
 shell.prefix(f"set -euo pipefail; export PATH={own_commands}:$PATH; ")
 CHECKPOINT = ["model.safetensors", "config.json", "SHA256SUMS"]
 ENVIRONMENT = "../../envs/mugi.yaml"
+# threads of a job that runs a model: two such jobs side by side are faster than one on all cores
+HALF = max(1, (workflow.cores or 4) // 2)
 
 
 def checkpoint_of(wildcards):

@@ -11,7 +11,7 @@ rule profile_inputs:
         "results/benchmarks/profile_inputs/{model}.tsv"
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: HALF
     params:
         model=model_arguments,
         lengths=options("length", config["profile"]["lengths"]),
@@ -35,7 +35,7 @@ rule profile_as_published:
         "results/benchmarks/profile_as_published/{model}.tsv"
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: HALF
     params:
         model=model_arguments,
         length=max(config["profile"]["lengths"]),

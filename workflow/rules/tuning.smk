@@ -12,7 +12,7 @@ rule tune_softmax:
         "results/benchmarks/tune_softmax/{model}.tsv"
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: HALF
     params:
         model=model_arguments,
         anchors=[
