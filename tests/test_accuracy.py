@@ -469,6 +469,14 @@ def test_a_cell_of_something_else_is_not_read(change, checkpoint, tmp_path, monk
     assert len(list(tmp_path.glob("cells/*/*.json"))) == 2 * cells
 
 
+def test_only_the_published_grouping_has_a_cell_for_each_batch_size(checkpoint, tmp_path):
+    arguments = ["--cells", str(tmp_path / "cells"), "--approx", "native"]
+    arguments += ["--approx", "softmax=vlp:lut=12,max_exp=3,group=8,grouping=strided"]
+    for size, cells in [("1", 3), ("2", 4), ("1", 4)]:  # native, exact and the method
+        accuracy(checkpoint, tmp_path / "accuracy.csv", *arguments, "--batch-size", size)
+        assert len(list(tmp_path.glob("cells/*/*.json"))) == cells
+
+
 def test_a_damaged_cell_is_computed_again(tmp_path):
     cells = Cells(tmp_path)
     cells.write({"a": 1}, [1.5, math.nan])
@@ -554,6 +562,18 @@ def test_a_damaged_checkpoint_writes_nothing(change, line, checkpoint, tmp_path,
     errors = [text for text in capsys.readouterr().err.splitlines() if text.startswith("mugi")]
     assert len(errors) == 1
     assert line in errors[0]
+    assert "HF_HUB_OFFLINE" not in errors[0]
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("command", ["accuracy", "tune", "profile", "datapath"])
+def test_a_mistyped_folder_names_the_nearest(command, tmp_path, capsys):
+    (tmp_path / "smollm2_135m").mkdir()
+    output = tmp_path / "table.csv"
+    anchors = ["--max-exp", "1", "--max-exp", "2"] if command == "tune" else []
+    arguments = [str(tmp_path / "smolm2_135m"), "-o", str(output), *anchors]
+    assert main([command, *arguments]) == 2
+    assert "smolm2_135m' (did you mean 'smollm2_135m'?); allowed: " in capsys.readouterr().err
     assert not output.exists()
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 import mugi
-from mugi.accuracy import cells, corpus
+from mugi.accuracy import cells, corpus, subject
 from mugi.accuracy.corpus import OWN_PREFIX
 from mugi.approximations import NATIVE, Approximation, parse_operations
 from mugi.errors import InputError
@@ -99,10 +99,9 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate and write the tidy tables, and lm-eval's JSON if asked for."""
     approximations = list(dict.fromkeys(parse_operations(text) for text in args.approx or [NATIVE]))
     tasks = dict(_task_limit(text) for text in ",".join(args.tasks).split(",") if text)
-    args.name = args.name or Path(args.model).name
     args.stride = args.window if args.stride is None else args.stride
-    names = args.corpus or ["prose"]
     _check_sizes(args, tasks)
+    subject.check_model(args)
     if args.data:
         args.windows, tasks = 0, {}
     outputs = [args.output, args.documents, args.lm_eval_json]
@@ -153,10 +152,6 @@ def _check_sizes(args: argparse.Namespace, tasks: dict) -> None:
         raise InputError(f"--windows {args.windows}: must be at least 0")
     if not args.windows and not tasks:
         raise InputError("nothing to measure: --windows 0 and no --tasks")
-    if args.threads is not None and args.threads < 1:
-        raise InputError(f"--threads {args.threads}: must be at least 1")
-    if not re.fullmatch("cpu|cuda(:[0-9]+)?", args.device):
-        raise InputError(f"--device {args.device}: must be cpu, cuda or cuda:N")
     if args.batch_size != "auto" and not re.fullmatch("[1-9][0-9]*", args.batch_size):
         raise InputError(f"--batch-size {args.batch_size}: must be auto or at least 1")
     if args.num_fewshot is not None and args.num_fewshot < 0:
@@ -166,10 +161,6 @@ def _check_sizes(args: argparse.Namespace, tasks: dict) -> None:
     for folder in args.task_folder:
         if not folder.is_dir():
             raise InputError(f"--task-folder {folder}: no such folder")
-    if not Path(args.model).is_dir() and "/" not in args.model:
-        raise InputError(
-            f"no folder '{args.model}'; allowed: a checkpoint folder, a hub id (org/name)"
-        )
 
 
 def _complete(args: argparse.Namespace, rows: list[dict]) -> pd.DataFrame:

@@ -63,6 +63,14 @@ class Study:
         table = pd.concat(self._documents, ignore_index=True)
         return table.assign(model=self.args.name)
 
+    def _keys(self, key: dict) -> dict[Approximation, dict]:
+        """Return the key of each approximation's cell; the published grouping minds the batch."""
+        batch = {"batch_size": self.args.batch_size}
+        return {
+            each: key | {"approximation": str(each)} | (batch if "strided" in str(each) else {})
+            for each in self.everyone
+        }
+
     # --- token perplexity -----------------------------------------------------------------------
 
     def text(self, text: corpus.Text | str) -> None:
@@ -97,7 +105,7 @@ class Study:
     def _windows(self, key: dict, cut: Callable) -> dict[Approximation, list[dict]]:
         """Return the scores of each document of each window, computing those that no cell has."""
         indices = [str(index) for index in range(self.args.windows)]
-        keys = {each: key | {"approximation": str(each)} for each in self.everyone}
+        keys = self._keys(key)
         kept = {each: self.cells.read(keys[each]) or {} for each in self.everyone}
         missing = {
             each: [int(index) for index in indices if index not in kept[each]]
@@ -160,7 +168,7 @@ class Study:
                 self._add(each, facts, tables, _reported(reported))
 
     def _task_results(self, key: dict, name: str, limit: int | None) -> dict[Approximation, dict]:
-        keys = {each: key | {"approximation": str(each)} for each in self.everyone}
+        keys = self._keys(key)
         kept = {each: self.cells.read(keys[each]) for each in self.everyone}
         missing = [each for each in self.everyone if kept[each] is None]
         if missing:
@@ -193,7 +201,7 @@ class Study:
         sha256 = examples.data_digest(source)
         key = self.key | {"code": cells.code_digest("mugi.accuracy.examples")}
         key |= {"text_sha256": sha256, "limit": limit}
-        keys = {each: key | {"approximation": str(each)} for each in self.everyone}
+        keys = self._keys(key)
         kept = {each: self.cells.read(keys[each]) for each in self.everyone}
         missing = [each for each in self.everyone if kept[each] is None]
         if missing:

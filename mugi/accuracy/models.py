@@ -109,12 +109,14 @@ def _one_line(source: str) -> Iterator[None]:
             f"model '{source}' does not fit into the GPU's memory; try --dtype float16"
         ) from None
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"cannot load model '{source}': {_reason(error)}") from None
+        raise InputError(f"cannot load model '{source}': {_reason(source, error)}") from None
 
 
-def _reason(error: Exception) -> str:
+def _reason(source: str, error: Exception) -> str:
     """Say in one line why a model cannot be read, and what would help."""
     text = str(error)
+    if Path(source).is_dir():
+        return _first_line(text)
     if "gated repo" in text or "401 Client" in text or "403 Client" in text:
         token = "HF_TOKEN has no access" if os.environ.get("HF_TOKEN") else "HF_TOKEN is not set"
         return (

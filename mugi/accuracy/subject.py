@@ -2,11 +2,14 @@
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from mugi.accuracy.corpus import SEPARATOR
-from mugi.errors import InputError
+from mugi.errors import InputError, nearest
+
+_HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,16 +23,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Raise InputError for arguments that name no model; set `args.name` if it is not given."""
-    if args.threads is not None and args.threads < 1:
-        raise InputError(f"--threads {args.threads}: must be at least 1")
-    if not Path(args.model).is_dir() and "/" not in args.model:
-        raise InputError(
-            f"no folder '{args.model}'; allowed: a checkpoint folder, a hub id (org/name)"
-        )
-    args.name = args.name or Path(args.model).name
+    """Check the arguments; without network if the model is a folder."""
+    check_model(args)
     if Path(args.model).is_dir():
         os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def check_model(args: argparse.Namespace) -> None:
+    """Raise InputError for arguments that name no model or device; set `args.name` if not given."""
+    if args.threads is not None and args.threads < 1:
+        raise InputError(f"--threads {args.threads}: must be at least 1")
+    if not re.fullmatch("cpu|cuda(:[0-9]+)?", args.device):
+        raise InputError(f"--device {args.device}: must be cpu, cuda or cuda:N")
+    folder = Path(args.model)
+    if not folder.is_dir() and not _HUB_ID.fullmatch(args.model):
+        beside = [path.name for path in folder.parent.glob("*/")]
+        raise InputError(
+            f"no folder '{args.model}'{nearest(folder.name, beside)}; "
+            "allowed: a checkpoint folder, a hub id (org/name)"
+        )
+    args.name = args.name or folder.name
 
 
 def load(args: argparse.Namespace):

@@ -118,7 +118,7 @@ class Bench:
         self.cells = cells.Cells(args.cells)
         self.bar = stack.enter_context(tqdm(unit="step", desc=args.name, file=sys.stderr))
         self.key = {
-            "code": cells.code_digest("mugi.accuracy.tuning"),
+            "code": cells.code_digest("mugi.accuracy.tune"),
             "versions": cells.versions(),
             "checkpoint": cells.model_digest(args.model),
             "dtype": args.dtype,
