@@ -566,6 +566,17 @@ def test_a_damaged_checkpoint_writes_nothing(change, line, checkpoint, tmp_path,
     assert not output.exists()
 
 
+@pytest.mark.parametrize("gpus, line", [(0, "finds no GPU here"), (2, "cuda:0 to cuda:1")])
+@pytest.mark.parametrize("command", ["accuracy", "profile", "datapath"])
+def test_a_gpu_that_is_not_there(command, gpus, line, checkpoint, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    output = tmp_path / "table.csv"
+    assert main([command, str(checkpoint), "--device", "cuda:2", "-o", str(output)]) == 2
+    assert line in capsys.readouterr().err
+    assert not output.exists()
+
+
 @pytest.mark.parametrize("command", ["accuracy", "tune", "profile", "datapath"])
 def test_a_mistyped_folder_names_the_nearest(command, tmp_path, capsys):
     (tmp_path / "smollm2_135m").mkdir()

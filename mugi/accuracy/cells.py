@@ -77,6 +77,9 @@ def device_kind(device: str) -> str:
 
     if not torch.cuda.is_available():
         raise InputError(f"device '{device}': PyTorch finds no GPU here; allowed: cpu")
+    if (torch.device(device).index or 0) >= torch.cuda.device_count():
+        last = torch.cuda.device_count() - 1
+        raise InputError(f"device '{device}': not here; allowed: cpu, cuda:0 to cuda:{last}")
     return torch.cuda.get_device_name(device)
 
 

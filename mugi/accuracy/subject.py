@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from mugi.accuracy.cells import device_kind
 from mugi.accuracy.corpus import SEPARATOR
 from mugi.errors import InputError, nearest
 
@@ -23,8 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Check the arguments; without network if the model is a folder."""
+    """Check the arguments, and that the device is there; without network for a folder."""
     check_model(args)
+    device_kind(args.device)
     if Path(args.model).is_dir():
         os.environ["HF_HUB_OFFLINE"] = "1"
 
