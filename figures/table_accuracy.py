@@ -31,7 +31,8 @@ PUBLISHED = {
     ("taylor", "native"): "Taylor (softmax only)",
 }
 NOTE = (
-    "In brackets the 95 % interval of a paired bootstrap over documents. *exact* is the exact "
+    "In brackets the 95 % interval of a paired bootstrap over documents: too narrow with fewer "
+    "than about ten of them. *exact* is the exact "
     "function rounded to BF16 where the row replaces one, *native* the untouched model; weights "
     "and KV cache are those of the model in both. The paper gives neither intervals nor an exact "
     "control in BF16, and takes the lowest loss for the best."
@@ -41,7 +42,7 @@ NOTE = (
 def make(paths: list[Path], stem: Path) -> None:
     """Write a part a model from the accuracy table, and one from the published results."""
     accuracy, published = paths
-    needed = [*KEYS, "task", "metric", "reference", "ci_low", "ci_high", "tokens"]
+    needed = [*KEYS, "task", "metric", "reference", "ci_low", "ci_high", "tokens", "documents"]
     measured = read_table(accuracy, needed, ["value"])
     printed = read_table(published, ["series", "model", "softmax", "activation", "metric", "value"])
     printed = printed[printed["series"] == "fig06_table"]
@@ -58,10 +59,13 @@ def make(paths: list[Path], stem: Path) -> None:
 
 
 def title(rows: pd.DataFrame) -> str:
-    """Return a model's name and the tokens behind its token perplexities."""
+    """Return a model's name and the text behind its token perplexities."""
     counted = rows[rows["metric"] == "token_perplexity"].drop_duplicates("task")
-    tokens = ", ".join(f"{row.tokens} tokens of {row.task}" for row in counted.itertuples())
-    return f"{rows['model'].iloc[0]}: {tokens or 'no token perplexity'}"
+    texts = ", ".join(
+        f"{row.tokens} tokens in {row.documents} documents of {row.task}"
+        for row in counted.itertuples()
+    )
+    return f"{rows['model'].iloc[0]}: {texts or 'no token perplexity'}"
 
 
 def cells(rows: pd.DataFrame) -> list[list[str]]:

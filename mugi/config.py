@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from mugi.accuracy.corpus import TASKS, check_text
-from mugi.accuracy.embedded import DIGITS, EMBEDDED
+from mugi.accuracy.embedded import DIGITS, EMBEDDED, HUB_ID
 from mugi.approximations import parse, parse_operations
 from mugi.approximations.lookup import check_lookup
 from mugi.approximations.search import expand
@@ -27,7 +27,6 @@ from mugi.errors import InputError, describe, nearest, unknown
 from mugi.files import read_yaml
 
 DEFAULT = Path("config.yaml")
-HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 FIGURES = (
     *("fig02", "fig03", "fig04", "fig06", "fig06_published", "table_accuracy", "fig07"),
     *("fig08", "fig08_weighted", "pareto", "adaptive"),
@@ -383,7 +382,7 @@ def _model_mistakes(config: Config) -> Iterable[str]:
         source = model.source
         if source == "embedded" and name not in EMBEDDED:
             yield f"models.{name}: {unknown('embedded model', name, EMBEDDED)}"
-        elif source != "embedded" and not HUB_ID.match(source) and not Path(source).is_dir():
+        elif source != "embedded" and not HUB_ID.fullmatch(source) and not Path(source).is_dir():
             yield (
                 f"models.{name}.source: no folder '{source}'{nearest(source, ['embedded'])}; "
                 "allowed: embedded, a hub id (org/name), an existing checkpoint folder"

@@ -149,7 +149,7 @@ def test_the_end_to_end_table(tmp_path):
     write_csv(table, tmp_path / "accuracy.csv")
     table_accuracy.make([tmp_path / "accuracy.csv", PUBLISHED], tmp_path / "table_accuracy")
     text = (tmp_path / "table_accuracy.md").read_text()
-    assert "**tiny: 99 tokens of prose**" in text
+    assert "**tiny: 99 tokens in 3 documents of prose**" in text
     row = next(line for line in text.splitlines() if "int4" in line)
     assert row.startswith("| vlp:lut=8,max_exp=3 | vlp:lut=12,max_exp=3 | int4:group=64 | int4")
     assert "| 31.00 | +10.50 [+10.00, +11.00] | 0.2500 [-0.2500, 0.7500] |" in row

@@ -1,9 +1,12 @@
 """Pretrained models and images inside installable packages. Imports nothing heavy."""
 
+import re
 from typing import Literal, NamedTuple
 
 DIGITS = "digits"
 """Name of the handwritten digits inside scikit-learn: 1,797 images of 8 × 8, in 10 classes."""
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+"""Of a model that is in no package: org/name."""
 
 
 class EmbeddedModel(NamedTuple):

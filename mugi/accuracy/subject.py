@@ -8,9 +8,8 @@ from pathlib import Path
 
 from mugi.accuracy.cells import device_kind
 from mugi.accuracy.corpus import SEPARATOR
+from mugi.accuracy.embedded import HUB_ID
 from mugi.errors import InputError, nearest
-
-_HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +37,7 @@ def check_model(args: argparse.Namespace) -> None:
     if not re.fullmatch("cpu|cuda(:[0-9]+)?", args.device):
         raise InputError(f"--device {args.device}: must be cpu, cuda or cuda:N")
     folder = Path(args.model)
-    if not folder.is_dir() and not _HUB_ID.fullmatch(args.model):
+    if not folder.is_dir() and not HUB_ID.fullmatch(args.model):
         beside = [path.name for path in folder.parent.glob("*/")]
         raise InputError(
             f"no folder '{args.model}'{nearest(folder.name, beside)}; "
