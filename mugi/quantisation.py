@@ -6,32 +6,16 @@ the rule nor the group; its cost model scales every sum of 256 products (assumpt
 The scale is a BF16 number: the vector array multiplies the array's BF16 sums by it.
 """
 
-from typing import ClassVar, Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from pydantic import Field
 
-from mugi.approximations.method import Named
+from mugi.approximations import Int4
 from mugi.errors import InputError
 from mugi.numerics import from_bf16, to_bf16
 
 LARGEST = 7  # of sign and 3-bit magnitude
 LEVELS = 15  # steps from the lowest to the highest of 16 codes
-
-
-class Int4(Named):
-    """INT4 by rounding to nearest, a BF16 scale for each group of numbers."""
-
-    functions: ClassVar[tuple[str, ...]] = ("weights", "cache")
-
-    name: Literal["int4"] = "int4"
-    group: int = Field(
-        ge=1, description="numbers that share a scale; the last group of a row may be shorter"
-    )
-    scheme: Literal["symmetric", "asymmetric"] = Field(
-        "symmetric",
-        description="whole numbers -7 to 7, as the array multiplies, or 0 to 15 less a zero point",
-    )
 
 
 class Quantised(NamedTuple):

@@ -1,6 +1,8 @@
 """INT4 weights and KV cache: the numpy reference, its torch twin, and models that use them."""
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -121,6 +123,11 @@ def test_bad_texts(text, line):
     with pytest.raises(InputError) as error:
         parse_operations(text)
     assert line in str(error.value)
+
+
+@pytest.mark.parametrize("module", ["mugi.quantisation", "mugi.approximations"])
+def test_either_module_may_be_imported_first(module):
+    subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
 
 
 def test_texts_name_themselves():

@@ -9,8 +9,9 @@ import torch
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from mugi.approximations import Int4
 from mugi.errors import InputError
-from mugi.quantisation import LARGEST, LEVELS, Int4
+from mugi.quantisation import LARGEST, LEVELS
 
 _NAMES = (f"mugi_cache_{number}" for number in count())
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from mugi.approximations.exact import FUNCTIONS
+from mugi.approximations.int4 import Int4
 from mugi.approximations.method import Exact, Method, Named
 from mugi.approximations.partial import Partial
 from mugi.approximations.pwl import PWL
 from mugi.approximations.taylor import Taylor
 from mugi.approximations.vlp import VLP
 from mugi.errors import InputError, describe, unknown
-from mugi.quantisation import Int4
 
 METHODS = {"exact": Exact, "vlp": VLP, "pwl": PWL, "taylor": Taylor, "partial": Partial}
 QUANTISERS = {"int4": Int4}
@@ -37,6 +37,7 @@ __all__ = [
     "OPERATIONS",
     "QUANTISERS",
     "Approximation",
+    "Int4",
     "Method",
     "Named",
     "parse",
