@@ -43,6 +43,7 @@ rule evaluate_accuracy:
     conda:
         ENVIRONMENT
     threads: HALF
+    priority: 1  # the longest of the jobs that run a model
     params:
         model=model_arguments,
         data=data_arguments,
