@@ -206,7 +206,8 @@ class Study:
         missing = [each for each in self.everyone if kept[each] is None]
         if missing:
             self._expect(len(missing))
-            found = examples.evaluate(*self.model, source, limit, missing, self.bar.update)
+            with _memory():
+                found = examples.evaluate(*self.model, source, limit, missing, self.bar.update)
             for each, rows in found.items():
                 kept[each] = rows
                 self.cells.write(keys[each], rows)
