@@ -43,7 +43,7 @@ rule evaluate_accuracy:
     conda:
         ENVIRONMENT
     threads: HALF
-    priority: 1  # the longest of the jobs that run a model
+    priority: 1  # the longest jobs first
     params:
         model=model_arguments,
         data=data_arguments,
@@ -81,6 +81,7 @@ rule sweep_accuracy:
     conda:
         ENVIRONMENT
     threads: HALF
+    priority: 1
     params:
         model=model_arguments,
         approximations=options(
