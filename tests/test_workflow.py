@@ -233,6 +233,7 @@ class TestFinishedWorkflow:
                     *("evaluate_accuracy", "sweep_accuracy", "collect_accuracy", "fig06"),
                     *("tune_softmax", "collect_tuning", "fig07", "table_accuracy"),
                     *SELECTED,
+                    *("judge_claims", "check_claims"),
                 },
             ),
             ("mugi/cli.py", set()),
@@ -255,7 +256,8 @@ class TestFinishedWorkflow:
         changed = tmp_path / "changed.yaml"
         changed.write_text(yaml.safe_dump(smoke))
         rules = set(planned(finished, "--configfile", str(changed)))
-        assert rules == {"all", "sweep_accuracy", "collect_accuracy", "fig06", *SELECTED}
+        judged = {"judge_claims", "check_claims"}
+        assert rules == {"all", "sweep_accuracy", "collect_accuracy", "fig06", *SELECTED, *judged}
 
     def test_the_report_builds(self, finished):
         done = run(finished, "snakemake", *SMOKE, "--report", "results/report.html")
