@@ -40,10 +40,10 @@ rule evaluate_accuracy:
         "results/logs/evaluate_accuracy/{model}.log",
     benchmark:
         "results/benchmarks/evaluate_accuracy/{model}.tsv"
+    priority: 1  # the longest jobs first
     conda:
         ENVIRONMENT
     threads: HALF
-    priority: 1  # the longest jobs first
     params:
         model=model_arguments,
         data=data_arguments,
@@ -78,10 +78,10 @@ rule sweep_accuracy:
         "results/logs/sweep_accuracy/{model}.log",
     benchmark:
         "results/benchmarks/sweep_accuracy/{model}.tsv"
+    priority: 1
     conda:
         ENVIRONMENT
     threads: HALF
-    priority: 1
     params:
         model=model_arguments,
         approximations=options(
