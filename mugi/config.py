@@ -24,7 +24,7 @@ from mugi.approximations import parse, parse_operations
 from mugi.approximations.lookup import check_lookup
 from mugi.approximations.search import expand
 from mugi.errors import InputError, describe, nearest, unknown
-from mugi.files import read_yaml
+from mugi.files import merge, read_yaml
 
 DEFAULT = Path("config.yaml")
 FIGURES = (
@@ -318,15 +318,6 @@ def run(args: argparse.Namespace) -> None:
         settings = merge(settings, read_yaml(args.file))
     check(settings)
     print(f"{args.file}: no mistakes")
-
-
-def merge(base: dict, changes: dict) -> dict:
-    """Return `base` with `changes`, merged key by key as Snakemake does with --configfile."""
-    merged = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = merge(merged[key], value) if both else value
-    return merged
 
 
 def check(settings: dict) -> Config:

@@ -1,5 +1,6 @@
-"""Reading tables with clear mistakes; writing whole files or none, the same bytes every time."""
+"""Reading tables and YAML with clear mistakes; writing whole files or none, the same bytes."""
 
+import hashlib
 import io
 import os
 from pathlib import Path
@@ -33,6 +34,12 @@ def check_writable(path: str | Path) -> None:
         raise InputError(f"cannot write {path}: it is a folder")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write {path}: {path.parent} is not writable")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -107,3 +114,12 @@ def parse_yaml(name: str | Path, text: str, kind: type = dict) -> dict | list:
         what = "keys and values" if kind is dict else "a list"
         raise InputError(f"{name}: must hold {what}")
     return content
+
+
+def merge(base: dict, changes: dict) -> dict:
+    """Return `base` with `changes`, merged key by key as Snakemake does with --configfile."""
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged

@@ -7,7 +7,6 @@ English Wikipedia, which the task paragraph_segmentation holds as its examples 1
 """
 
 import argparse
-import hashlib
 import json
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import yaml
 
 from mugi.accuracy.corpus import SEPARATOR
 from mugi.errors import InputError
-from mugi.files import check_writable, write_text
+from mugi.files import check_writable, sha256_of, write_text
 
 REQUIREMENT = "bigbench==1.0.0"
 SHA256 = "1bb398a5512c6d798cdebe0dfa0ac03f67f6033fa6b39c6ef71df978c7cbc5c2"
@@ -76,8 +75,7 @@ def _download(folder: Path) -> Path:
 def _read(sdist: Path) -> Iterator[tuple[str, dict]]:
     """Yield the name and content of each task, after checking the sha256 of all."""
     try:
-        with sdist.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of(sdist)
     except OSError as error:
         raise InputError(f"{sdist}: {error.strerror}") from None
     if digest != SHA256:

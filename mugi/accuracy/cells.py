@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from mugi.errors import InputError
-from mugi.files import write_text
+from mugi.files import sha256_of, write_text
 from mugi.sources import ROOT, sources
 
 PACKAGES = ("torch", "transformers", "lm_eval")
@@ -122,6 +122,5 @@ def _sums(folder: Path) -> dict[str, str]:
     sums = {}
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name != CHECKSUMS and not path.name.startswith("."):
-            with path.open("rb") as file:
-                sums[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+            sums[path.name] = sha256_of(path)
     return sums

