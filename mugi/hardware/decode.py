@@ -92,8 +92,9 @@ def _routed(operation: Stepped, words: Series, kind: str, runs: Runs) -> np.ndar
         if not strided[rows.profile].all():
             return rows.by_position(by_position)
         found = tiles.at(rows.row[:, None], rows.profile)[:, 0]
-        mesh = (pick(chunk.symbols[key], rows.profile)[:, 0] for key in "RP")
-        return [rows.fractions(words, *(x.astype(int) for x in timing.table_hops(found, *mesh)))]
+        mesh = {key: pick(chunk.symbols[key], rows.profile)[:, 0] for key in "RP"}
+        ratio = timing.hop_ratio(found, kind, mesh, chunk.assumptions)
+        return [rows.fractions(words, *(x.astype(int) for x in ratio))]
 
     for some in (uneven & strided, uneven & ~strided):
         if some.any():

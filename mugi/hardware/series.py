@@ -72,6 +72,14 @@ class Table:
         return np.where(regular & (unit > 0)[:, 0], length, 0)
 
     @cached_property
+    def line(self) -> np.ndarray:
+        """Return offset and rise (2, keys) where values are offset + rise s, and NaN elsewhere."""
+        rise = self.slope / ROW
+        offset = self.start[:, :1] - rise
+        near = np.abs(self.wide - offset - rise * POSITIONS[:, :ROW]) <= INTEGER * np.abs(self.wide)
+        return np.where(near.all(axis=1), np.hstack([offset, rise]).T, np.nan)
+
+    @cached_property
     def rising(self) -> bool:
         """Return whether values never fall within a row."""
         return bool((np.diff(self.start, axis=1) >= 0).all())
@@ -157,6 +165,12 @@ class Series(np.lib.mixins.NDArrayOperatorsMixin):
         series = self if len(self.terms) == 1 else Series.of(np.asarray(self), self.profiles)
         scale, table = series.terms[0]
         return scale[:, 0], table
+
+    @cached_property
+    def line(self) -> np.ndarray:
+        """Return offset and rise, (2, profiles), of values that are a line; NaN for others."""
+        everyone = np.arange(self.profiles)
+        return sum(scale[:, 0] * table.of(table.line.T, everyone).T for scale, table in self.terms)
 
     @cached_property
     def whole(self) -> np.ndarray:

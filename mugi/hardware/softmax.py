@@ -1,7 +1,6 @@
 """Softmax of decode: counts and cycles summed over positions.
 
-Most have a closed form. Router events, rounded down at every position, and the spread of tiles over
-nodes do not.
+Where neither a closed form nor spans of positions (`spans`) tell, positions are gone through.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,9 +10,12 @@ import numpy as np
 from mugi.hardware import softmax_words, timing
 from mugi.hardware.chunk import Chunk, pick
 from mugi.hardware.design import GIVEN
-from mugi.hardware.events import OFFCHIP_SYMBOLS, dram_traffic, nonlinear_features
+from mugi.hardware.events import OFFCHIP_SYMBOLS, Event, dram_traffic, nonlinear_features
 from mugi.hardware.memory import ACTIVATION_BITS, DRAM_BITS, words
-from mugi.hardware.series import ONES, POSITIONS, ROW, Series, Table
+from mugi.hardware.series import POSITIONS, ROW, Series, Table
+from mugi.hardware.softmax_hops import span_hops
+from mugi.hardware.softmax_time import span_cycles
+from mugi.hardware.spans import Spans, spans, whole_spans
 from mugi.hardware.stepped import Stepped
 from mugi.hardware.steps import Runs, whole
 from mugi.hardware.tiling import classes, nonlinear_tile
@@ -30,10 +32,13 @@ class Matrices:
         columns = [np.broadcast_to(c, (chunk.profiles, 1))[:, 0] for c in (rows, *symbols)]
         rows, lanes, elements, width = columns
         full = np.minimum(rows, lanes)
-        self.fitting = (elements / full)[:, None]
+        self.fitting, self.width = elements / full, width
         self.count = np.floor(rows / full)[:, None]
         rest = rows - full * self.count[:, 0]
         self.passes = self.count + (rest > 0)[:, None]
+        self.heights = full, rest
+        even = (ACTIVATION_BITS * full % width == 0) & (ACTIVATION_BITS * rest % width == 0)
+        self.rate = np.where(even, ACTIVATION_BITS * rows / width, np.nan)
         self.full = Alike(full, full, elements, width)
         self.rest = Alike(rest, full, elements, width) if rest.any() else None
 
@@ -55,6 +60,13 @@ class Matrices:
             some = np.flatnonzero(self.passes[runs.profile] > self.count[runs.profile])
             total[some] += self.rest.sums(runs, some)
         return [total[:, :1], total[:, 1:]]
+
+    def span_words(self, width, spans: Spans, profile: np.ndarray) -> np.ndarray:
+        """Return off-chip words of `width` bits in spans of profiles."""
+        full, rest = (
+            softmax_words.span_words(rows[profile], width, spans) for rows in self.heights
+        )
+        return self.count[profile, 0] * full + rest
 
 
 class Alike:
@@ -135,7 +147,7 @@ def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
         if name not in irregular
     }
     table |= _offchip_sums(chunk, irregular, matrices, runs)
-    table |= _by_position(operation, matrices, irregular, table["dram_bytes"], runs)
+    table |= _spread(operation, matrices, irregular, table["dram_bytes"], runs)
     return {name: values[index] for name, values in table.items()}
 
 
@@ -184,67 +196,46 @@ def _offchip_sums(chunk: Chunk, irregular: Mapping, matrices: Matrices, runs: Ru
     return table | {"dram_bytes": features["dram_bytes"][:, 0]}
 
 
-def _by_position(operation, matrices: Matrices, irregular: Mapping, dram_bytes, runs: Runs):
-    """Return router events, rounded down at every position, and cycles."""
+def _spread(operation, matrices: Matrices, irregular: Mapping, dram_bytes, runs: Runs) -> dict:
+    """Return router events and cycles, which depend on how tiles are spread over the nodes."""
+    assumptions = operation.chunk.assumptions
+    mesh, even = (operation.nodes > 1)[runs.profile, 0], operation.even()[runs.profile]
+    some = np.flatnonzero(mesh | ~even)
+    tiled = spans(matrices.fitting[runs.profile[some]], runs.first, runs.seq_len[some])
+    tiled.run = some[tiled.run]
+    alike = whole_spans(runs.first, runs.seq_len).pick(np.flatnonzero(even))
+    unknown = np.zeros_like(even)
+    if assumptions["noc_tiling"] == "array_tiles" or assumptions["noc_link_bits"]:
+        unknown = ~even
+    else:
+        alike = alike.beside(tiled.pick(np.flatnonzero(~even[tiled.run])))
+    cycles, open_spans = span_cycles(operation, matrices, alike, dram_bytes, runs)
+    unknown |= open_spans
+    rest = runs.by_row(lambda rows: rows.by_position(operation.values), unknown, 1)[0]
+    table = {"cycles": np.where(unknown, rest, cycles)}
+    tiled = tiled.pick(np.flatnonzero(mesh[tiled.run]))
+    for name, event in irregular.items():
+        if event.hops:
+            table[name] = _routed(operation, name, event, matrices, tiled, runs)
+    return table
+
+
+def _routed(operation, name: str, event: Event, matrices: Matrices, tiled: Spans, runs: Runs):
+    """Return the sums of a router event over the spans of runs, or position by position."""
     chunk = operation.chunk
-    routed = {name: event for name, event in irregular.items() if event.hops}
-    names = {"P", "R", "Q"} | {n for event in routed.values() for n in event.count.names}
-    symbols = sorted(names & chunk.symbols.keys())
-    compute, transfer = _settled(operation, matrices, runs)
-    closed, cycles = compute | transfer, np.zeros(len(runs.profile))
-    cycles[compute] = operation.closed_cycles(runs.pick(compute))
-    each = timing.dram_cycles(chunk.symbols, chunk.assumptions)
-    cycles[transfer] = dram_bytes[transfer] * each
+    found = span_hops(event, operation.counts[name], matrices, chunk, tiled, runs)
+    unknown = np.isnan(found)
+    symbols = {"P", "R", "Q"} | event.count.names & chunk.symbols.keys()
 
-    def router(row, profile):
-        exact = operation.exact(row, profile, names | {"output_tiles"})
-        scope, arrays = chunk.take(profile, symbols), []
-        for name, event in routed.items():
-            if event.count.names & set(OFFCHIP_SYMBOLS):
-                words = event.count(scope | exact)
-            else:
-                words = operation.counts[name].at(row, profile)
-            passes = timing.hops(exact["output_tiles"], event.hops, scope, chunk.assumptions)
-            arrays.append(whole(words * passes))
-        return arrays
+    def by_position(row, profile):
+        exact = operation.exact(row, profile, event.count.names | {"output_tiles"})
+        scope = chunk.take(profile, symbols)
+        if event.count.names & set(OFFCHIP_SYMBOLS):
+            words = event.count(scope | exact)
+        else:
+            words = operation.counts[name].at(row, profile)
+        passes = timing.hops(exact["output_tiles"], event.hops, scope, chunk.assumptions)
+        return [whole(words * passes)]
 
-    def both(row, profile):  # of the same rows, whose words are found once
-        return [*router(row, profile), *operation.values(row, profile)]
-
-    count, mesh = len(routed), (operation.nodes > 1)[runs.profile, 0]
-    found = runs.by_row(lambda rows: rows.by_position(router, count), closed & mesh, count)
-    *more, rest = runs.by_row(lambda rows: rows.by_position(both, count + 1), ~closed, count + 1)
-    table = dict(zip(routed, found + np.array(more), strict=True))
-    return table | {"cycles": cycles + rest}
-
-
-def _settled(operation: Stepped, matrices: Matrices, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
-    """Return for which runs one unit, or the DRAM, takes longest at all positions.
-
-    Bounds are linear in the position, so the first and the last one tell. Tiles are at most
-    `fitting` columns wide, and the busiest node has at most one more than its share of them.
-    """
-    chunk, p, assumptions = operation.chunk, runs.profile, operation.chunk.assumptions
-    unit = operation.closed[p] & operation.even()[p]
-    if assumptions["dram_time"] != "per_op":
-        return unit, np.zeros_like(unit)
-    fill, per_tile = operation.fill[p, 0], assumptions["pipeline_fill"] == "per_tile"
-    transfer = (assumptions["noc_link_bits"] == 0) & ~(per_tile & (fill > 0))
-    nodes, each = operation.nodes[p, 0], timing.dram_cycles(chunk.symbols, assumptions)
-    most, least = operation.features["dram_bytes"] * each, matrices.least_bytes * each
-    zero = np.zeros_like(p)
-    for row, column in ((zero, zero + runs.first), (runs.rows, runs.rest - 1)):
-        busy, least_busy = np.zeros(len(p)), np.zeros(len(p))
-        for names, alive in zip(operation.units.values(), operation.alive, strict=True):
-            found = sum(operation.cycles[name].cells(p, row, column) for name in names)
-            count = np.maximum(operation.counts[names[0]].cells(p, row, column), timing.TINY)
-            rounded = found - np.where(operation.whole[p], 0, found / count)
-            busy = np.maximum(busy, np.where(alive[p], found, 0))
-            least_busy = np.maximum(least_busy, np.where(alive[p], rounded, 0))
-        unit &= least_busy / nodes >= most.cells(p, row, column)
-        wide = (ROW * row + column + 1) * matrices.passes[p, 0] / matrices.fitting[p, 0]
-        high = busy / nodes + busy * (nodes > 1) / wide + fill
-        transfer &= least.cells(p, row, column) >= high
-    tables = [table for cycles in operation.cycles.values() for _, table in cycles.terms]
-    linear = all(table is ONES or (table.stride == 1).all() for table in tables)
-    return unit & linear, transfer & linear
+    rest = runs.by_row(lambda rows: rows.by_position(by_position), unknown, 1)[0]
+    return np.where(unknown, rest, found)

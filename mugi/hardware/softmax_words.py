@@ -9,6 +9,7 @@ import numpy as np
 
 from mugi.hardware.floors import floor_sum
 from mugi.hardware.memory import ACTIVATION_BITS
+from mugi.hardware.spans import Spans
 
 
 def word_sums(
@@ -47,20 +48,23 @@ def word_sums(
 
 
 def _shallow(rows, widths, size, start, case, end) -> list[np.ndarray]:
-    """Return the words of positions from start to end - 1 of cases whose blocks are not above t.
-
-    Position n t + r takes n tiles of t columns and one of r. Blocks before the first cancel out.
-    """
-
-    def before(rows, width, end):
-        tile, rest = np.divmod(end, size)
-        tiles = size * size * fewer(rows, width, tile) + tile * fewer(rows, width, size)
-        words = np.ceil(ACTIVATION_BITS * rows * tile / width)
-        return tiles + size * rest * words + fewer(rows, width, rest)
-
+    """Return the words of positions from start to end - 1 of cases whose blocks are not above t."""
     return [
-        before(rows[case], width[case], end) - before(rows, width, start)[case] for width in widths
+        _before(rows[case], width[case], size, end) - _before(rows, width, size, start)[case]
+        for width in widths
     ]
+
+
+def _before(rows, width, size, end) -> np.ndarray:
+    """Return the words of positions before `end`, where the rest takes one tile at most.
+
+    Position n t + r takes n tiles of t columns and one of r. What does not hold for positions
+    before a level cancels out in differences.
+    """
+    tile, rest = np.divmod(end, size)
+    tiles = size * size * fewer(rows, width, tile) + tile * fewer(rows, width, size)
+    words = np.ceil(ACTIVATION_BITS * rows * tile / width)
+    return tiles + size * rest * words + fewer(rows, width, rest)
 
 
 def fewer(rows, width, columns) -> np.ndarray:
@@ -96,3 +100,17 @@ def _blocks(case, tile, stop, words, fewer_words, size: int) -> np.ndarray:
     return (
         tiles * words[case, columns] + rounds * fewer_words[case, columns] + fewer_words[case, rest]
     )
+
+
+def span_words(rows: np.ndarray, width: np.ndarray, spans: Spans) -> np.ndarray:
+    """Return the words of `width` bits of all positions of spans; all arguments are by span."""
+    size, end = spans.size, spans.high + 1
+    tile = spans.low // size
+    start = (spans.tiles - 1) * tile
+    deep = (spans.tiles - 1) * np.ceil(ACTIVATION_BITS * rows * tile / width) * (end - spans.low)
+    deep += fewer(rows, width, end - start) - fewer(rows, width, spans.low - start)
+    one_block = (spans.multiples == 0) & (size > 1)
+    every = _before(rows, width, size, end) - _before(rows, width, size, spans.low)
+    first, last = -(-spans.low // size), spans.high // size
+    even = size * (fewer(rows, width, last + 1) - fewer(rows, width, first))
+    return spans.every * np.where(one_block, deep, every) + spans.multiples * even

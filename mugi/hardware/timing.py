@@ -11,23 +11,21 @@ MEMORIES = ("isram", "wsram", "osram")
 
 
 def hops(tiles: np.ndarray, kind: str, symbols: Mapping, assumptions: Mapping) -> np.ndarray:
-    """Return how often a word passes a router port when `tiles` are spread over the nodes.
+    """Return how often a word passes a router port when `tiles` are spread over the nodes."""
+    total, rounds = hop_ratio(tiles, kind, symbols, assumptions)
+    return np.where(symbols["P"] > 1, total / rounds, 0.0)
+
+
+def hop_ratio(tiles: np.ndarray, kind: str, symbols: Mapping, assumptions: Mapping) -> tuple:
+    """Return the hops of some rounds of words, and the number of rounds, on more than one node.
 
     Published artifact: full rounds of P tiles take R hops each, a last partial round one.
     """
     rows, nodes = symbols["R"], symbols["P"]
     if assumptions["noc_hops"] == "mean_xy":
-        factor = (symbols["Q"] + 1) / 2 + 0 * tiles
-    elif kind == "lut_tiles":
-        factor = np.where(tiles < nodes, 1.0, rows)
-    else:
-        total, rounds = table_hops(tiles, rows, nodes)
-        factor = total / rounds
-    return np.where(nodes > 1, factor, 0.0)
-
-
-def table_hops(tiles: np.ndarray, rows: np.ndarray, nodes: np.ndarray) -> tuple:
-    """Return hops of all rounds of tiles, and the number of rounds."""
+        return symbols["Q"] + 1 + 0 * tiles, 2.0
+    if kind == "lut_tiles":
+        return np.where(tiles < nodes, 1.0, rows), 1.0
     rounds = np.ceil(tiles / nodes)
     return (rows - 1) * np.floor(tiles / nodes) + rounds, rounds
 

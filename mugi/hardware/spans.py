@@ -1,0 +1,178 @@
+"""Positions of softmax that go together, because as many tiles of columns are spread over nodes.
+
+A matrix of s columns moves in tiles of t = floor(s / n) columns, n being a power of 2 (see
+`softmax_words`). Position s = n t + r takes n + ceil(r / t) tiles.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mugi.hardware.floors import floor_sum
+
+CELLS = 1 << 16  # positions gone through together; what they take fits a cache
+
+
+@dataclass
+class Spans:
+    """Positions low to high of runs, one an entry; all have as many tiles of columns, `tiles`.
+
+    `every` (0 or 1) counts all of them and `multiples` (0, 1 or -1) the multiples of `size`, the n
+    of above. Fields are whole numbers of shape (spans,).
+    """
+
+    run: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    size: np.ndarray
+    tiles: np.ndarray
+    every: np.ndarray
+    multiples: np.ndarray
+
+    def pick(self, chosen: np.ndarray) -> "Spans":
+        """Return some of the spans."""
+        return Spans(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
+    def beside(self, other: "Spans") -> "Spans":
+        """Return these spans and then those of another."""
+        names = self.__dataclass_fields__
+        return Spans(*(np.append(getattr(self, name), getattr(other, name)) for name in names))
+
+    def between(self, low: np.ndarray, high: np.ndarray) -> "Spans":
+        """Return the spans without positions below `low` and above `high`, maybe without any."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        low, high = np.maximum(self.low, low), np.minimum(self.high, high)
+        return Spans(**fields | {"low": low, "high": np.maximum(high, low - 1)})
+
+    def sums(self, series: Callable) -> np.ndarray:
+        """Return sums over the spans: series(spans, start, step, count) has those of start,
+        start + step, ... of some of them.
+        """
+        total = np.zeros(len(self.run))
+        for weight, step in ((self.every, np.ones_like(self.size)), (self.multiples, self.size)):
+            some = np.flatnonzero(weight)
+            step = step[some]
+            first = -(-self.low[some] // step)
+            count = self.high[some] // step - first + 1
+            total[some] += weight[some] * series(some, first * step, step, count)
+        return total
+
+    def positions(self) -> np.ndarray:
+        """Return how many positions there are."""
+        return self.sums(lambda some, start, step, count: count)
+
+    def of_positions(self) -> np.ndarray:
+        """Return the sum of the positions."""
+        return self.sums(
+            lambda some, start, step, count: start * count + step * (count * (count - 1) // 2)
+        )
+
+    def floors(self, numerator: np.ndarray, divisor: np.ndarray, first=0) -> np.ndarray:
+        """Return sums of floor((first + numerator s) / divisor) of whole numbers, (spans,)."""
+        first = np.broadcast_to(first, self.run.shape)
+
+        def series(some, start, step, count):
+            rise = numerator[some]
+            return floor_sum(count, first[some] + rise * start, rise * step, divisor[some])
+
+        return self.sums(series)
+
+    def rows(self) -> tuple[np.ndarray, ...]:
+        """Return runs of positions with tiles of as many columns: span, low, high and tile."""
+        found = []
+        blocks = (self.multiples != 0) & (self.low <= self.high)
+        one = np.flatnonzero(~blocks)
+        found.append((one, self.low[one], self.high[one], self.low[one] // self.size[one]))
+        span, tile = ranges(np.flatnonzero(blocks), self.low // self.size, self.high // self.size)
+        start, rest = tile * self.size[span], self.every[span] == 1
+        low = np.maximum(start + rest, self.low[span])
+        high = np.minimum(start + rest * (self.size[span] - 1), self.high[span])
+        found.append((span, low, high, tile))
+        span, low, high, tile = (np.concatenate(part) for part in zip(*found, strict=True))
+        kept = low <= high
+        return span[kept], low[kept], high[kept], tile[kept]
+
+
+def spans(fitting: np.ndarray, first: int, last: np.ndarray) -> Spans:
+    """Return the spans of positions first + 1 to `last` of runs.
+
+    The largest tile has `fitting` columns (not rounded), one value a run.
+    """
+    found, size = [_shallow(*(last[:0],) * 3, 1)], 1
+    low = np.full_like(last, first + 1)
+    while np.any(low <= last):
+        end = np.floor(fitting * size).astype(np.int64)
+        run = np.flatnonzero(low <= np.minimum(last, end))
+        part = run, low[run], np.minimum(last, end)[run]
+        deep = part[1] // size < size - 1
+        found += [_shallow(*(x[~deep] for x in part), size), _deep(*(x[deep] for x in part), size)]
+        low, size = np.maximum(low, end + 1), 2 * size
+    return Spans(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+
+def whole_spans(first: int, last: np.ndarray) -> Spans:
+    """Return spans of all positions first + 1 to `last` of runs, as if there were one tile."""
+    zero = np.zeros_like(last)
+    return Spans(zero + np.arange(len(last)), zero + first + 1, last, *(zero + 1,) * 3, zero)
+
+
+def _shallow(run, low, high, size: int) -> tuple[np.ndarray, ...]:
+    """Return the fields of spans where the rest takes one tile at most."""
+    one = np.ones_like(run)
+    even = (
+        run,
+        low,
+        high,
+        size * one,
+        size * one,
+        *((one, 0 * one) if size == 1 else (0 * one, one)),
+    )
+    if size == 1:
+        return even
+    odd = run, low, high, size * one, (size + 1) * one, one, -one
+    return tuple(np.concatenate(part) for part in zip(even, odd, strict=True))
+
+
+def _deep(run, low, high, size: int) -> tuple[np.ndarray, ...]:
+    """Return the fields of spans where the rest takes several tiles: block by block."""
+    block, tile = ranges(np.arange(len(run)), low // size, high // size)
+    tile = np.maximum(tile, 1)
+    entry, rest = ranges(np.arange(len(tile)), 0 * tile, -((1 - size) // tile))
+    block, tile = block[entry], tile[entry]
+    start = size * tile + np.where(rest > 0, (rest - 1) * tile + 1, 0)
+    end = size * tile + np.minimum(rest * tile, size - 1)
+    start, end = np.maximum(start, low[block]), np.minimum(end, high[block])
+    kept = start <= end
+    one = np.ones(np.count_nonzero(kept), np.int64)
+    return run[block[kept]], start[kept], end[kept], size * one, size + rest[kept], one, 0 * one
+
+
+def ranges(entries: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each of `entries` once for every whole number from its low to its high, and those."""
+    count = np.maximum(high[entries] - low[entries] + 1, 0)
+    entry = np.repeat(entries, count)
+    return entry, np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count) + low[entry]
+
+
+def row_sums(values: Callable, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return sums over whole numbers from low to high of values(rows, numbers), one a row.
+
+    Rows of about the same length go together; `rows` is an index that makes the fields of rows
+    broadcast with the numbers.
+    """
+    length = high - low + 1
+    order = np.argsort(-length, kind="stable")
+    total, start = np.zeros(len(low)), 0
+    while start < len(order):
+        longest = length[order[start]]
+        part = order[start : start + max(1, CELLS // longest)]
+        steps, axis = np.arange(float(longest)), int(longest > len(part))
+        rows = np.expand_dims(part, axis)  # the longer axis last
+        steps = np.expand_dims(steps, 1 - axis)
+        found = values(rows, low[rows] + steps)
+        if length[part[-1]] < longest:
+            found = found * (steps < length[rows])
+        total[part] = found.sum(axis=axis)
+        start += len(part)
+    return total
