@@ -55,14 +55,16 @@ class Matrices:
 
     def sums(self, runs: Runs) -> list[np.ndarray]:
         """Return off-chip words of oSRAM and of DRAM of all decode steps, of shape (runs, 1)."""
-        total = self.count[runs.profile] * self.full.sums(runs, np.arange(len(runs.profile)))
-        if self.rest:
-            some = np.flatnonzero(self.passes[runs.profile] > self.count[runs.profile])
-            total[some] += self.rest.sums(runs, some)
-        return [total[:, :1], total[:, 1:]]
+        found = []
+        for width in (self.width, np.full_like(self.width, DRAM_BITS)):
+            total = self.count[runs.profile, 0] * self.full.sums(runs, width)
+            if self.rest:
+                total += self.rest.sums(runs, width)
+            found.append(total[:, None])
+        return found
 
-    def span_words(self, width, spans: Spans, profile: np.ndarray) -> np.ndarray:
-        """Return off-chip words of `width` bits in spans of profiles."""
+    def span_words(self, width: np.ndarray, spans: Spans, profile: np.ndarray) -> np.ndarray:
+        """Return off-chip words in spans of profiles; `width` in bits, by span."""
         full, rest = (
             softmax_words.span_words(rows[profile], width, spans) for rows in self.heights
         )
@@ -73,6 +75,7 @@ class Alike:
     """Tiles of `height` rows; where `fitting` rows must fit `elements`, words have `width` bits."""
 
     def __init__(self, height, fitting, elements, width):
+        self.height, self.fitting, self.elements = height, fitting, elements
         self.cases, index = np.unique(
             np.stack([height, fitting, elements, width], axis=1), axis=0, return_inverse=True
         )
@@ -108,14 +111,20 @@ class Alike:
 
         return {name: values[index] for name, values in found.items()}, columns_of
 
-    def sums(self, runs: Runs, chosen: np.ndarray) -> np.ndarray:
-        """Return words of oSRAM and of DRAM of all decode steps of chosen runs: (runs, 2)."""
-        which, end = np.tile(self.index[runs.profile[chosen]], 2), runs.seq_len[chosen]
-        position = np.append(end, np.full_like(end, runs.first))
-        height, fitting, elements, width = self.cases.T
-        widths = [width, np.full_like(width, DRAM_BITS)]
-        found = softmax_words.word_sums(height, elements / fitting, widths, which, position)
-        return (found[:, : len(end)] - found[:, len(end) :]).T
+    def sums(self, runs: Runs, width: np.ndarray) -> np.ndarray:
+        """Return words of `width` bits, one a profile, of all decode steps: (runs,)."""
+        p, first, last = runs.profile, runs.first, runs.seq_len
+        rate = ACTIVATION_BITS * self.height / width
+        total = rate[p] * (last * (last + 1) - first * (first + 1)) / 2
+        some = np.flatnonzero((rate % 1 != 0)[p])
+        if some.size:
+            keys = np.stack([self.height, self.elements / self.fitting, width], axis=1)
+            cases, index = np.unique(keys, axis=0, return_inverse=True)
+            which = np.tile(index.ravel()[p[some]], 2)
+            position = np.append(last[some], np.full_like(some, first))
+            found = softmax_words.word_sums(*cases.T, which, position)
+            total[some] = found[: some.size] - found[some.size :]
+        return total
 
 
 def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:

@@ -112,7 +112,7 @@ def span_cycles(
     some = np.flatnonzero(~(compute | (unknown | moving)[spans.run]))
     if some.size:
         part, p = spans.pick(some), runs.profile[spans.run[some]]
-        words = matrices.span_words(DRAM_BITS, part, p)[:, None]
+        words = matrices.span_words(np.full(len(p), DRAM_BITS), part, p)[:, None]
         scope = chunk.take(p), chunk.assumptions, part.positions()[:, None]
         moved = dram_traffic(words, words, *scope)["dram_bytes"][:, 0]
         total += np.bincount(part.run, moved * each, count)

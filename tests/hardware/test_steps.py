@@ -156,7 +156,7 @@ def test_softmax_words(height, elements, width, longest):
     which = np.zeros(2, int)
     upto = np.array([longest // 2, longest])
     heights, fits, widths = (np.array([float(x)]) for x in (height, fitting, width))
-    (found,) = word_sums(heights, fits, [widths], which, upto)
+    found = word_sums(heights, fits, widths, which, upto)
     assert list(found) == [accesses[: longest // 2].sum(), accesses.sum()]
 
 
