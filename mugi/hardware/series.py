@@ -37,6 +37,10 @@ class Table:
         """Return the rows that profiles have of an array with one a key."""
         return values if self.key is None else values[self.key[profile]]
 
+    def at(self, row: np.ndarray, profile: np.ndarray) -> np.ndarray:
+        """Return the values of rows of profiles, or what broadcasts to their (n, 256)."""
+        return self.of(self.start, profile) + self.of(self.slope, profile) * row
+
     def cell(self, values: np.ndarray, profile: np.ndarray, column: np.ndarray) -> np.ndarray:
         """Return one value of each profile's row of an array with one a key."""
         column = column if values.shape[1] > 1 else 0
@@ -141,13 +145,16 @@ class Series(np.lib.mixins.NDArrayOperatorsMixin):
         """Return a number that is finite if all values are."""
         return sum(float(np.sum(s)) * float(np.sum(t.start + t.slope)) for s, t in self.terms)
 
-    def at(self, row: np.ndarray, profile: np.ndarray) -> np.ndarray:
-        """Return the values of rows of profiles, or what broadcasts to their (n, 256)."""
-        total = 0.0
+    def at(self, row: np.ndarray, profile: np.ndarray, known: dict | None = None) -> np.ndarray:
+        """Return the values of rows of profiles, or what broadcasts to their (n, 256).
+
+        `known` keeps values of tables for other series in the same rows.
+        """
+        total, known = 0.0, {} if known is None else known
         for scale, table in self.terms:
-            scale = scale[profile]
-            values = scale * table.of(table.start, profile)
-            values += scale * table.of(table.slope, profile) * row
+            if table not in known:
+                known[table] = table.at(row, profile)
+            values = scale[profile] * known[table]
             total = total + values if len(self.terms) > 1 else values
         return total
 

@@ -4,6 +4,7 @@ Where neither a closed form nor spans of positions (`spans`) tell, positions are
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import numpy as np
 
@@ -75,24 +76,25 @@ class Alike:
     """Tiles of `height` rows; where `fitting` rows must fit `elements`, words have `width` bits."""
 
     def __init__(self, height, fitting, elements, width):
-        self.height, self.fitting, self.elements = height, fitting, elements
-        self.cases, index = np.unique(
-            np.stack([height, fitting, elements, width], axis=1), axis=0, return_inverse=True
-        )
-        self.index = index.ravel()
+        self.height, self.fitting, self.elements, self.width = height, fitting, elements, width
+
+    @cached_property
+    def cases(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what tells tiles apart, (cases, 4), and which case each profile is."""
+        keys = np.stack([self.height, self.fitting, self.elements, self.width], axis=1)
+        cases, index = np.unique(keys, axis=0, return_inverse=True)
+        return cases, index.ravel()
 
     def at(self, row: np.ndarray, profile: np.ndarray, names: set[str], columns=None) -> tuple:
         """Return tiles of columns, their words of oSRAM and DRAM in rows of profiles, by name.
 
         Also returns how columns are cut, as a function of entries; tiles of less height take it.
         """
-        keys, first, index = np.unique(
-            row[:, 0] * len(self.cases) + self.index[profile],
-            return_index=True,
-            return_inverse=True,
-        )
-        height, fitting, elements, width = self.cases[keys % len(self.cases)].T[:, :, None]
-        positions = ROW * (keys // len(self.cases))[:, None] + POSITIONS[:, :ROW]
+        cases, case = self.cases
+        keys = row[:, 0] * len(cases) + case[profile]
+        keys, first, index = np.unique(keys, return_index=True, return_inverse=True)
+        height, fitting, elements, width = cases[keys % len(cases)].T[:, :, None]
+        positions = ROW * (keys // len(cases))[:, None] + POSITIONS[:, :ROW]
         if columns is None:
             cut = classes(positions, nonlinear_tile(positions, fitting, elements))
         else:

@@ -162,7 +162,8 @@ def row_sums(values: Callable, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     broadcast with the numbers.
     """
     length = high - low + 1
-    order = np.argsort(-length, kind="stable")
+    shorter = length.max(initial=0) - length
+    order = np.argsort(shorter.astype(np.min_scalar_type(shorter.max(initial=0))), kind="stable")
     total, start = np.zeros(len(low)), 0
     while start < len(order):
         longest = length[order[start]]

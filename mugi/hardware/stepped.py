@@ -1,6 +1,6 @@
 """An operation that grows with the position, and its cycles summed over decode steps."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from mugi.hardware import timing
 from mugi.hardware.chunk import Chunk, array_tiles, noc_features
 from mugi.hardware.events import Section
 from mugi.hardware.series import ONES, Series, Table
-from mugi.hardware.steps import Rows, Runs
+from mugi.hardware.steps import Rows, Runs, whole
 
 NOC_TILES = ("all_tiles", "output_tiles", "array_tiles")  # what may be spread over nodes
 SLACK = 1 + 1e-13  # what rounding may add to one of two equal durations
@@ -50,6 +50,7 @@ class Stepped:
         self.stepwise = not (exact or tiling == "array_tiles" or chunk.assumptions["noc_link_bits"])
         self.stepwise &= all(table.rising for values in rising for _, table in values.terms)
         self.alive, self.closed, self.whole = self._leading()
+        self.pattern = (1 << np.arange(len(self.alive))) @ self.alive  # which units are left
 
     def _leading(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return which units may be the busiest at some position: (units, profiles).
@@ -164,29 +165,37 @@ class Stepped:
 
         Values rise within a row, so its ends say which.
         """
-        total, open_rows = np.zeros(len(rows.row)), np.ones(len(rows.row), dtype=bool)
-        if self.stepwise:
-            share, fill = self._spread(rows.row[:, None], rows.profile)
-            low, high, busy = self._ends(rows)
-            low, high = low * share + fill, high * share + fill
-            steps = rows.high - rows.low
-            settled = self.whole[rows.profile]
-            total = busy * share + fill * steps
-            if self.chunk.assumptions["dram_time"] == "per_op":
-                each = timing.dram_cycles(self.chunk.symbols, self.chunk.assumptions)
-                dram = self.features["dram_bytes"] * each
-                slow = rows.end(dram, last=False) >= high
-                settled = slow | (settled & (low >= rows.end(dram, last=True)))
-                total = np.where(slow, rows.sums(dram), total)
-            open_rows = ~settled
-        if open_rows.any():
-            total[open_rows] = rows.pick(open_rows).by_position(self.values)[0]
+        if not self.stepwise:
+            return [self._go_through(rows, self.values)]
+        assumptions, steps = self.chunk.assumptions, rows.high - rows.low
+        share, fill = self._spread(rows.row[:, None], rows.profile)
+        low, high, busy = self._ends(rows)
+        compute, total = np.ones(len(rows.row), dtype=bool), busy * share + fill * steps
+        transfer = ~compute
+        if assumptions["dram_time"] == "per_op":
+            dram = self.features["dram_bytes"] * timing.dram_cycles(self.chunk.symbols, assumptions)
+            transfer = rows.end(dram, last=False) >= high * share + fill
+            compute = low * share + fill >= rows.end(dram, last=True)
+            total = np.where(transfer, rows.sums(dram), total)
+        rounded = np.flatnonzero(compute & ~transfer & ~self.whole[rows.profile])
+        busy = self._go_through(rows.pick(rounded), self.busy)
+        total[rounded] = busy * share[rounded] + (fill * steps)[rounded]
+        unknown = np.flatnonzero(~(compute | transfer))
+        total[unknown] = self._go_through(rows.pick(unknown), self.values)
         return [total]
 
-    def _ends(self, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the least and most that the busiest unit takes at positions of rows, and its sum.
+    def _go_through(self, rows: Rows, values: Callable) -> np.ndarray:
+        """Return sums by position of rows, those with the same units left at once."""
+        total, pattern = np.zeros(len(rows.row)), self.pattern[rows.profile]
+        for one in np.unique(pattern):
+            some = np.flatnonzero(pattern == one)
+            total[some] = rows.pick(some).by_position(values)[0]
+        return total
 
-        Least and sum are 0 where there is no unit that is the busiest with whole counts.
+    def _ends(self, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return bounds of what the busiest unit takes at positions of rows, and its sum.
+
+        The sum is 0 where there is no unit that is the busiest with whole counts.
         """
         low, high, total = np.zeros((3, len(rows.row)))
         for names, alive in zip(self.units.values(), self.alive, strict=True):
@@ -194,31 +203,54 @@ class Stepped:
             if some.size:
                 part, cycles = rows.pick(some), sum(self.cycles[name] for name in names)
                 high[some] = np.maximum(high[some], part.end(cycles, last=True))
-                whole = self.whole[part.profile]
-                low[some] = np.where(whole, part.end(cycles, last=False), 0)
+                least, whole = part.end(cycles, last=False), self.whole[part.profile]
+                count = np.minimum.reduce([part.end(self.counts[n], last=False) for n in names])
+                least *= np.where(whole, 1.0, 1 - 1 / np.maximum(count, 1))
+                low[some] = np.maximum(low[some], least)
                 total[some] = np.where(whole, part.sums(cycles), 0)
         return low, high, total
 
     def values(self, row: np.ndarray, profile: np.ndarray) -> list[np.ndarray]:
         """Return the cycles at all positions of rows of profiles."""
-        chunk, features = self.chunk, {}
-        alive = self.alive[:, profile].any(axis=1)
-        names = [n for unit, on in zip(self.units.values(), alive, strict=True) if on for n in unit]
+        features = {}
         if self.exact:
+            units = self._units_left(profile)
+            names = {name for names in units for name in names}
             features = self.exact(row, profile, {*self.needed, *names})
         for name in set(self.needed) - set(features):
             features[name] = self.feature(name, row, profile)
-        durations = {
-            name: features["offchip_words"]
-            if name in self.bounds
-            else timing.effective(
-                self.counts[name].at(row, profile), self.cycles[name].at(row, profile)
+        (busy,) = self.busy(row, profile, features)
+        scope = self.fill[profile], self.chunk.take(profile), self.chunk.assumptions
+        return [timing.operation_cycles(busy, features, *scope)]
+
+    def busy(self, row: np.ndarray, profile: np.ndarray, features: Mapping = {}) -> list:
+        """Return how long the busiest unit takes at all positions of rows of profiles.
+
+        `features` has off-chip words where no series gives them.
+        """
+        known, longest = {}, 0.0
+        for names in self._units_left(profile):
+            duration = sum(
+                features["offchip_words"]
+                if name in self.bounds
+                else self._duration_at(name, row, profile, known)
+                for name in names
             )
-            for name in names
-        }
-        busy = timing.busiest(durations, chunk.assumptions)
-        scope = features, self.fill[profile], chunk.take(profile), chunk.assumptions
-        return [timing.operation_cycles(busy, *scope)]
+            longest = np.maximum(longest, duration)
+        return [longest]
+
+    def _units_left(self, profile: np.ndarray) -> list[list[str]]:
+        alive = self.alive[:, profile].any(axis=1)
+        return [names for names, on in zip(self.units.values(), alive, strict=True) if on]
+
+    def _duration_at(self, name: str, row, profile, known: dict) -> np.ndarray:
+        """Return the cycles of the whole events of a name; `known` keeps values of tables."""
+        cycles, count = self.cycles[name], self.counts[name]
+        (scale, table), (unit, counted) = cycles.single, count.single
+        number = count.at(row, profile, known)
+        if table is counted:
+            return (scale / np.maximum(unit, timing.TINY))[profile, None] * whole(number)
+        return timing.effective(number, cycles.at(row, profile, known))
 
     def feature(self, name: str, row: np.ndarray, profile: np.ndarray) -> np.ndarray:
         """Return a feature at all positions of rows of profiles.

@@ -64,13 +64,15 @@ class Rows:
         numerator = np.rint(unit).astype(np.int64) * numerator
         before = self.row * -(-ROW // stride)
 
-        def upto(column):
-            steps = -(-column // stride)
-            full = stride * fractions(before + 1, steps, numerator, divisor)
-            return full - (-column % stride) * fractions(before + steps, 1, numerator, divisor)
+        def upto(rows, column):
+            ratio = numerator[rows], divisor[rows]
+            steps = -(-column // stride[rows])
+            full = stride[rows] * fractions(before[rows] + 1, steps, *ratio)
+            return full - (-column % stride[rows]) * floors(before[rows] + steps, *ratio)
 
-        total, late = upto(self.high), self.low > 0
-        return total - upto(np.where(late, self.low, 0)) if late.any() else total
+        total, late = upto(slice(None), self.high), np.flatnonzero(self.low)
+        total[late] -= upto(late, self.low[late])
+        return total
 
     def by_position(self, values: Callable, arrays: int = 1) -> np.ndarray:
         """Return sums over the columns of each of the arrays values(row, profile): (arrays, rows).
@@ -204,7 +206,12 @@ def _fractions_upto(rows, rest, numerator, divisor, stride) -> np.ndarray:
     total = stride * fractions(0, i + 1, numerator, divisor)
     short = each * stride - ROW
     total -= short * fractions(0, np.where(short > 0, rows + 1, 0), numerator * each, divisor)
-    return total - (-rest % stride) * fractions(i, 1, numerator, divisor)
+    return total - (-rest % stride) * floors(i, numerator, divisor)
+
+
+def floors(i, numerator, divisor) -> np.ndarray:
+    """Return n i / d rounded down."""
+    return (numerator * i + np.floor(EPSILON * divisor).astype(np.int64)) // divisor
 
 
 def fractions(first, count, numerator, divisor) -> np.ndarray:
