@@ -1,14 +1,18 @@
 """Reading tables and YAML with clear mistakes; writing whole files or none, the same bytes."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import os
 from pathlib import Path
 
-import pandas as pd
 import yaml
 
 from mugi.errors import InputError, nearest
+from mugi.lazy import lazy
+
+pd = lazy("pandas")
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

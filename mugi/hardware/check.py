@@ -1,16 +1,19 @@
 """Mistakes in a table of runs, all of them, by line, before anything is computed."""
 
+from __future__ import annotations
+
 import difflib
 
 import numpy as np
-import pandas as pd
 
 from mugi import assumptions
 from mugi.errors import InputError
 from mugi.hardware import technology
 from mugi.hardware.design import given, load_design, variants
 from mugi.hardware.workload import PREFILL_TOKENS, load_model
+from mugi.lazy import lazy
 
+pd = lazy("pandas")  # takes longer to import than all of the model
 REQUIRED = ("design", "array_height", "model", "batch_size", "seq_len")
 TEXT = {"variant": "", "preset": "as-published", "technology": technology.DEFAULT}
 COUNTS = (

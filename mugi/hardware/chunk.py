@@ -35,6 +35,22 @@ class Chunk:
         return Chunk(self.design, self.assumptions, symbols, sizes, len(chosen))
 
 
+def alike(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first entry of each distinct combination of columns, and which one each entry has.
+
+    Columns hash, which is faster than sorting them as numpy.unique does.
+    """
+    import pandas as pd
+
+    index = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        codes, distinct = pd.factorize(column)
+        index, _ = pd.factorize(index * len(distinct) + codes)
+    first = np.zeros(index.max(initial=-1) + 1, np.int64)
+    first[index[::-1]] = np.arange(len(index))[::-1]
+    return first, index
+
+
 def pick(value: object, chosen: np.ndarray) -> object:
     """Return the rows of an array that has one a profile; anything else as it is."""
     return value[chosen] if np.ndim(value) == 2 and len(value) > 1 else value

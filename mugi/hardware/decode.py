@@ -3,7 +3,7 @@
 import numpy as np
 
 from mugi.hardware import timing, workload
-from mugi.hardware.chunk import Chunk, pick
+from mugi.hardware.chunk import Chunk, alike, pick
 from mugi.hardware.events import gemm_features
 from mugi.hardware.series import POSITIONS, Series, Table
 from mugi.hardware.stepped import Stepped
@@ -30,11 +30,11 @@ def shape_features(chunk: Chunk, name: str) -> dict:
     names = [key for key in SHAPE if key in symbols]
     columns = [np.broadcast_to(symbols[key], (chunk.profiles, 1)) for key in names]
     columns += [width, size["sharing"][:, None], size["head_dim"][:, None]]
-    shapes, key = np.unique(np.hstack(columns), axis=0, return_inverse=True)
-    key = key.ravel()
-    shape = dict(zip([*names, "W", "sharing", "head_dim"], shapes.T[:, :, None], strict=True))
-    one = {key: shape[key][:, 0] for key in ("sharing", "head_dim")}
-    one |= dict.fromkeys(("batch", "kv_heads"), np.ones(len(shapes)))
+    first, key = alike(*(column[:, 0] for column in columns))
+    names += ["W", "sharing", "head_dim"]
+    shape = {name: column[first] for name, column in zip(names, columns, strict=True)}
+    one = {name: shape[name][:, 0] for name in ("sharing", "head_dim")}
+    one |= dict.fromkeys(("batch", "kv_heads"), np.ones(len(first)))
     sizes = workload.stepped_gemm(name, one, POSITIONS)
     features = gemm_features(*sizes, chunk.design, shape, chunk.assumptions)
     batch = (size["batch"] * size["kv_heads"])[:, None]

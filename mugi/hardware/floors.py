@@ -3,29 +3,42 @@
 import numpy as np
 
 MOST_DENOMINATOR = 10**7
+AT_ONCE = 8192  # sums whose arguments fit a cache
 
 
 def floor_sum(count, first, step, divisor) -> np.ndarray:
     """Return the sum of floor((first + step i) / divisor) over i from 0 to count - 1.
 
-    Arguments are whole numbers of at least 0. What is left after whole multiples are the points of
-    a lattice below a line; seen from the other axis the line is one with divisor and step swapped,
-    as in Euclid's algorithm.
+    Arguments are whole numbers of at least 0, int64 or numbers that fit it.
     """
-    count, first, step, divisor = np.broadcast_arrays(
+    arguments = np.broadcast_arrays(
         *(np.asarray(x, np.int64) for x in (count, first, step, divisor))
     )
+    total = np.empty(arguments[0].size, np.int64)
+    flat = [x.ravel() for x in arguments]
+    for start in range(0, total.size, AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        total[part] = _floor_sum(*(x[part] for x in flat))
+    return total.reshape(arguments[0].shape)
+
+
+def _floor_sum(count, first, step, divisor) -> np.ndarray:
+    """Return the sums of `floor_sum` for arrays of one dimension.
+
+    What is left after whole multiples are the points of a lattice below a line; seen from the other
+    axis the line is one with divisor and step swapped, as in Euclid's algorithm.
+    """
     total, active = np.zeros(count.shape, np.int64), np.arange(count.size)
     while active.size:
-        whole_step, step = np.divmod(step, divisor)
-        whole_first, first = np.divmod(first, divisor)
-        whole = whole_step * (count * (count - 1) // 2) + whole_first * count
-        end = first + step * count
-        total[active] += whole
-        kept = end >= divisor
-        active = active[kept]
-        end, count, step, divisor = (x[kept] for x in (end, count, step, divisor))
-        count, first = np.divmod(end, divisor)
+        whole_step, whole_first = step // divisor, first // divisor
+        total[active] += whole_step * (count * (count - 1) // 2) + whole_first * count
+        step = step - whole_step * divisor
+        end = first - whole_first * divisor + step * count
+        kept = np.flatnonzero(end >= divisor)
+        if kept.size < active.size:
+            active, end, step, divisor = active[kept], end[kept], step[kept], divisor[kept]
+        count = end // divisor
+        first = end - count * divisor
         step, divisor = divisor, step
     return total
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from mugi.hardware import softmax_words, timing
-from mugi.hardware.chunk import Chunk, pick
+from mugi.hardware.chunk import Chunk, alike, pick
 from mugi.hardware.design import GIVEN
 from mugi.hardware.events import OFFCHIP_SYMBOLS, Event, dram_traffic, nonlinear_features
 from mugi.hardware.memory import ACTIVATION_BITS, DRAM_BITS, words
@@ -81,9 +81,9 @@ class Alike:
     @cached_property
     def cases(self) -> tuple[np.ndarray, np.ndarray]:
         """Return what tells tiles apart, (cases, 4), and which case each profile is."""
-        keys = np.stack([self.height, self.fitting, self.elements, self.width], axis=1)
-        cases, index = np.unique(keys, axis=0, return_inverse=True)
-        return cases, index.ravel()
+        keys = self.height, self.fitting, self.elements, self.width
+        first, index = alike(*keys)
+        return np.stack(keys, axis=1)[first], index
 
     def at(self, row: np.ndarray, profile: np.ndarray, names: set[str], columns=None) -> tuple:
         """Return tiles of columns, their words of oSRAM and DRAM in rows of profiles, by name.
@@ -120,11 +120,11 @@ class Alike:
         total = rate[p] * (last * (last + 1) - first * (first + 1)) / 2
         some = np.flatnonzero((rate % 1 != 0)[p])
         if some.size:
-            keys = np.stack([self.height, self.elements / self.fitting, width], axis=1)
-            cases, index = np.unique(keys, axis=0, return_inverse=True)
-            which = np.tile(index.ravel()[p[some]], 2)
+            keys = self.height, self.elements / self.fitting, width
+            one, index = alike(*keys)
+            which = np.tile(index[p[some]], 2)
             position = np.append(last[some], np.full_like(some, first))
-            found = softmax_words.word_sums(*cases.T, which, position)
+            found = softmax_words.word_sums(*(key[one] for key in keys), which, position)
             total[some] = found[: some.size] - found[some.size :]
         return total
 
@@ -135,9 +135,8 @@ def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
     Runs with as many rows on the same hardware (models differ in other sizes) go once.
     """
     rows = (chunk.sizes["batch"] * chunk.sizes["heads"])[:, None]
-    keys = np.hstack([rows, *(chunk.symbols[name] for name in GIVEN)])
-    _, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    chunk, rows, runs = chunk.part(first), rows[first], runs.regroup(index.ravel())
+    first, index = alike(rows[:, 0], *(chunk.symbols[name][:, 0] for name in GIVEN))
+    chunk, rows, runs = chunk.part(first), rows[first], runs.regroup(index)
     runs, index = runs.distinct()
     section, symbols = chunk.design.nonlinear, chunk.symbols
     columns = Series([(np.ones(1), Table.through(POSITIONS))], chunk.profiles)

@@ -74,7 +74,7 @@ class Stepped:
         alive = np.ones((len(found), len(self.everyone)), dtype=bool)
         for one, (high, longer, sure) in enumerate(found):
             for other, (low, shorter, _) in enumerate(found):
-                if one == other:
+                if one == other or not alive[one].any() or not alive[other].any():
                     continue
                 if (shorter, longer) not in ratios:
                     ratios[shorter, longer] = self._most(shorter, longer)

@@ -1,11 +1,12 @@
 """Many runs at once: defaults, checks, and groups that share a design and its assumptions."""
 
+from __future__ import annotations
+
 import math
 import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from mugi.errors import InputError, unknown
@@ -16,7 +17,9 @@ from mugi.hardware.cost import Costs, chip_total, group_energy, of_profile
 from mugi.hardware.design import given, load_design
 from mugi.hardware.technology import technology
 from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, load_model, sizes
+from mugi.lazy import lazy
 
+pd = lazy("pandas")  # takes longer to import than all of the model
 KEYS = (
     "design", "variant", "array_height", "array_width", "noc_rows", "noc_cols", "model",
     "kv_heads", "batch_size", "seq_len", "preset", "technology",
