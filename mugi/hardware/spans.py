@@ -49,13 +49,13 @@ class Spans:
         """Return sums over the spans: series(spans, start, step, count) has those of start,
         start + step, ... of some of them.
         """
-        total = np.zeros(len(self.run))
-        for weight, step in ((self.every, np.ones_like(self.size)), (self.multiples, self.size)):
-            some = np.flatnonzero(weight)
-            step = step[some]
-            first = -(-self.low[some] // step)
-            count = self.high[some] // step - first + 1
-            total[some] += weight[some] * series(some, first * step, step, count)
+        total = self.every * series(slice(None), self.low, 1, self.high - self.low + 1)
+        some = np.flatnonzero(self.multiples)
+        if some.size:
+            size = self.size[some]
+            first, last = -(-self.low[some] // size), self.high[some] // size
+            found = series(some, first * size, size, last - first + 1)
+            total[some] += self.multiples[some] * found
         return total
 
     def positions(self) -> np.ndarray:

@@ -59,7 +59,7 @@ class Rows:
         The table of the series has a stride.
         """
         scale, table = series.single
-        stride = table.of(table.stride, self.profile)
+        stride = np.broadcast_to(table.of(table.stride, self.profile), self.row.shape)
         unit = scale[self.profile] * table.cell(table.start, self.profile, 0)
         numerator = np.rint(unit).astype(np.int64) * numerator
         before = self.row * -(-ROW // stride)

@@ -58,8 +58,11 @@ def position_by_position(monkeypatch):
         alive = np.ones((len(self.units), self.chunk.profiles), dtype=bool)
         return alive, nowhere(self), nowhere(self)
 
-    def unsettled(operation, matrices, runs):
-        return np.zeros((2, len(runs.profile)), dtype=bool)
+    def untold(operation, matrices, spans, dram_bytes, runs):
+        return np.zeros(len(runs.profile)), np.ones(len(runs.profile), dtype=bool)
+
+    def unrouted(event, count, matrices, chunk, spans, runs):
+        return np.full(len(runs.profile), np.nan)
 
     def switch():
         monkeypatch.setattr(Runs, "counts", counts)
@@ -70,7 +73,8 @@ def position_by_position(monkeypatch):
         rows = lambda self, rows: rows.by_position(self.values)  # noqa: E731
         monkeypatch.setattr(stepped.Stepped, "_rows", rows)
         monkeypatch.setattr(decode, "shape_features", alone)
-        monkeypatch.setattr(softmax, "_settled", unsettled)
+        monkeypatch.setattr(softmax, "span_cycles", untold)
+        monkeypatch.setattr(softmax, "span_hops", unrouted)
         monkeypatch.setattr(softmax, "Matrices", Literal)
 
     return switch
