@@ -7,7 +7,7 @@ import numpy as np
 from mugi.hardware import timing
 from mugi.hardware.chunk import Chunk, array_tiles, noc_features
 from mugi.hardware.events import Section
-from mugi.hardware.series import ONES, Series, Table
+from mugi.hardware.series import ONES, ROW, Series, Table
 from mugi.hardware.steps import Rows, Runs, whole
 
 NOC_TILES = ("all_tiles", "output_tiles", "array_tiles")  # what may be spread over nodes
@@ -108,7 +108,40 @@ class Stepped:
             total = np.where(transfer[p], runs.closed(self.features["dram_bytes"]) * dram, 0)
         some = np.flatnonzero(closed[p])
         total[some] = self.closed_cycles(runs.pick(some))
-        return total + runs.by_row(self._rows, ~(closed | transfer)[p], 1)[0]
+        cut = self.whole & self.even() & ~(closed | transfer)
+        some = np.flatnonzero(cut[p])
+        total[some] = self._cut_cycles(runs.pick(some))
+        return total + runs.by_row(self._rows, ~(closed | transfer | cut)[p], 1)[0]
+
+    def _cut_cycles(self, runs: Runs) -> np.ndarray:
+        """Return the cycles of runs where the DRAM and one unit take longest in turn.
+
+        What one takes beyond the other grows linearly from row to row, so that in every column its
+        sign changes once.
+        """
+        p, zero = runs.profile, np.zeros((len(runs.profile), 1))
+        dram = self.features["dram_bytes"] * timing.dram_cycles(
+            self.chunk.symbols, self.chunk.assumptions
+        )
+        share, fill = (x[:, None] for x in self._spread(zero, p))
+        first = rise = 0.0
+        for names, alive in zip(self.units.values(), self.alive, strict=True):
+            busy = sum(self.cycles[name] for name in names)
+            ends = (busy.at(zero + row, p) for row in (0, 1))
+            low, high = (np.where(alive[p][:, None], end, 0) for end in ends)
+            first, rise = first + low, rise + (high - low)
+        moved, next_moved = (dram.at(zero + row, p) for row in (0, 1))
+        more, rise = first * share + fill - moved, rise * share - (next_moved - moved)
+        columns = np.arange(ROW)
+        low = np.where(columns < runs.first, 1.0, 0.0)
+        high = runs.rows[:, None] - np.where(columns < runs.rest[:, None], 0.0, 1.0)
+        with np.errstate(all="ignore"):
+            turn = -more / rise
+        low = np.where(rise > 0, np.maximum(low, np.ceil(turn)), low)
+        high = np.where(rise < 0, np.minimum(high, np.floor(turn)), high)
+        count = np.where((rise == 0) & (more <= 0), 0, np.maximum(high - low + 1, 0))
+        longer = np.sum(count * (more + rise * (low + high) / 2), axis=1)
+        return runs.closed(dram) + longer
 
     def _bound(self, closed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where a unit that leads takes longer than the DRAM at all positions, and where
