@@ -75,14 +75,16 @@ def test_corrected_matrix(benchmark):
 
 
 @pytest.mark.parametrize("preset", ["as-published", "corrected"])
-@pytest.mark.parametrize(("nodes", "most"), [("one", 1.5), ("many", 4.0)])
-def test_long_sequences(preset, nodes, most):
-    """On one node cost hardly grows; on many, softmax goes through every position (goal: 1.5)."""
+@pytest.mark.parametrize("nodes", ["one", "many"])
+def test_long_sequences(preset, nodes):
+    """Cost hardly grows with the length, on one node and on many (goal: 1.5)."""
     runs = published_matrix().query("seq_len == 4096").assign(preset=preset)
     runs = runs[runs["noc_rows"].isna() == (nodes == "one")]
-    short, long = seconds(runs), seconds(runs.assign(seq_len=131072))
+    longer = runs.assign(seq_len=131072)
+    rounds = [(seconds(runs, 1), seconds(longer, 1)) for _ in range(8)]
+    short, long = map(min, zip(*rounds, strict=True))
     print(f"\n{len(runs)} runs, {nodes} nodes, {preset}: {short:.2f} s, 128k {long / short:.2f}x")
-    assert long < most * short
+    assert long < 2 * short
 
 
 def random_shapes(count: int, longest: int = 4096) -> pd.DataFrame:
@@ -109,7 +111,7 @@ def streamed(count: int, longest: int, path: str) -> float:
     return (sum(os.times()[:4]) - before) / count
 
 
-@pytest.mark.parametrize(("longest", "most"), [(4096, 1e-3), (131072, 15e-3)])
+@pytest.mark.parametrize(("longest", "most"), [(4096, 1e-3), (131072, 10e-3)])
 def test_random_shapes_streamed(tmp_path, longest, most):
     """Few runs share less than a million do, which take 60 s on two cores at 120 us each."""
     each = streamed(4000 if longest == 4096 else 400, longest, str(tmp_path / "results.parquet"))
@@ -129,7 +131,7 @@ def test_runs_share_work():
 @pytest.mark.parametrize(
     ("command", "most"),
     [
-        (["-c", "import mugi.hardware"], 1.0),
+        (["-c", "import mugi.hardware"], 0.4),
         (["-m", "mugi.cli", "--help"], 0.5),
         (["-m", "mugi.cli", *ONE_RUN.split()], 2.0),
     ],

@@ -3,130 +3,72 @@
 Where neither a closed form nor spans of positions (`spans`) tell, positions are gone through.
 """
 
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
-from mugi.hardware import softmax_words, timing
+from mugi.hardware import timing
 from mugi.hardware.chunk import Chunk, alike, pick
 from mugi.hardware.design import GIVEN
 from mugi.hardware.events import OFFCHIP_SYMBOLS, Event, dram_traffic, nonlinear_features
-from mugi.hardware.memory import ACTIVATION_BITS, DRAM_BITS, words
+from mugi.hardware.memory import ACTIVATION_BITS, DRAM_BITS, nonlinear_offchip
 from mugi.hardware.series import POSITIONS, ROW, Series, Table
 from mugi.hardware.softmax_hops import span_hops
 from mugi.hardware.softmax_time import span_cycles
+from mugi.hardware.softmax_words import span_words
 from mugi.hardware.spans import Spans, spans, whole_spans
 from mugi.hardware.stepped import Stepped
 from mugi.hardware.steps import Runs, whole
-from mugi.hardware.tiling import classes, nonlinear_tile
 
 
 class Matrices:
     """Softmax matrices off chip: every profile has one, with a column more at each position.
 
-    Full rows of tiles and the rest are looked at once for all profiles where they are alike.
+    Fields have one value a profile, (profiles,): rows of the matrices, and columns of the largest
+    tile (`fitting`, not rounded); heights of full tiles and of the rest, `count` of the former and
+    `passes` of both; bits of a word of oSRAM (`width`).
     """
 
     def __init__(self, chunk: Chunk, rows: np.ndarray):
         symbols = (chunk.symbols[key] for key in ("lanes", "nonlinear_elements", "o_width"))
         columns = [np.broadcast_to(c, (chunk.profiles, 1))[:, 0] for c in (rows, *symbols)]
-        rows, lanes, elements, width = columns
-        full = np.minimum(rows, lanes)
-        self.fitting, self.width = elements / full, width
-        self.count = np.floor(rows / full)[:, None]
-        rest = rows - full * self.count[:, 0]
-        self.passes = self.count + (rest > 0)[:, None]
-        self.heights = full, rest
-        even = (ACTIVATION_BITS * full % width == 0) & (ACTIVATION_BITS * rest % width == 0)
-        self.rate = np.where(even, ACTIVATION_BITS * rows / width, np.nan)
-        self.full = Alike(full, full, elements, width)
-        self.rest = Alike(rest, full, elements, width) if rest.any() else None
+        self.rows, self.lanes, self.elements, self.width = columns
+        full = np.minimum(self.rows, self.lanes)
+        self.fitting, self.count = self.elements / full, np.floor(self.rows / full)
+        rest = self.rows - full * self.count
+        self.heights, self.passes = (full, rest), self.count + (rest > 0)
 
-    def offchip(self, row: np.ndarray, profile: np.ndarray, names: set[str]) -> dict:
-        """Return tiles, words of oSRAM and of DRAM in rows of profiles, as far as in `names`."""
-        found, columns = self.full.at(row, profile, names)
-        for name in found:
-            found[name] *= (self.passes if name == "tiles" else self.count)[profile]
-        if self.rest:
-            rest, _ = self.rest.at(row, profile, names - {"tiles"}, columns)
-            for name in rest:
-                found[name] += rest[name]
-        return found
+    def rate(self, width: np.ndarray | int) -> np.ndarray:
+        """Return words of `width` bits a column; NaN where tiles may take no whole words."""
+        whole_words = [ACTIVATION_BITS * height % width == 0 for height in self.heights]
+        return np.where(np.all(whole_words, axis=0), ACTIVATION_BITS * self.rows / width, np.nan)
 
-    def sums(self, runs: Runs) -> list[np.ndarray]:
-        """Return off-chip words of oSRAM and of DRAM of all decode steps, of shape (runs, 1)."""
-        found = []
-        for width in (self.width, np.full_like(self.width, DRAM_BITS)):
-            total = self.count[runs.profile, 0] * self.full.sums(runs, width)
-            if self.rest:
-                total += self.rest.sums(runs, width)
-            found.append(total[:, None])
-        return found
+    def at(self, row: np.ndarray, profile: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return tiles, words of oSRAM and of DRAM in rows of profiles: (n, 256) each."""
+        shape = self.lanes, self.elements, self.width
+        lanes, elements, width = (x[profile, None] for x in shape)
+        columns = ROW * row + POSITIONS[:, :ROW]
+        return nonlinear_offchip(self.rows[profile, None], columns, lanes, elements, width)
 
-    def span_words(self, width: np.ndarray, spans: Spans, profile: np.ndarray) -> np.ndarray:
-        """Return off-chip words in spans of profiles; `width` in bits, by span."""
-        full, rest = (
-            softmax_words.span_words(rows[profile], width, spans) for rows in self.heights
-        )
-        return self.count[profile, 0] * full + rest
+    def sums(self, width: np.ndarray | int, tiled: Spans, runs: Runs) -> np.ndarray:
+        """Return off-chip words of `width` bits of all decode steps, (runs, 1).
 
-
-class Alike:
-    """Tiles of `height` rows; where `fitting` rows must fit `elements`, words have `width` bits."""
-
-    def __init__(self, height, fitting, elements, width):
-        self.height, self.fitting, self.elements, self.width = height, fitting, elements, width
-
-    @cached_property
-    def cases(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return what tells tiles apart, (cases, 4), and which case each profile is."""
-        keys = self.height, self.fitting, self.elements, self.width
-        first, index = alike(*keys)
-        return np.stack(keys, axis=1)[first], index
-
-    def at(self, row: np.ndarray, profile: np.ndarray, names: set[str], columns=None) -> tuple:
-        """Return tiles of columns, their words of oSRAM and DRAM in rows of profiles, by name.
-
-        Also returns how columns are cut, as a function of entries; tiles of less height take it.
+        `tiled` are the spans of runs whose tiles may take no whole words, at least.
         """
-        cases, case = self.cases
-        keys = row[:, 0] * len(cases) + case[profile]
-        keys, first, index = np.unique(keys, return_index=True, return_inverse=True)
-        height, fitting, elements, width = cases[keys % len(cases)].T[:, :, None]
-        positions = ROW * (keys // len(cases))[:, None] + POSITIONS[:, :ROW]
-        if columns is None:
-            cut = classes(positions, nonlinear_tile(positions, fitting, elements))
-        else:
-            cut = columns(first)
-        found = {"tiles": sum(count for _, count in cut)} if "tiles" in names else {}
-        for name, bits in (("words", width), ("dram_words", DRAM_BITS)):
-            if name in names:
-                rate = height * ACTIVATION_BITS / bits
-                odd = (rate % 1).any()  # columns that take no whole words
-                found[name] = (
-                    words([(height, 1)], cut, ACTIVATION_BITS, bits) if odd else (rate * positions)
-                )
+        rate, p = self.rate(width), runs.profile[tiled.run]
+        some = np.flatnonzero(np.isnan(rate[p]))
+        words = self.span_words(width, tiled.pick(some), p[some])
+        total = np.bincount(tiled.run[some], words, len(runs.profile))
+        positions = (runs.seq_len * (runs.seq_len + 1) - runs.first * (runs.first + 1)) / 2
+        rate = rate[runs.profile]
+        return np.where(np.isnan(rate), total, rate * positions)[:, None]
 
-        def columns_of(entries):
-            return [(size[index[entries]], count[index[entries]]) for size, count in cut]
-
-        return {name: values[index] for name, values in found.items()}, columns_of
-
-    def sums(self, runs: Runs, width: np.ndarray) -> np.ndarray:
-        """Return words of `width` bits, one a profile, of all decode steps: (runs,)."""
-        p, first, last = runs.profile, runs.first, runs.seq_len
-        rate = ACTIVATION_BITS * self.height / width
-        total = rate[p] * (last * (last + 1) - first * (first + 1)) / 2
-        some = np.flatnonzero((rate % 1 != 0)[p])
-        if some.size:
-            keys = self.height, self.elements / self.fitting, width
-            one, index = alike(*keys)
-            which = np.tile(index[p[some]], 2)
-            position = np.append(last[some], np.full_like(some, first))
-            found = softmax_words.word_sums(*(key[one] for key in keys), which, position)
-            total[some] = found[: some.size] - found[some.size :]
-        return total
+    def span_words(self, width: np.ndarray | int, spans: Spans, profile: np.ndarray) -> np.ndarray:
+        """Return off-chip words of `width` bits (one, or one a profile) in spans of profiles."""
+        width = np.broadcast_to(width, self.rows.shape)[profile]
+        full, rest = (span_words(height[profile], width, spans) for height in self.heights)
+        return self.count[profile] * full + rest
 
 
 def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
@@ -144,7 +86,7 @@ def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
     matrices = Matrices(chunk, rows)
     moved = features["elements"] * (ACTIVATION_BITS / DRAM_BITS)  # as if words were never cut
     matrices.least_bytes = dram_traffic(0.0, moved, symbols, chunk.assumptions)["dram_bytes"]
-    exact = Exact(chunk, matrices)
+    exact = partial(offchip, chunk, matrices)
     operation = Stepped(chunk, section, features, symbols["nonlinear_fill"], runs.first, exact)
     irregular = {
         name: event
@@ -156,47 +98,37 @@ def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
         for name, count in operation.counts.items()
         if name not in irregular
     }
-    table |= _offchip_sums(chunk, irregular, matrices, runs)
-    table |= _spread(operation, matrices, irregular, table["dram_bytes"], runs)
+    tiled = _tiled(operation, matrices, runs)
+    table |= _offchip_sums(chunk, irregular, matrices, tiled, runs)
+    table |= _spread(operation, matrices, irregular, tiled, table["dram_bytes"], runs)
     return {name: values[index] for name, values in table.items()}
 
 
-class Exact:
-    """What softmax moves off chip at all positions of rows of profiles; remembers the last rows."""
-
-    SOURCES = {  # noqa: RUF012
-        "output_tiles": {"tiles"}, "all_tiles": {"tiles"}, "o_bits": {"words"},
-        "offchip_words": {"words"}, "osram_offchip_reads": {"words"},
-        "osram_offchip_writes": {"words"}, "dram_bytes": {"dram_words"},
-        "dram_accesses": {"words", "dram_words"},
-    }  # fmt: skip
-
-    def __init__(self, chunk: Chunk, matrices: "Matrices"):
-        self.chunk, self.matrices = chunk, matrices
-        self.last, self.found = None, {}
-
-    def __call__(self, row: np.ndarray, profile: np.ndarray, names: Iterable[str]) -> dict:
-        """Return those features of `names` that follow from tiles and words."""
-        if self.last is not row:
-            self.last, self.found = row, {}
-        missing = set().union(*(self.SOURCES.get(name, ()) for name in names)) - set(self.found)
-        self.found |= self.matrices.offchip(row, profile, missing) if missing else {}
-        found, scope, features = self.found, self.chunk.take(profile), {}
-        if "tiles" in found:
-            features |= dict.fromkeys(("output_tiles", "all_tiles"), found["tiles"])
-        if "words" in found:
-            features["offchip_words"] = found["words"]
-        if "o_bits" in names:
-            features["o_bits"] = 2 * found["words"] * scope["o_width"]
-        if "dram_words" in found:
-            traffic = found.get("words", 0.0), found["dram_words"]
-            features |= dram_traffic(*traffic, scope, self.chunk.assumptions)
-        return features
+def offchip(chunk: Chunk, matrices: Matrices, row: np.ndarray, profile: np.ndarray) -> dict:
+    """Return the features that follow from tiles and words, at all positions of rows."""
+    scope, (tiles, words, dram_words) = chunk.take(profile), matrices.at(row, profile)
+    return {
+        "output_tiles": tiles,
+        "all_tiles": tiles,
+        "offchip_words": words,
+        "o_bits": 2 * words * scope["o_width"],
+    } | dram_traffic(words, dram_words, scope, chunk.assumptions)
 
 
-def _offchip_sums(chunk: Chunk, irregular: Mapping, matrices: Matrices, runs: Runs) -> dict:
+def _tiled(operation: Stepped, matrices: Matrices, runs: Runs) -> Spans:
+    """Return the spans of runs on many nodes, with uneven work or tiles of no whole words."""
+    chosen = (operation.nodes > 1)[:, 0] | ~operation.even()
+    for width in (matrices.width, DRAM_BITS):
+        chosen |= np.isnan(matrices.rate(width))
+    some = np.flatnonzero(chosen[runs.profile])
+    tiled = spans(matrices.fitting[runs.profile[some]], runs.first, runs.seq_len[some])
+    tiled.run = some[tiled.run]
+    return tiled
+
+
+def _offchip_sums(chunk: Chunk, irregular: Mapping, matrices, tiled: Spans, runs: Runs) -> dict:
     """Return sums of the events that follow the exact off-chip words, and dram_bytes."""
-    words, dram_words = matrices.sums(runs)
+    words, dram_words = (matrices.sums(bits, tiled, runs) for bits in (matrices.width, DRAM_BITS))
     scope = {k: pick(v, runs.profile) for k, v in chunk.symbols.items()}
     steps = (runs.seq_len - runs.first)[:, None]
     features = dram_traffic(words, dram_words, scope, chunk.assumptions, steps)
@@ -206,19 +138,14 @@ def _offchip_sums(chunk: Chunk, irregular: Mapping, matrices: Matrices, runs: Ru
     return table | {"dram_bytes": features["dram_bytes"][:, 0]}
 
 
-def _spread(operation, matrices: Matrices, irregular: Mapping, dram_bytes, runs: Runs) -> dict:
+def _spread(operation, matrices, irregular: Mapping, tiled: Spans, dram_bytes, runs: Runs) -> dict:
     """Return router events and cycles, which depend on how tiles are spread over the nodes."""
     assumptions = operation.chunk.assumptions
     mesh, even = (operation.nodes > 1)[runs.profile, 0], operation.even()[runs.profile]
-    some = np.flatnonzero(mesh | ~even)
-    tiled = spans(matrices.fitting[runs.profile[some]], runs.first, runs.seq_len[some])
-    tiled.run = some[tiled.run]
-    alike = whole_spans(runs.first, runs.seq_len).pick(np.flatnonzero(even))
-    unknown = np.zeros_like(even)
-    if assumptions["noc_tiling"] == "array_tiles" or assumptions["noc_link_bits"]:
-        unknown = ~even
-    else:
+    alike, unknown = whole_spans(runs.first, runs.seq_len).pick(np.flatnonzero(even)), ~even
+    if assumptions["noc_tiling"] != "array_tiles" and not assumptions["noc_link_bits"]:
         alike = alike.beside(tiled.pick(np.flatnonzero(~even[tiled.run])))
+        unknown = np.zeros_like(even)
     cycles, open_spans = span_cycles(operation, matrices, alike, dram_bytes, runs)
     unknown |= open_spans
     rest = runs.by_row(lambda rows: rows.by_position(operation.values), unknown, 1)[0]
@@ -238,7 +165,7 @@ def _routed(operation, name: str, event: Event, matrices: Matrices, tiled: Spans
     symbols = {"P", "R", "Q"} | event.count.names & chunk.symbols.keys()
 
     def by_position(row, profile):
-        exact = operation.exact(row, profile, event.count.names | {"output_tiles"})
+        exact = operation.exact(row, profile)
         scope = chunk.take(profile, symbols)
         if event.count.names & set(OFFCHIP_SYMBOLS):
             words = event.count(scope | exact)

@@ -17,14 +17,14 @@ def span_hops(event: Event, count: Series, matrices, chunk, spans: Spans, runs: 
     """
     p = runs.profile[spans.run]
     scope = chunk.take(p, {"P", "R", "Q"} | event.count.names & chunk.symbols.keys())
-    tiles = (matrices.passes[p, 0] * spans.tiles)[:, None]
+    tiles = (matrices.passes[p] * spans.tiles)[:, None]
     ratio = timing.hop_ratio(tiles, event.hops, scope, chunk.assumptions)
     total, rounds = (np.broadcast_to(x, (len(p), 1))[:, 0].astype(np.int64) for x in ratio)
     followed = event.count.names & set(OFFCHIP_SYMBOLS)
     if followed == {"offchip_words"}:
         unit = event.count(scope | {"offchip_words": 1.0})
         unit = np.broadcast_to(unit, (len(p), 1))[:, 0]
-        offset, rise = np.zeros(len(p)), unit * matrices.rate[p]
+        offset, rise = np.zeros(len(p)), unit * matrices.rate(matrices.width)[p]
     elif followed:
         return np.full(len(runs.profile), np.nan)
     else:
@@ -38,7 +38,7 @@ def span_hops(event: Event, count: Series, matrices, chunk, spans: Spans, runs: 
     if followed:
         level = ~exact & _near(unit) & ((np.rint(np.where(exact, 0, unit)) * total) % rounds == 0)
         some = np.flatnonzero(level)
-        words = matrices.span_words(matrices.width[p[some]], spans.pick(some), p[some])
+        words = matrices.span_words(matrices.width, spans.pick(some), p[some])
         found[some] = words * (unit * total / rounds)[some]
         some = np.flatnonzero(~exact & ~level)
         times = unit[some] * total[some], rounds[some].astype(float)
@@ -59,7 +59,7 @@ def _row_by_row(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndar
     span, low, high, tile = spans.rows()
     full = (spans.tiles - 1)[span]
     low, high = low - full * tile, high - full * tile
-    count, width = matrices.count[p, 0][span], matrices.width[p][span]
+    count, width = matrices.count[p][span], matrices.width[p][span]
     bits = [ACTIVATION_BITS * rows[p][span] for rows in matrices.heights]
     before = full * (count * np.ceil(bits[0] * tile / width) + np.ceil(bits[1] * tile / width))
     times, rounds = times[span], rounds[span]

@@ -112,7 +112,7 @@ def span_cycles(
     some = np.flatnonzero(~(compute | (unknown | moving)[spans.run]))
     if some.size:
         part, p = spans.pick(some), runs.profile[spans.run[some]]
-        words = matrices.span_words(np.full(len(p), DRAM_BITS), part, p)[:, None]
+        words = matrices.span_words(DRAM_BITS, part, p)[:, None]
         scope = chunk.take(p), chunk.assumptions, part.positions()[:, None]
         moved = dram_traffic(words, words, *scope)["dram_bytes"][:, 0]
         total += np.bincount(part.run, moved * each, count)
@@ -121,7 +121,7 @@ def span_cycles(
 
 def _spread(operation: Stepped, matrices, spans: Spans, p: np.ndarray) -> tuple:
     """Return the busiest node's share of the work and the fill cycles in spans of profiles."""
-    tiles = (matrices.passes[p, 0] * spans.tiles)[:, None]
+    tiles = (matrices.passes[p] * spans.tiles)[:, None]
     features = dict.fromkeys(NOC_TILES, tiles)  # array tiles on one node only
     scope = features, operation.chunk.take(p), operation.chunk.assumptions
     found = timing.share(*scope), timing.filling(operation.fill[p], *scope)

@@ -245,11 +245,7 @@ class Stepped:
 
     def values(self, row: np.ndarray, profile: np.ndarray) -> list[np.ndarray]:
         """Return the cycles at all positions of rows of profiles."""
-        features = {}
-        if self.exact:
-            units = self._units_left(profile)
-            names = {name for names in units for name in names}
-            features = self.exact(row, profile, {*self.needed, *names})
+        features = self.exact(row, profile) if self.exact else {}
         for name in set(self.needed) - set(features):
             features[name] = self.feature(name, row, profile)
         (busy,) = self.busy(row, profile, features)

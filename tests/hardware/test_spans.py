@@ -105,6 +105,6 @@ def test_spans_tell_without_going_through_positions(monkeypatch, seq_len):
     """Of the published arrays, where tiles take whole words, no position is looked at."""
     runs = pd.DataFrame({"design": ["mugi", "carat", "systolic"], "array_height": [256, 128, 16]})
     runs = runs.assign(noc_rows=8, noc_cols=8, model="llama_2_70b_GQA", batch_size=8)
-    monkeypatch.setattr(softmax.Matrices, "offchip", None)
+    monkeypatch.setattr(softmax.Matrices, "at", None)
     for preset in ("as-published", "corrected"):
         evaluate(runs.assign(preset=preset, seq_len=seq_len))

@@ -10,30 +10,20 @@ from random_runs import random_runs
 from mugi.hardware import decode, evaluate, softmax, stepped, workload
 from mugi.hardware.events import gemm_features
 from mugi.hardware.floors import floor_sum, fraction
-from mugi.hardware.memory import nonlinear_offchip
 from mugi.hardware.series import ONES, POSITIONS, ROW, Series, Table
-from mugi.hardware.softmax_words import word_sums
 from mugi.hardware.steps import Runs, whole
 
 
 class Literal(softmax.Matrices):
-    """Softmax matrices cut one by one, and summed position by position."""
+    """Softmax matrices summed position by position."""
 
-    def __init__(self, chunk, rows):
-        super().__init__(chunk, rows)
-        self.chunk, self.height = chunk, rows
+    def sums(self, width, tiled, runs):
+        def values(row, profile):
+            _, words, dram_words = self.at(row, profile)
+            return [dram_words if np.ndim(width) == 0 else words]
 
-    def offchip(self, row, profile, names):
-        scope = self.chunk.take(profile)
-        shape = [scope[key] for key in ("lanes", "nonlinear_elements", "o_width")]
-        columns = ROW * row + np.arange(1.0, ROW + 1)
-        found = nonlinear_offchip(self.height[profile], columns, *shape)
-        return dict(zip(("tiles", "words", "dram_words"), found, strict=True))
-
-    def sums(self, runs):
-        values = lambda row, profile: list(self.offchip(row, profile, set()).values())[1:]  # noqa: E731
-        found = runs.by_row(lambda rows: rows.by_position(values, 2), np.isfinite(runs.seq_len), 2)
-        return [sums[:, None] for sums in found]
+        everywhere = np.isfinite(runs.seq_len)
+        return runs.by_row(lambda rows: rows.by_position(values), everywhere, 1)[0][:, None]
 
 
 def alone(chunk, name):
@@ -145,23 +135,6 @@ def test_fraction(numerator, denominator):
     shared = np.gcd(numerator, denominator)
     found = fraction(np.array([numerator / denominator]))
     assert [int(x[0]) for x in found] == [numerator // shared, denominator // shared]
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.integers(1, 70), st.integers(1, 600), st.sampled_from([64, 128, 256, 512]),
-    st.integers(1, 3000),
-)  # fmt: skip
-def test_softmax_words(height, elements, width, longest):
-    """Sums over positions against every single one, at levels above and below the tiles."""
-    fitting = max(2.0, elements / height)
-    positions = np.arange(1.0, longest + 1)
-    _, accesses, _ = nonlinear_offchip(height, positions, height, height * fitting, width)
-    which = np.zeros(2, int)
-    upto = np.array([longest // 2, longest])
-    heights, fits, widths = (np.array([float(x)]) for x in (height, fitting, width))
-    found = word_sums(heights, fits, widths, which, upto)
-    assert list(found) == [accesses[: longest // 2].sum(), accesses.sum()]
 
 
 def test_series_do_arithmetic():
