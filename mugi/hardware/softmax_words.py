@@ -32,12 +32,15 @@ def _line(rows, width, spans: Spans) -> np.ndarray:
 
 
 def _of_block(rows, width, spans: Spans) -> np.ndarray:
-    """Return words where all tiles but the last have the same columns."""
-    tile, end = spans.low // spans.size, spans.high + 1
-    start = (spans.tiles - 1) * tile
-    full = (spans.tiles - 1) * np.ceil(ACTIVATION_BITS * rows * tile / width)
-    last = fewer(rows, width, end - start) - fewer(rows, width, spans.low - start)
-    return full * (end - spans.low) + last
+    """Return words where all tiles but the last have the same columns, of which there are few."""
+    tile = spans.low // spans.size
+    _, first, run = np.unique(spans.run, return_index=True, return_inverse=True)
+    columns = np.arange(tile.max() + 2)
+    words = np.ceil(ACTIVATION_BITS * columns * rows[first, None] / width[first, None])
+    before = np.cumsum(words, axis=1) - words  # of tiles of fewer columns
+    start, end = (spans.tiles - 1) * tile, spans.high + 1
+    full = (spans.tiles - 1) * words[run, tile] * (end - spans.low)
+    return full + before[run, end - start] - before[run, spans.low - start]
 
 
 def _of_level(rows, width, spans: Spans) -> np.ndarray:

@@ -19,7 +19,8 @@ EPSILON = 1e-6  # counts this close below a whole number are that number
 
 def whole(count: np.ndarray) -> np.ndarray:
     """Return counts rounded down to whole events, as the published model truncates them."""
-    return np.floor(count + EPSILON)
+    rounded = np.add(count, EPSILON)
+    return np.floor(rounded, out=rounded) if rounded.ndim else np.floor(rounded)
 
 
 @dataclass

@@ -32,7 +32,9 @@ def hop_ratio(tiles: np.ndarray, kind: str, symbols: Mapping, assumptions: Mappi
 
 def effective(count: np.ndarray, cycles: np.ndarray) -> np.ndarray:
     """Return the cycles of the whole events among `count`."""
-    return cycles * (whole(count) / np.maximum(count, TINY))
+    part = whole(count)
+    part /= np.maximum(count, TINY)
+    return cycles * part
 
 
 def units(names: Iterable[str], assumptions: Mapping) -> dict[str, list[str]]:
