@@ -21,8 +21,8 @@ from pydantic_core import PydanticCustomError
 from mugi.accuracy.corpus import TASKS, check_text
 from mugi.accuracy.embedded import DIGITS, EMBEDDED, HUB_ID
 from mugi.approximations import parse, parse_operations
+from mugi.approximations.grid import expand
 from mugi.approximations.lookup import check_lookup
-from mugi.approximations.search import expand
 from mugi.errors import InputError, describe, nearest, unknown
 from mugi.files import merge, read_yaml
 

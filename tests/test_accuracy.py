@@ -20,6 +20,7 @@ from mugi.accuracy.controls import exact_of, references_of
 from mugi.accuracy.inject import injected
 from mugi.accuracy.lm_eval import main as lm_eval_main
 from mugi.approximations import Approximation, parse, parse_operations
+from mugi.approximations.grid import expand_operations
 from mugi.cli import main
 from mugi.errors import InputError
 
@@ -405,6 +406,50 @@ def test_accuracy_command(checkpoint, tmp_path, monkeypatch):
         if not key[2].endswith("_difference"):
             expected = math.exp(ratio[key]) if key[2] == "token_perplexity" else ratio[key]
             assert value == pytest.approx(expected)
+
+
+def test_grids_are_the_list_that_they_stand_for(checkpoint, tmp_path):
+    texts = {
+        "grids": [
+            "native",
+            "softmax=vlp:lut=3|8,max_exp=0..1;activation=pwl:segments=4|6,range=2",
+            "softmax=vlp:lut=3..4,max_exp=0",
+        ],
+        "list": [
+            "native",
+            *[
+                f"softmax=vlp:lut={lut},max_exp={top};activation=pwl:segments={segments},range=2"
+                for lut in (3, 8)
+                for top in (0, 1)
+                for segments in (4, 6)
+            ],
+            "softmax=vlp:lut=3,max_exp=0",
+            "softmax=vlp:lut=4,max_exp=0",
+        ],
+    }
+    assert list(map(str, expand_operations(texts["grids"]))) == texts["list"]
+    for name, approximations in texts.items():
+        arguments = [word for text in approximations for word in ("--approx", text)]
+        assert accuracy(checkpoint, tmp_path / f"{name}.csv", *arguments) == 0
+    assert (tmp_path / "grids.csv").read_bytes() == (tmp_path / "list.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        ("softmax=vlp:lut=8..9,max_exp=3..0", "'softmax=vlp:lut=8..9,max_exp=3..0': 3..0 must go"),
+        ("softmax=vlp:lut=8|9,maxexp=0..3", "unknown parameter 'maxexp' (did you mean 'max_exp'?)"),
+        (
+            "softmax=vlp:lut=1..900,max_exp=0;activation=vlp:lut=1..900,max_exp=0",
+            "too many methods; allowed: up to 100000",
+        ),
+    ],
+)
+def test_a_mistake_in_a_grid_is_one_line(checkpoint, tmp_path, capsys, text, line):
+    assert accuracy(checkpoint, tmp_path / "accuracy.csv", "--approx", text) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert line in said
+    assert not (tmp_path / "accuracy.csv").exists()
 
 
 def test_finished_cells_are_read_not_computed(checkpoint, tmp_path, monkeypatch):
