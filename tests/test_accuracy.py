@@ -118,7 +118,10 @@ def test_references_replace_the_same_operations():
     assert references_of(NATIVE) == {"native": NATIVE}
     assert references_of(parse_operations("woq=int4:group=64")) == {"native": NATIVE}
     both = parse_operations("softmax=vlp:lut=8,max_exp=3;activation=partial;kvq=int4:group=64")
-    assert references_of(both) == {"native": NATIVE, "exact": EXACT}
+    exact = parse_operations("softmax=exact;activation=exact;kvq=int4:group=64")
+    assert references_of(both) == {"native": NATIVE, "exact": exact}
+    assert references_of(SLIDING) == {"native": NATIVE, "exact": EXACT}
+    assert references_of(exact) == {"native": NATIVE, "exact": exact}
 
 
 def test_a_text_is_cut_into_windows_with_the_document_of_each_token(byte_tokenizer):
@@ -406,6 +409,39 @@ def test_accuracy_command(checkpoint, tmp_path, monkeypatch):
         if not key[2].endswith("_difference"):
             expected = math.exp(ratio[key]) if key[2] == "token_perplexity" else ratio[key]
             assert value == pytest.approx(expected)
+
+
+def test_the_control_of_a_quantised_approximation_is_quantised(checkpoint, tmp_path):
+    int4 = "woq=int4:group=16;kvq=int4:group=8"
+    quantised = f"{COARSE};{int4}"
+    arguments = [f"--approx={text}" for text in (quantised, f"softmax=exact;{int4}")]
+    documents = tmp_path / "documents.csv"
+    text = tmp_path / "text.txt"
+    text.write_text("\n\n".join(f"paragraph {number}, and so on" for number in range(9)))
+    arguments += ["--corpus", str(text), "--documents", str(documents)]
+    assert accuracy(checkpoint, tmp_path / "accuracy.csv", *arguments) == 0
+    table = pd.read_csv(tmp_path / "accuracy.csv", keep_default_na=False)
+    rows = table.set_index(["softmax", "woq", "metric", "reference"])
+    vlp, woq = str(COARSE.softmax), "int4:group=16"
+    value = rows["value"]
+    difference = value[vlp, woq, "token_perplexity_difference", "exact"]
+    exact = value["exact", woq, "token_perplexity", ""]
+    assert difference == pytest.approx(value[vlp, woq, "token_perplexity", ""] - exact)
+    assert value["exact", woq, "token_perplexity_difference", "exact"] == 0
+    assert value["exact", woq, "kl_divergence_nats", "exact"] == 0
+    assert value["exact", woq, "kl_divergence_nats", "native"] > 0.001
+    assert value[vlp, woq, "kl_divergence_nats", "exact"] > 0.001
+    sums = pd.read_csv(documents, keep_default_na=False)
+    sums = sums[(sums["metric"] == "token_perplexity") & (sums["woq"] == woq)]
+    here, there = (sums[sums["softmax"] == name].reset_index() for name in (vlp, "exact"))
+    (paired,) = [
+        row
+        for row in summary.describe(here, {"exact": there}, 0)
+        if row["metric"] == "token_perplexity_difference"
+    ]
+    interval = rows.loc[(vlp, woq, "token_perplexity_difference", "exact")]
+    for end in ("ci_low", "ci_high"):
+        assert float(interval[end]) == pytest.approx(paired[end])
 
 
 def test_grids_are_the_list_that_they_stand_for(checkpoint, tmp_path):
