@@ -175,7 +175,9 @@ def test_local_errors_are_those_of_each_attention_alone(tiny_llama):
         assert found[layer]["exact"] == 0
         calls = [arguments for number, *arguments in seen if number == layer]
         exact, coarse = (
-            torch.stack([TableAttention(method, "cpu")(*arguments) for arguments in calls]).double()
+            torch.stack(
+                [TableAttention(method, torch.device("cpu"))(*arguments) for arguments in calls]
+            ).double()
             for method in (EXACT, METHODS[0])
         )
         error = ((coarse - exact) ** 2).sum() / (exact**2).sum()
