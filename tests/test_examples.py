@@ -1,6 +1,7 @@
 """Speech and vision: metrics against plain computations, and `mugi accuracy --data` on tiny random
 models and folders made here."""
 
+import itertools
 import math
 import re
 import sys
@@ -45,6 +46,11 @@ def sums(rows: list[dict]) -> pd.Series:
     """Totals over weights of all documents, by metric and reference."""
     table = pd.DataFrame(rows).groupby(["metric", "reference"])[["total", "weight"]].sum()
     return table["total"] / table["weight"]
+
+
+def whole(parts) -> dict[Approximation, list[dict]]:
+    """The rows of approximations whose examples are one part."""
+    return {each: rows for each, part, rows in parts if part == "1 of 1"}
 
 
 # --- speech -------------------------------------------------------------------------------------
@@ -95,7 +101,7 @@ def test_recordings_become_mono_at_the_models_rate(recordings):
 def test_transcripts_are_scored_as_by_a_plain_forward_pass(whisper, recordings):
     model, processor = whisper
     clips = speech.clips_in(recordings, 16000, 1.0, None)
-    found = speech.evaluate(model, processor, clips, EVERYONE)
+    found = whole(speech.evaluate(model, processor, clips, dict.fromkeys(EVERYONE, ())))
     nll = tokens = 0
     for clip in clips:
         sound = processor.feature_extractor(
@@ -149,6 +155,44 @@ def test_accuracy_of_a_speech_model(whisper, recordings, tmp_path):
     assert output.read_bytes() == before
 
 
+@pytest.mark.parametrize("finished", [1, 4])
+def test_interrupted_speech_goes_on_where_it_stopped(
+    whisper, recordings, tmp_path, monkeypatch, finished
+):
+    """In parts of 2 and 1 clips; what is finished are parts of one approximation each."""
+    for part in whisper:
+        part.save_pretrained(tmp_path / "whisper")
+    monkeypatch.setattr(speech, "_CLIPS", 2)
+    arguments = ["accuracy", str(tmp_path / "whisper"), "--data", str(recordings)]
+    arguments += ["--dtype", "float32", "--approx", str(COARSE)]
+    kept = [*arguments, "--cells", str(tmp_path / "cells")]
+    assert main([*arguments, "-o", str(tmp_path / "plain.csv")]) == 0
+    evaluate, run, heard = speech.evaluate, speech._run, []
+
+    def interrupted(*args):
+        yield from itertools.islice(evaluate(*args), finished)
+        raise KeyboardInterrupt
+
+    def counted(model, processor, clip):
+        heard.append(clip.name)
+        return run(model, processor, clip)
+
+    monkeypatch.setattr(speech, "evaluate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        main([*kept, "-o", str(tmp_path / "out.csv")])
+    assert not (tmp_path / "out.csv").exists()
+    monkeypatch.setattr(speech, "evaluate", evaluate)
+    monkeypatch.setattr(speech, "_run", counted)
+    assert main([*kept, "-o", str(tmp_path / "out.csv")]) == 0
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+    # native, exact and the approximation; references are run anew for what is compared with them
+    assert heard == {1: [*"ab" * 3, *"c" * 3], 4: [*"c" * 3]}[finished]
+    heard.clear()
+    assert main([*kept, "-o", str(tmp_path / "again.csv")]) == 0
+    assert not heard
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+
+
 # --- vision -------------------------------------------------------------------------------------
 
 
@@ -172,7 +216,7 @@ def test_digits_alternate_between_classes():
 @torch.inference_mode()
 def test_features_against_a_plain_computation():
     model, examples = built("Dinov2"), vision.examples_in("digits", False, 40)
-    found = vision.evaluate(model, SMALL, examples, EVERYONE)
+    found = whole(vision.evaluate(model, SMALL, examples, EVERYONE))
     images = [example.frames[0].convert("RGB") for example in examples]
     pixels = SMALL(images, return_tensors="pt")["pixel_values"]
     native = model(pixels).last_hidden_state[:, 0].double()
@@ -204,6 +248,35 @@ def test_features_against_a_plain_computation():
         right = probe.predict(scaler.transform(features)) == labels
         rows = pd.DataFrame(found[each]).query("metric == 'linear_probe_accuracy'")
         assert list(rows["total"]) == list(np.delete(right, trained))
+
+
+def test_interrupted_vision_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    source = save(built("Dinov2"), SMALL, tmp_path / "dino")
+    arguments = ["accuracy", source, "--data", "digits", "--examples", "20", "--dtype", "float32"]
+    fine = "softmax=vlp:lut=8,max_exp=3"
+    arguments += [word for each in (COARSE, fine) for word in ("--approx", str(each))]
+    kept = [*arguments, "--cells", str(tmp_path / "cells")]
+    assert main([*arguments, "-o", str(tmp_path / "plain.csv")]) == 0
+    outputs, calls = vision._outputs, []
+
+    def counted(*args):
+        calls.append(1)
+        if len(calls) == 4 and not (tmp_path / "cells" / "interrupted").exists():
+            (tmp_path / "cells" / "interrupted").touch()
+            raise KeyboardInterrupt
+        return outputs(*args)
+
+    monkeypatch.setattr(vision, "_outputs", counted)
+    with pytest.raises(KeyboardInterrupt):
+        main([*kept, "-o", str(tmp_path / "out.csv")])  # in the fourth of four, the last
+    assert len(list(tmp_path.glob("cells/*/*.json"))) == 3
+    calls.clear()
+    assert main([*kept, "-o", str(tmp_path / "out.csv")]) == 0
+    assert len(calls) == 3  # both references, and the one that was missing
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+    calls.clear()
+    assert main([*kept, "-o", str(tmp_path / "out.csv")]) == 0
+    assert not calls
 
 
 @pytest.fixture

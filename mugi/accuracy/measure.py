@@ -202,16 +202,19 @@ class Study:
         key = self.key | {"code": cells.code_digest("mugi.accuracy.examples")}
         key |= {"text_sha256": sha256, "limit": limit}
         keys = self._keys(key)
-        kept = {each: self.cells.read(keys[each]) for each in self.everyone}
-        missing = [each for each in self.everyone if kept[each] is None]
+        kept = {each: self.cells.read(keys[each]) or {} for each in self.everyone}
+        missing = {each: parts for each, parts in kept.items() if not _whole(parts)}
         if missing:
             self._expect(len(missing))
             with _memory():
-                found = examples.evaluate(*self.model, source, limit, missing, self.bar.update)
-            for each, rows in found.items():
-                kept[each] = rows
-                self.cells.write(keys[each], rows)
-        tables = {each: pd.DataFrame(rows) for each, rows in kept.items()}
+                for each, part, rows in examples.evaluate(*self.model, source, limit, missing):
+                    kept[each][part] = rows
+                    self.cells.write(keys[each], kept[each])
+                    self.bar.update(1 / _parts(part))
+        tables = {
+            each: pd.DataFrame([row for rows in parts.values() for row in rows])
+            for each, parts in kept.items()
+        }
         for each in self.approximations:
             facts = {"task": Path(source).name, "text_sha256": sha256}
             scored = tables[each].loc[tables[each]["metric"] == "token_perplexity", "weight"]
@@ -262,6 +265,16 @@ def _memory() -> Iterator[None]:
             "out of memory; try --batch-size 1, then a smaller --window; "
             "what was measured is in --cells, if that was given"
         ) from None
+
+
+def _parts(name: str) -> int:
+    """Return the N of a part called `1 of N`."""
+    return int(name.rpartition(" ")[2])
+
+
+def _whole(parts: Mapping[str, object]) -> bool:
+    """Return whether all parts `1 of N` to `N of N` are there."""
+    return bool(parts) and len(parts) == _parts(next(iter(parts)))
 
 
 def _token_sums(scores: list[dict]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ probe, trained on the native model's features of every other image and tested on
 Sums are float64.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,13 +103,12 @@ def evaluate(
     model: PreTrainedModel,
     processor,
     examples: list[Example],
-    wanted: Sequence[Approximation],
-    tick: Callable[[float], object] = lambda share: None,
-) -> dict[Approximation, list[dict]]:
-    """Return for each approximation one row an example and metric: document, metric, reference,
+    wanted: Iterable[Approximation],
+) -> Iterator[tuple[Approximation, str, list[dict]]]:
+    """Yield approximation, part and one row an example and metric: document, metric, reference,
     total and weight, as `mugi.accuracy.summary` takes them.
 
-    `tick` is called with 1 after each approximation.
+    There is one part, `1 of 1`: neighbours and probe need the features of all examples.
     """
     _check_lengths(model, examples)
     references = [r for each in wanted for r in references_of(each).values()]
@@ -117,23 +116,21 @@ def evaluate(
         score = _classifier_score(class_numbers(model, examples))
     else:
         score = _backbone_score(examples)
-    outputs = {}
+    kept = {}
     for each in dict.fromkeys([Approximation(), *references, *wanted]):
         with injected(model, each):
-            outputs[each] = _outputs(model, processor, examples)
+            outputs = _outputs(model, processor, examples)
+        if each in references:
+            kept[each] = outputs
         if each in wanted:
-            tick(1)
-    rows = {}
-    for each in wanted:
-        others = {name: outputs[reference] for name, reference in references_of(each).items()}
-        rows[each] = [
-            {"document": example.name, "metric": metric, "reference": name, "total": float(value),
-             "weight": 1}
-            for metric, name, values in score(outputs[each], others)
-            for example, value in zip(examples, values, strict=True)
-            if not np.isnan(value)
-        ]  # fmt: skip
-    return rows
+            others = {name: kept[reference] for name, reference in references_of(each).items()}
+            yield each, "1 of 1", [
+                {"document": example.name, "metric": metric, "reference": name,
+                 "total": float(value), "weight": 1}
+                for metric, name, values in score(outputs, others)
+                for example, value in zip(examples, values, strict=True)
+                if not np.isnan(value)
+            ]  # fmt: skip
 
 
 def is_classifier(model: PreTrainedModel) -> bool:
