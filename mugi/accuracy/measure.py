@@ -77,8 +77,11 @@ class Study:
         """Add token perplexity, KL divergence and agreement on a text, or on C4."""
         args = self.args
         if text == corpus.C4:
+            from mugi.accuracy import hub
+
             name, stride = corpus.C4, args.window
             facts = {"text_sha256": "", "window_tokens": args.window, "stride_tokens": stride}
+            version = {"datasets": hub.revisions([corpus.C4_DATASET])}
 
             def cut(tokenizer):
                 from mugi.accuracy.perplexity import whole
@@ -88,13 +91,14 @@ class Study:
             name, stride = text.name, args.stride
             facts = {"text_sha256": text.sha256, "window_tokens": args.window}
             facts["stride_tokens"] = stride
+            version = {}
 
             def cut(tokenizer):
                 from mugi.accuracy.perplexity import cut
 
                 return cut(text, tokenizer, args.window, stride, args.windows)
 
-        key = self.key | facts | {"code": cells.code_digest("mugi.accuracy.perplexity")}
+        key = self.key | facts | version | {"code": cells.code_digest("mugi.accuracy.perplexity")}
         measured = self._windows(key | {"text": name}, cut)
         tables = {each: _token_sums(windows) for each, windows in measured.items()}
         for each in self.approximations:
@@ -133,11 +137,15 @@ class Study:
     # --- lm-eval's tasks ------------------------------------------------------------------------
 
     def check_tasks(self, names: Mapping[str, object]) -> None:
-        """Raise InputError for names that are no tasks, one line each."""
+        """Raise InputError for names that are no tasks, one line each, and for data sets whose
+        version cannot be told."""
         if names:
-            from mugi.accuracy import harness
+            from mugi.accuracy import harness, hub
 
             self.manager = harness.task_manager(names, self.args.task_folder)
+            self.datasets = {
+                name: hub.revisions(harness.datasets_of(name, self.manager)) for name in names
+            }
 
     def task(self, name: str, limit: int | None) -> None:
         """Add what lm-eval reports for a task on its first `limit` documents (None: all)."""
@@ -147,6 +155,7 @@ class Study:
             "code": cells.code_digest("mugi.accuracy.harness"),
             "tasks": [cells.folder_digest(f) for f in (corpus.TASKS, *args.task_folder)],
             "text_sha256": sha256,
+            "datasets": self.datasets[name],
             "task": name,
             "limit": limit,
             "seed": args.seed,
