@@ -26,7 +26,7 @@ smoke: install
 	$(BIN)/snakemake --configfile config/smoke.yaml
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: install
 	$(BIN)/ruff check

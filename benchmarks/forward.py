@@ -1,7 +1,7 @@
 """Forward pass with table-emulated softmax and SiLU against the native sdpa one.
 
-Both run in one process, alternately; the printed ratio is of the fastest passes. With
-`--kernels torch cpp` the fused kernels run beside the plain gathers:
+Both run in one process, alternately; the printed ratio is of the fastest passes. The kernel is the
+one that `mugi` takes here; with `--kernels torch cpp` plain gathers and C++ run side by side:
     python benchmarks/forward.py results/models/smollm2_135m -o results/benchmarks/forward.csv
 """
 
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", help="checkpoint folder")
     parser.add_argument("--passes", type=int, default=7, help="passes to take the fastest of")
-    parser.add_argument("--kernels", nargs="+", choices=kernels.KERNELS, default=["torch"])
+    parser.add_argument("--kernels", nargs="+", choices=kernels.KERNELS, default=["auto"])
     parser.add_argument("-o", "--output", type=Path, help="CSV of the printed lines")
     args = parser.parse_args()
     model, _ = load(args.model, "bfloat16", "sdpa", "cpu")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from mugi.approximations import OPERATIONS, Method, parse, parse_operations
-from mugi.approximations.search import expand
+from mugi.approximations.grid import expand
 from mugi.approximations.select import SEARCHED
 from mugi.files import read_yaml, write_csv
 

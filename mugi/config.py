@@ -21,8 +21,8 @@ from pydantic_core import PydanticCustomError
 from mugi.accuracy.corpus import TASKS, check_text
 from mugi.accuracy.embedded import DIGITS, EMBEDDED, HUB_ID
 from mugi.approximations import parse, parse_operations
+from mugi.approximations.grid import expand
 from mugi.approximations.lookup import check_lookup
-from mugi.approximations.search import expand
 from mugi.errors import InputError, describe, nearest, unknown
 from mugi.files import merge, read_yaml
 
@@ -86,7 +86,10 @@ class Model(Section):
     source: str = Field(description="embedded, a hub id such as org/name, or a checkpoint folder")
     dtype: Literal["bfloat16", "float16", "float32"] = Field(description="precision of the model")
     attention: Literal["eager", "sdpa"] = Field(description="attention of the native model")
-    device: str = Field(pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:N")
+    device: str = Field(
+        pattern=r"^(cpu|cuda(:\d+)?|auto)$",
+        description="cpu, cuda, cuda:N, or auto: the layers spread over all GPUs",
+    )
     data: str | None = Field(
         None, description="for speech or vision: a folder of clips or images, or digits"
     )

@@ -1,12 +1,21 @@
-"""Models shared by tests: a tiny random Llama built here, and the embedded one (slow)."""
+"""Models shared by tests: a tiny random Llama built here, and the embedded one (slow).
+
+With several workers (`make test`) each has one thread, and they share the embedded model.
+"""
 
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+from filelock import FileLock
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+hypothesis.settings.register_profile("busy", deadline=None)  # other workers take time
+hypothesis.settings.load_profile("busy")
 
 
 @pytest.fixture
@@ -74,6 +83,11 @@ def smollm2(tmp_path_factory) -> Path:
         return made
     from mugi.cli import main
 
-    folder = tmp_path_factory.mktemp("models") / "smollm2_135m"
-    assert main(["prepare", "smollm2_135m", "-o", str(folder)]) == 0
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of the folders of all workers
+    folder = shared / "smollm2_135m"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            assert main(["prepare", "smollm2_135m", "-o", str(folder)]) == 0
     return folder

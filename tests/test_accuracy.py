@@ -20,6 +20,7 @@ from mugi.accuracy.controls import exact_of, references_of
 from mugi.accuracy.inject import injected
 from mugi.accuracy.lm_eval import main as lm_eval_main
 from mugi.approximations import Approximation, parse, parse_operations
+from mugi.approximations.grid import expand_operations
 from mugi.cli import main
 from mugi.errors import InputError
 
@@ -117,7 +118,10 @@ def test_references_replace_the_same_operations():
     assert references_of(NATIVE) == {"native": NATIVE}
     assert references_of(parse_operations("woq=int4:group=64")) == {"native": NATIVE}
     both = parse_operations("softmax=vlp:lut=8,max_exp=3;activation=partial;kvq=int4:group=64")
-    assert references_of(both) == {"native": NATIVE, "exact": EXACT}
+    exact = parse_operations("softmax=exact;activation=exact;kvq=int4:group=64")
+    assert references_of(both) == {"native": NATIVE, "exact": exact}
+    assert references_of(SLIDING) == {"native": NATIVE, "exact": EXACT}
+    assert references_of(exact) == {"native": NATIVE, "exact": exact}
 
 
 def test_a_text_is_cut_into_windows_with_the_document_of_each_token(byte_tokenizer):
@@ -407,6 +411,83 @@ def test_accuracy_command(checkpoint, tmp_path, monkeypatch):
             assert value == pytest.approx(expected)
 
 
+def test_the_control_of_a_quantised_approximation_is_quantised(checkpoint, tmp_path):
+    int4 = "woq=int4:group=16;kvq=int4:group=8"
+    quantised = f"{COARSE};{int4}"
+    arguments = [f"--approx={text}" for text in (quantised, f"softmax=exact;{int4}")]
+    documents = tmp_path / "documents.csv"
+    text = tmp_path / "text.txt"
+    text.write_text("\n\n".join(f"paragraph {number}, and so on" for number in range(9)))
+    arguments += ["--corpus", str(text), "--documents", str(documents)]
+    assert accuracy(checkpoint, tmp_path / "accuracy.csv", *arguments) == 0
+    table = pd.read_csv(tmp_path / "accuracy.csv", keep_default_na=False)
+    rows = table.set_index(["softmax", "woq", "metric", "reference"])
+    vlp, woq = str(COARSE.softmax), "int4:group=16"
+    value = rows["value"]
+    difference = value[vlp, woq, "token_perplexity_difference", "exact"]
+    exact = value["exact", woq, "token_perplexity", ""]
+    assert difference == pytest.approx(value[vlp, woq, "token_perplexity", ""] - exact)
+    assert value["exact", woq, "token_perplexity_difference", "exact"] == 0
+    assert value["exact", woq, "kl_divergence_nats", "exact"] == 0
+    assert value["exact", woq, "kl_divergence_nats", "native"] > 0.001
+    assert value[vlp, woq, "kl_divergence_nats", "exact"] > 0.001
+    sums = pd.read_csv(documents, keep_default_na=False)
+    sums = sums[(sums["metric"] == "token_perplexity") & (sums["woq"] == woq)]
+    here, there = (sums[sums["softmax"] == name].reset_index() for name in (vlp, "exact"))
+    (paired,) = [
+        row
+        for row in summary.describe(here, {"exact": there}, 0)
+        if row["metric"] == "token_perplexity_difference"
+    ]
+    interval = rows.loc[(vlp, woq, "token_perplexity_difference", "exact")]
+    for end in ("ci_low", "ci_high"):
+        assert float(interval[end]) == pytest.approx(paired[end])
+
+
+def test_grids_are_the_list_that_they_stand_for(checkpoint, tmp_path):
+    texts = {
+        "grids": [
+            "native",
+            "softmax=vlp:lut=3|8,max_exp=0..1;activation=pwl:segments=4|6,range=2",
+            "softmax=vlp:lut=3..4,max_exp=0",
+        ],
+        "list": [
+            "native",
+            *[
+                f"softmax=vlp:lut={lut},max_exp={top};activation=pwl:segments={segments},range=2"
+                for lut in (3, 8)
+                for top in (0, 1)
+                for segments in (4, 6)
+            ],
+            "softmax=vlp:lut=3,max_exp=0",
+            "softmax=vlp:lut=4,max_exp=0",
+        ],
+    }
+    assert list(map(str, expand_operations(texts["grids"]))) == texts["list"]
+    for name, approximations in texts.items():
+        arguments = [word for text in approximations for word in ("--approx", text)]
+        assert accuracy(checkpoint, tmp_path / f"{name}.csv", *arguments) == 0
+    assert (tmp_path / "grids.csv").read_bytes() == (tmp_path / "list.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        ("softmax=vlp:lut=8..9,max_exp=3..0", "'softmax=vlp:lut=8..9,max_exp=3..0': 3..0 must go"),
+        ("softmax=vlp:lut=8|9,maxexp=0..3", "unknown parameter 'maxexp' (did you mean 'max_exp'?)"),
+        (
+            "softmax=vlp:lut=1..900,max_exp=0;activation=vlp:lut=1..900,max_exp=0",
+            "too many methods; allowed: up to 100000",
+        ),
+    ],
+)
+def test_a_mistake_in_a_grid_is_one_line(checkpoint, tmp_path, capsys, text, line):
+    assert accuracy(checkpoint, tmp_path / "accuracy.csv", "--approx", text) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert line in said
+    assert not (tmp_path / "accuracy.csv").exists()
+
+
 def test_finished_cells_are_read_not_computed(checkpoint, tmp_path, monkeypatch):
     arguments = ["--approx", "softmax=exact", "--approx", str(COARSE), "--tasks", "mugi_mmlu_dev=2"]
     kept = ["--cells", str(tmp_path / "cells")]
@@ -506,7 +587,7 @@ def test_a_damaged_cell_is_computed_again(tmp_path):
         (["--window", "200", "--windows", "10000"], "the text has 124464"),
         (["--window", "100000"], "--window 100000: the model's context is"),
         (["--device", "cuda"], "device 'cuda': PyTorch finds no GPU here; allowed: cpu"),
-        (["--device", "tpu"], "--device tpu: must be cpu, cuda or cuda:N"),
+        (["--device", "tpu"], "--device tpu: must be cpu, cuda, cuda:N or auto"),
     ],
 )
 def test_wrong_arguments_write_nothing(arguments, line, checkpoint, tmp_path, capsys):
@@ -654,8 +735,11 @@ def test_an_unknown_embedded_model_gets_one_line(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_perplexity_of_the_embedded_model(smollm2):
-    """Numbers of a direct emulation, written independently of this package."""
+def test_perplexity_of_the_embedded_model(smollm2, one_thread):
+    """Numbers of a direct emulation, written independently of this package.
+
+    Products in BF16 differ with processor and threads: native 22.38 to 22.45, coarse 33.2 to 33.6.
+    """
     model, tokenizer = models.load(str(smollm2), "bfloat16", "eager", "cpu")
     windows = perplexity.cut(corpus.text("prose"), tokenizer, 1024, 1024, 3)
     with torch.inference_mode():
@@ -665,11 +749,11 @@ def test_perplexity_of_the_embedded_model(smollm2):
     rows = scored(model, windows, approximations)
     sums = {each: pd.DataFrame(rows[each]).sum() for each in approximations}
     native, exact, fine, coarse = (sums[each] for each in approximations)
-    assert math.exp(native["nll_nats"] / 3069) == pytest.approx(22.38, abs=0.02)
+    assert math.exp(native["nll_nats"] / 3069) == pytest.approx(22.41, abs=0.05)
     assert math.exp(exact["nll_nats"] / 3069) == pytest.approx(22.44, abs=0.04)
     assert math.exp(fine["nll_nats"] / 3069) == pytest.approx(22.41, abs=0.04)
     assert fine["kl_native_nats"] / 3069 == pytest.approx(0.0020, abs=0.0005)
-    assert math.exp(coarse["nll_nats"] / 3069) == pytest.approx(33.2, abs=0.3)
+    assert math.exp(coarse["nll_nats"] / 3069) == pytest.approx(33.4, abs=0.4)
     assert coarse["kl_native_nats"] / 3069 == pytest.approx(0.41, abs=0.02)
     with torch.inference_mode():
         assert torch.equal(model(windows[0].tokens[None, :256]).logits, before)
@@ -677,8 +761,9 @@ def test_perplexity_of_the_embedded_model(smollm2):
 
 @pytest.mark.slow
 def test_batches_change_no_digit_of_the_embedded_model(smollm2, tmp_path):
-    """Of the tables, groups and masks in BF16, nor of the products here: padded or not."""
-    arguments = ["--windows", "2", "--window", "128", "--tasks", "mugi_mmlu_dev=2", "mugi_prose=1"]
+    """Of the tables, groups and masks, padded or not; products in BF16 may, by the processor."""
+    arguments = ["--dtype", "float32", "--windows", "2", "--window", "128"]
+    arguments += ["--tasks", "mugi_mmlu_dev=2", "mugi_prose=1"]
     for each in ("native", "softmax=vlp:lut=12,max_exp=3,group=64;activation=vlp:lut=12,max_exp=3"):
         arguments += ["--approx", each]
     for size in ("1", "4"):
@@ -686,5 +771,5 @@ def test_batches_change_no_digit_of_the_embedded_model(smollm2, tmp_path):
         sized = [*arguments, "--batch-size", size, "-o", str(output)]
         assert main(["accuracy", str(smollm2), *sized]) == 0
     one, four = (pd.read_csv(tmp_path / f"{size}.csv") for size in ("1", "4"))
-    pd.testing.assert_frame_equal(one, four, rtol=1e-3)
+    pd.testing.assert_frame_equal(one, four, check_exact=True)
     assert one["value"].between(0, 1000).any()

@@ -1,10 +1,13 @@
 """Speech and vision: metrics against plain computations, and `mugi accuracy --data` on tiny random
 models and folders made here."""
 
+import itertools
 import math
 import re
+import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,6 +29,7 @@ from transformers import (
 
 from mugi.accuracy import speech, vision
 from mugi.accuracy.inject import injected
+from mugi.accuracy.video import Video
 from mugi.approximations import Approximation, parse_operations
 from mugi.cli import main
 
@@ -42,6 +46,11 @@ def sums(rows: list[dict]) -> pd.Series:
     """Totals over weights of all documents, by metric and reference."""
     table = pd.DataFrame(rows).groupby(["metric", "reference"])[["total", "weight"]].sum()
     return table["total"] / table["weight"]
+
+
+def whole(parts) -> dict[Approximation, list[dict]]:
+    """The rows of approximations whose examples are one part."""
+    return {each: rows for each, part, rows in parts if part == "1 of 1"}
 
 
 # --- speech -------------------------------------------------------------------------------------
@@ -92,7 +101,7 @@ def test_recordings_become_mono_at_the_models_rate(recordings):
 def test_transcripts_are_scored_as_by_a_plain_forward_pass(whisper, recordings):
     model, processor = whisper
     clips = speech.clips_in(recordings, 16000, 1.0, None)
-    found = speech.evaluate(model, processor, clips, EVERYONE)
+    found = whole(speech.evaluate(model, processor, clips, dict.fromkeys(EVERYONE, ())))
     nll = tokens = 0
     for clip in clips:
         sound = processor.feature_extractor(
@@ -146,6 +155,44 @@ def test_accuracy_of_a_speech_model(whisper, recordings, tmp_path):
     assert output.read_bytes() == before
 
 
+@pytest.mark.parametrize("finished", [1, 4])
+def test_interrupted_speech_goes_on_where_it_stopped(
+    whisper, recordings, tmp_path, monkeypatch, finished
+):
+    """In parts of 2 and 1 clips; what is finished are parts of one approximation each."""
+    for part in whisper:
+        part.save_pretrained(tmp_path / "whisper")
+    monkeypatch.setattr(speech, "_CLIPS", 2)
+    arguments = ["accuracy", str(tmp_path / "whisper"), "--data", str(recordings)]
+    arguments += ["--dtype", "float32", "--approx", str(COARSE)]
+    kept = [*arguments, "--cells", str(tmp_path / "cells")]
+    assert main([*arguments, "-o", str(tmp_path / "plain.csv")]) == 0
+    evaluate, run, heard = speech.evaluate, speech._run, []
+
+    def interrupted(*args):
+        yield from itertools.islice(evaluate(*args), finished)
+        raise KeyboardInterrupt
+
+    def counted(model, processor, clip):
+        heard.append(clip.name)
+        return run(model, processor, clip)
+
+    monkeypatch.setattr(speech, "evaluate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        main([*kept, "-o", str(tmp_path / "out.csv")])
+    assert not (tmp_path / "out.csv").exists()
+    monkeypatch.setattr(speech, "evaluate", evaluate)
+    monkeypatch.setattr(speech, "_run", counted)
+    assert main([*kept, "-o", str(tmp_path / "out.csv")]) == 0
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+    # native, exact and the approximation; references are run anew for what is compared with them
+    assert heard == {1: [*"ab" * 3, *"c" * 3], 4: [*"c" * 3]}[finished]
+    heard.clear()
+    assert main([*kept, "-o", str(tmp_path / "again.csv")]) == 0
+    assert not heard
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+
+
 # --- vision -------------------------------------------------------------------------------------
 
 
@@ -169,7 +216,7 @@ def test_digits_alternate_between_classes():
 @torch.inference_mode()
 def test_features_against_a_plain_computation():
     model, examples = built("Dinov2"), vision.examples_in("digits", False, 40)
-    found = vision.evaluate(model, SMALL, examples, EVERYONE)
+    found = whole(vision.evaluate(model, SMALL, examples, EVERYONE))
     images = [example.frames[0].convert("RGB") for example in examples]
     pixels = SMALL(images, return_tensors="pt")["pixel_values"]
     native = model(pixels).last_hidden_state[:, 0].double()
@@ -201,6 +248,35 @@ def test_features_against_a_plain_computation():
         right = probe.predict(scaler.transform(features)) == labels
         rows = pd.DataFrame(found[each]).query("metric == 'linear_probe_accuracy'")
         assert list(rows["total"]) == list(np.delete(right, trained))
+
+
+def test_interrupted_vision_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    source = save(built("Dinov2"), SMALL, tmp_path / "dino")
+    arguments = ["accuracy", source, "--data", "digits", "--examples", "20", "--dtype", "float32"]
+    fine = "softmax=vlp:lut=8,max_exp=3"
+    arguments += [word for each in (COARSE, fine) for word in ("--approx", str(each))]
+    kept = [*arguments, "--cells", str(tmp_path / "cells")]
+    assert main([*arguments, "-o", str(tmp_path / "plain.csv")]) == 0
+    outputs, calls = vision._outputs, []
+
+    def counted(*args):
+        calls.append(1)
+        if len(calls) == 4 and not (tmp_path / "cells" / "interrupted").exists():
+            (tmp_path / "cells" / "interrupted").touch()
+            raise KeyboardInterrupt
+        return outputs(*args)
+
+    monkeypatch.setattr(vision, "_outputs", counted)
+    with pytest.raises(KeyboardInterrupt):
+        main([*kept, "-o", str(tmp_path / "out.csv")])  # in the fourth of four, the last
+    assert len(list(tmp_path.glob("cells/*/*.json"))) == 3
+    calls.clear()
+    assert main([*kept, "-o", str(tmp_path / "out.csv")]) == 0
+    assert len(calls) == 3  # both references, and the one that was missing
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+    calls.clear()
+    assert main([*kept, "-o", str(tmp_path / "out.csv")]) == 0
+    assert not calls
 
 
 @pytest.fixture
@@ -237,6 +313,81 @@ def test_accuracy_of_classifiers(pictures, tmp_path):
         assert 0 <= values["accuracy", ""] <= 1
         assert values["cross_entropy_nats", ""] > 0
         assert 0 <= values["top1_agreement", "exact"] <= 1
+
+
+def filmed(frames: Path, file: Path) -> None:
+    """Write the pictures of a folder as a video without loss."""
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("ffv1", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 24, 24, "bgr0"
+        for picture in sorted(frames.iterdir()):
+            frame = av.VideoFrame.from_image(Image.open(picture)).reformat(format="bgr0")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+VIVIT = VivitImageProcessor(
+    size={"shortest_edge": 24}, crop_size={"height": 24, "width": 24}, do_resize=False
+)
+THREE = {"label2id": {"0": 0, "1": 1, "2": 2}, "id2label": {0: "0", 1: "1", 2: "2"}}
+
+
+def test_video_files_are_their_frames(pictures, tmp_path):
+    source = save(built("Vivit", **THREE), VIVIT, tmp_path / "vivit")
+    videos = tmp_path / "files" / "videos"
+    for clip in pictures.glob("*/*"):
+        (videos / clip.parent.name).mkdir(parents=True, exist_ok=True)
+        filmed(clip, videos / clip.parent.name / f"{clip.name}.mkv")
+    tables = {}
+    for folder in (pictures, videos):
+        output, documents = tmp_path / "out.csv", tmp_path / "documents.csv"
+        arguments = ["--data", str(folder), "--approx", str(COARSE), "--dtype", "float32"]
+        arguments += ["-o", str(output), "--documents", str(documents)]
+        assert main(["accuracy", source, *arguments]) == 0
+        tables[folder] = [pd.read_csv(path) for path in (output, documents)]
+    files, frames = tables[videos], tables[pictures]
+    assert set(files[1]["document"]) == {f"{group}/{clip}.mkv" for group in "012" for clip in "ab"}
+    pd.testing.assert_frame_equal(
+        files[0].drop(columns="text_sha256"), frames[0].drop(columns="text_sha256")
+    )
+    assert list(files[1]["total"]) == list(frames[1]["total"])
+
+
+def test_frames_of_a_video_are_spread_evenly(pictures, tmp_path):
+    film = Video(tmp_path / "film.mkv")
+    filmed(pictures / "0" / "a", film.path)
+    assert len(film) == 5
+    for indices in ([0, 1, 3, 4], [2], range(5)):
+        for index, frame in zip(indices, film.at(indices), strict=True):
+            drawn = Image.open(pictures / "0" / "a" / f"{index}.png")
+            assert np.array_equal(np.array(frame), np.array(drawn))
+
+
+def test_wrong_videos_are_one_line_each(pictures, tmp_path, capsys, monkeypatch):
+    source = save(built("Vivit", **THREE), VIVIT, tmp_path / "vivit")
+    videos = tmp_path / "files" / "1"
+    videos.mkdir(parents=True)
+    (pictures / "2" / "b" / "4.png").unlink()
+    (pictures / "2" / "b" / "3.png").unlink()
+    filmed(pictures / "2" / "a", videos / "good.mkv")
+    filmed(pictures / "2" / "b", videos / "short.mkv")
+    (videos / "broken.mp4").write_bytes(b"no video")
+    command = ["accuracy", source, "--data", str(videos.parent), "-o", str(tmp_path / "out.csv")]
+
+    def said() -> list[str]:
+        assert main(command) == 2
+        assert not (tmp_path / "out.csv").exists()
+        errors = capsys.readouterr().err.splitlines()
+        return [error for error in errors if error.startswith("mugi accuracy:")]
+
+    broken, short = said()
+    assert broken.endswith("1/broken.mp4: Invalid data found when processing input")
+    assert short == "mugi accuracy: 1/short.mkv: 3 frames; needed: 4"
+    for name in ("short.mkv", "broken.mp4"):
+        (videos / name).unlink()
+    monkeypatch.setitem(sys.modules, "av", None)
+    (missing,) = said()
+    assert f"{videos / 'good.mkv'}: package av, which reads videos, is not installed" in missing
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 from mugi import approximations
 from mugi.approximations import FUNCTIONS, parse
 from mugi.approximations.distribution import MASKED, Inputs, captured, drawn
+from mugi.approximations.grid import expand
 from mugi.approximations.lookup import entries
-from mugi.approximations.search import ERRORS, KL, Kinds, expand, surface
+from mugi.approximations.search import ERRORS, KL, Kinds, surface
 from mugi.approximations.select import family_of, selected
 from mugi.approximations.tables import look_up, pick_alone
 from mugi.approximations.weigh import by_input

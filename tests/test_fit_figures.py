@@ -9,8 +9,9 @@ import pytest
 
 from mugi.approximations import parse
 from mugi.approximations.command import error_table
+from mugi.approximations.grid import expand
 from mugi.approximations.lookup import entries
-from mugi.approximations.search import expand, surface
+from mugi.approximations.search import surface
 from mugi.approximations.weigh import by_input
 from mugi.errors import InputError
 from mugi.files import write_csv

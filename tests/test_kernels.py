@@ -1,14 +1,18 @@
-"""The optional fused kernels give the bits of the torch gathers, on every input."""
+"""The fused kernels give the bits of the torch gathers, on every input, and run where they can."""
 
 import importlib.util
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from mugi.accuracy import kernels
 from mugi.accuracy.emulate import TableActivation, TableAttention
-from mugi.approximations import parse
+from mugi.accuracy.inject import injected
+from mugi.approximations import parse, parse_operations
 from mugi.errors import InputError
 
 CPU = torch.device("cpu")
@@ -138,3 +142,83 @@ def test_no_compiler_and_no_folder_to_compile_into(monkeypatch, variable, value,
 def test_published_grouping_stays_in_torch(monkeypatch, text):
     monkeypatch.setenv(kernels.VARIABLE, "cpp")
     assert TableAttention(parse(text, "exp"), CPU).lookup.fused is None
+
+
+# --- the default --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def untried(monkeypatch):
+    """No kernel asked for, and none tried yet."""
+    from mugi.accuracy.kernels import cpp
+
+    def forget():
+        cpp.library.cache_clear()
+        kernels._that_runs.cache_clear()
+
+    monkeypatch.delenv(kernels.VARIABLE, raising=False)
+    forget()
+    yield cpp
+    forget()
+
+
+@compiler
+@pytest.mark.parametrize("name", ["", "auto"])
+def test_the_default_on_a_cpu_is_cpp_with_the_bits_of_torch(untried, tiny_llama, monkeypatch, name):
+    method = "vlp:lut=12,max_exp=3,group=8"
+    approximation = parse_operations(f"softmax={method};activation={method}")
+    tokens = torch.arange(40).view(2, 20) * 7 % 257
+    found = {}
+    for kernel in (name, "torch"):
+        monkeypatch.setenv(kernels.VARIABLE, kernel)
+        with injected(tiny_llama, approximation), torch.inference_mode():
+            found[kernel] = tiny_llama(tokens).logits
+    assert torch.equal(found[name], found["torch"])
+    monkeypatch.setenv(kernels.VARIABLE, name)
+    assert TableAttention(parse(method, "exp"), CPU).lookup.fused is untried
+
+
+def failing_compiler(folder) -> str:
+    """A compiler that writes each of its calls to `folder` and fails."""
+    path = folder / "failing-c++"
+    path.write_text(f'#!/bin/sh\necho "$@" >> {folder}/calls\necho "cannot do this" >&2\nexit 1\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_failing_compiler_is_tried_once_and_leaves_torch(untried, monkeypatch, tmp_path, caplog):
+    monkeypatch.setenv("CXX", failing_compiler(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for _ in range(3):
+        assert TableAttention(parse("exact", "exp"), CPU).lookup.fused is None
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [call for call in calls if "tables.cpp" in call] == calls[-1:]
+    assert [record.getMessage().endswith("cannot do this; allowed: torch") for record in
+            caplog.records] == [True]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "variable, value, reason",
+    [
+        ("PATH", "/nowhere", r"no C++ compiler (c++ or g++) found"),
+        ("XDG_CACHE_HOME", "/proc/nowhere", "cannot write /proc/nowhere/mugi-repro"),
+    ],
+)
+def test_without_compiler_or_folder_the_default_is_torch(
+    untried, monkeypatch, caplog, variable, value, reason
+):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv(variable, value)
+    if variable != "PATH" and not (shutil.which("c++") or shutil.which("g++")):
+        pytest.skip("no C++ compiler")
+    assert TableAttention(parse("exact", "exp"), CPU).lookup.fused is None
+    assert [reason in record.getMessage() for record in caplog.records] == [True]
+
+
+@compiler
+def test_two_processes_may_compile_at_once(tmp_path):
+    code = "from mugi.accuracy.kernels import cpp; cpp.library()"
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    jobs = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(2)]
+    assert [job.wait() for job in jobs] == [0, 0]
+    assert len(list(tmp_path.rglob("*.so"))) == 1

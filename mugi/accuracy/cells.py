@@ -70,13 +70,16 @@ def versions() -> dict[str, str]:
 
 
 def device_kind(device: str) -> str:
-    """Return `cpu`, or the name of the GPU."""
+    """Return `cpu`, or the name of the GPU; of all GPUs, each once, for `auto`."""
     if device == "cpu":
         return device
     import torch
 
     if not torch.cuda.is_available():
         raise InputError(f"device '{device}': PyTorch finds no GPU here; allowed: cpu")
+    if device == "auto":
+        names = map(torch.cuda.get_device_name, range(torch.cuda.device_count()))
+        return ", ".join(sorted(set(names)))
     if (torch.device(device).index or 0) >= torch.cuda.device_count():
         last = torch.cuda.device_count() - 1
         raise InputError(f"device '{device}': not here; allowed: cpu, cuda:0 to cuda:{last}")

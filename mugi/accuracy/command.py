@@ -13,7 +13,8 @@ from tqdm import tqdm
 import mugi
 from mugi.accuracy import cells, corpus, subject
 from mugi.accuracy.corpus import OWN_PREFIX
-from mugi.approximations import NATIVE, Approximation, parse_operations
+from mugi.approximations import NATIVE, Approximation
+from mugi.approximations.grid import expand_operations
 from mugi.errors import InputError
 from mugi.files import check_writable, write_csv, write_text
 
@@ -49,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--approx",
         action="append",
         metavar="TEXT",
-        help="softmax=METHOD;activation=METHOD, or native (repeat for more)",
+        help="softmax=METHOD;activation=METHOD, or native; a|b and a..b in place of values are "
+        "tried in every combination (repeat for more)",
     )
     parser.add_argument(
         "--corpus",
@@ -86,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", default="auto", help="sequences at a time, or auto")
     parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float16", "float32"])
     parser.add_argument("--attention", default="eager", choices=["eager", "sdpa"], help="native's")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--device", default="cpu", help=subject.DEVICES)
     parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cells", type=Path, help="folder where finished measurements are kept")
@@ -97,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and write the tidy tables, and lm-eval's JSON if asked for."""
-    approximations = list(dict.fromkeys(parse_operations(text) for text in args.approx or [NATIVE]))
+    approximations = expand_operations(args.approx or [NATIVE])
     tasks = dict(_task_limit(text) for text in ",".join(args.tasks).split(",") if text)
     args.stride = args.window if args.stride is None else args.stride
     _check_sizes(args, tasks)

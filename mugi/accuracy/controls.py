@@ -6,16 +6,16 @@ EXACT = "exact"
 
 
 def exact_of(approximation: Approximation) -> Approximation:
-    """Return the control: exact in BF16 where `approximation` replaces a nonlinear operation."""
-    replaced = approximation._asdict().items()
-    return Approximation(**{name: parse(EXACT) for name, m in replaced if isinstance(m, Method)})
+    """Return the control: exact in BF16 where `approximation` replaces a nonlinear operation, with
+    the same weights and KV cache."""
+    methods = approximation._asdict().items()
+    return Approximation(**{n: parse(EXACT) if isinstance(m, Method) else m for n, m in methods})
 
 
 def references_of(approximation: Approximation) -> dict[str, Approximation]:
-    """Return the references by name: `native`, the untouched model, and `exact` where it differs.
-
-    Weights and KV cache are those of the model in both.
-    """
-    exact = exact_of(approximation)
-    native = {NATIVE: Approximation()}
-    return native if exact == Approximation() else native | {EXACT: exact}
+    """Return the references by name: `native`, the untouched model, and `exact`, see `exact_of`,
+    where a nonlinear operation is replaced."""
+    references = {NATIVE: Approximation()}
+    if any(isinstance(method, Method) for method in approximation):
+        references[EXACT] = exact_of(approximation)
+    return references

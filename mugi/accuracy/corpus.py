@@ -28,6 +28,7 @@ TASKS = Path(__file__).parent / "tasks"
 OWN_PREFIX = "mugi_"  # of local tasks
 SEPARATOR = "\n\n"
 C4 = "c4"
+C4_DATASET = "allenai/c4"
 C4_CHARACTERS = 4096  # published: longer texts only
 
 
@@ -82,13 +83,13 @@ def c4_documents() -> Iterator[str]:
     from datasets import load_dataset
 
     try:
-        rows = load_dataset("allenai/c4", "en", split="validation", streaming=True)
+        rows = load_dataset(C4_DATASET, "en", split="validation", streaming=True)
         for row in rows:
             if len(row["text"]) > C4_CHARACTERS:
                 yield row["text"]
     except (OSError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"text c4 (allenai/c4 of the Hugging Face hub): {reason}") from None
+        raise InputError(f"text c4 ({C4_DATASET} of the Hugging Face hub): {reason}") from None
 
 
 def pydoc_documents() -> list[str]:

@@ -5,6 +5,7 @@ tables of `mugi.approximations`. Nothing else differs between methods.
 """
 
 import math
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -118,11 +119,13 @@ class TableAttention:
     to BF16, and divided (or multiplied by the BF16 reciprocal). Masked keys get probability 0, a
     row without any key all zeros. Under `rows`, `group` contiguous queries of one head share the
     window of each key column, tiles counted from the sequence's first real token and ended at
-    its last, so that padding and batch size do not change any result.
+    its last, so that padding and batch size do not change any result. The tables are on `device`
+    and on every other that scores come from.
     """
 
     def __init__(self, method: Method, device: torch.device):
-        self.lookup = _Lookup(method.stack("exp"), device, negative_only=True)
+        self.on = cache(partial(_Lookup, method.stack("exp"), negative_only=True))
+        self.lookup = self.on(device)
         self.reciprocal = method.normalize == "reciprocal"
 
     @torch.no_grad()
@@ -134,6 +137,7 @@ class TableAttention:
         `mask` is boolean, (batch, 1 or heads, queries, keys), True where a query sees a key;
         without it every key is seen, or under `causal` every key up to the query's own.
         """
+        self.lookup = self.on(heads.query.device)
         if self.lookup.sliding and self.lookup.stack.grouping == "strided":
             return self._strided(heads, mask, scaling, causal)
         if mask is None:
@@ -163,6 +167,7 @@ class TableAttention:
         The scores hold all that the model adds to them. What it masks is known only by its value:
         at most half the lowest finite number of their dtype. Tiles count from the first query.
         """
+        self.lookup = self.on(scores.device)
         hidden = scores <= torch.finfo(scores.dtype).min / 2
         scores = scores.masked_fill(hidden, -math.inf).to(torch.bfloat16)
         if self.lookup.sliding and self.lookup.stack.grouping == "strided":
@@ -285,16 +290,19 @@ class TableActivation(torch.nn.Module):
     """An activation function by table gather; groups are contiguous channels of one token.
 
     Under `strided` a channel count that the group does not divide is padded at the front and the
-    first group's window is forced to the anchored end of the LUT, as in the published code.
+    first group's window is forced to the anchored end of the LUT, as in the published code. The
+    tables are on `device` and on every other that inputs come from.
     """
 
     def __init__(self, method: Method, function: str, device: torch.device):
         super().__init__()
-        self.lookup = _Lookup(method.stack(function), device, negative_only=False)
+        self.on = cache(partial(_Lookup, method.stack(function), negative_only=False))
+        self.lookup = self.on(device)
 
     @torch.no_grad()
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the function of `inputs`, any shape, in the inputs' dtype."""
+        self.lookup = self.on(inputs.device)
         rounded = inputs.to(torch.bfloat16).contiguous()
         if self.lookup.fused:
             return self.lookup.fused.activations(self.lookup, rounded).to(inputs.dtype)

@@ -1,6 +1,6 @@
 """Models of speech and vision on a folder of clips or images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from transformers import PreTrainedModel
@@ -35,14 +35,13 @@ def evaluate(
     processor,
     source: str,
     limit: int | None,
-    wanted: Sequence[Approximation],
-    tick: Callable[[float], object],
-) -> dict[Approximation, list[dict]]:
-    """Return the sums of every example, see `speech.evaluate` and `vision.evaluate`."""
+    wanted: Mapping[Approximation, Collection[str]],
+) -> Iterator[tuple[Approximation, str, list[dict]]]:
+    """Yield the sums of every example, see `speech.evaluate` and `vision.evaluate`."""
     kind = kind_of(model.config)
     if kind == "speech":
         sound = processor.feature_extractor
         clips = speech.clips_in(Path(source), sound.sampling_rate, sound.chunk_length, limit)
-        return speech.evaluate(model, processor, clips, wanted, tick)
+        return speech.evaluate(model, processor, clips, wanted)
     found = vision.examples_in(source, kind == "video", limit)
-    return vision.evaluate(model, processor, found, wanted, tick)
+    return vision.evaluate(model, processor, found, wanted)

@@ -22,6 +22,7 @@ from mugi.accuracy.summary import LOGARITHMIC
 from mugi.approximations import NATIVE, parse_operations
 from mugi.errors import InputError, nearest
 
+_FILES = {"arrow", "csv", "json", "parquet", "text"}  # what data sets of files are read by
 STDERR_SAMPLES = 100  # of lm-eval's own standard errors, where it has no formula
 
 
@@ -130,6 +131,29 @@ def task_manager(names: Iterable[str] = (), folders: Iterable[Path] = ()) -> Tas
             )
         )
     return manager
+
+
+def datasets_of(name: str, manager: TaskManager) -> list[str]:
+    """Return the data sets of the hub that a task, or those of a group or tag, are configured with.
+
+    Tasks written in Python may load others.
+    """
+    found, seen, waiting = set(), set(), [name]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if item in seen or item not in manager.task_index:
+                continue
+            seen.add(item)
+            entry = manager.task_index[item]
+            waiting += entry.tags if entry.cfg is None else ()  # a tag's tasks
+            item = entry.cfg or {}
+        path = item.get("dataset_path")
+        if path and path not in _FILES and not Path(path).exists():
+            found.add(path)
+        for members in (item.get("task"), item.get("group")):
+            waiting += [members] if isinstance(members, str) else members or ()
+    return sorted(found)
 
 
 def load_task(name: str, manager: TaskManager, seed: int, fewshot: int | None) -> dict:

@@ -63,9 +63,10 @@ class Layers:
         return self.attention(self.assignment[layer])(*arguments)
 
     def logits(self, hidden: torch.Tensor, first: int) -> torch.Tensor:
-        """Return the logits from the states in front of layer `first`."""
+        """Return the logits from the states in front of layer `first`, on the model's device."""
         with self._only(first, len(self.all)):
-            return self.model(inputs_embeds=hidden, use_cache=False).logits
+            logits = self.model(inputs_embeds=hidden, use_cache=False).logits
+        return logits.to(self.model.device)
 
     def advance(self, hidden: torch.Tensor, first: int, last: int) -> torch.Tensor:
         """Return the states in front of layer `last` from those in front of layer `first`."""

@@ -77,8 +77,11 @@ class Study:
         """Add token perplexity, KL divergence and agreement on a text, or on C4."""
         args = self.args
         if text == corpus.C4:
+            from mugi.accuracy import hub
+
             name, stride = corpus.C4, args.window
             facts = {"text_sha256": "", "window_tokens": args.window, "stride_tokens": stride}
+            version = {"datasets": hub.revisions([corpus.C4_DATASET])}
 
             def cut(tokenizer):
                 from mugi.accuracy.perplexity import whole
@@ -88,13 +91,14 @@ class Study:
             name, stride = text.name, args.stride
             facts = {"text_sha256": text.sha256, "window_tokens": args.window}
             facts["stride_tokens"] = stride
+            version = {}
 
             def cut(tokenizer):
                 from mugi.accuracy.perplexity import cut
 
                 return cut(text, tokenizer, args.window, stride, args.windows)
 
-        key = self.key | facts | {"code": cells.code_digest("mugi.accuracy.perplexity")}
+        key = self.key | facts | version | {"code": cells.code_digest("mugi.accuracy.perplexity")}
         measured = self._windows(key | {"text": name}, cut)
         tables = {each: _token_sums(windows) for each, windows in measured.items()}
         for each in self.approximations:
@@ -133,11 +137,15 @@ class Study:
     # --- lm-eval's tasks ------------------------------------------------------------------------
 
     def check_tasks(self, names: Mapping[str, object]) -> None:
-        """Raise InputError for names that are no tasks, one line each."""
+        """Raise InputError for names that are no tasks, one line each, and for data sets whose
+        version cannot be told."""
         if names:
-            from mugi.accuracy import harness
+            from mugi.accuracy import harness, hub
 
             self.manager = harness.task_manager(names, self.args.task_folder)
+            self.datasets = {
+                name: hub.revisions(harness.datasets_of(name, self.manager)) for name in names
+            }
 
     def task(self, name: str, limit: int | None) -> None:
         """Add what lm-eval reports for a task on its first `limit` documents (None: all)."""
@@ -147,6 +155,7 @@ class Study:
             "code": cells.code_digest("mugi.accuracy.harness"),
             "tasks": [cells.folder_digest(f) for f in (corpus.TASKS, *args.task_folder)],
             "text_sha256": sha256,
+            "datasets": self.datasets[name],
             "task": name,
             "limit": limit,
             "seed": args.seed,
@@ -202,16 +211,19 @@ class Study:
         key = self.key | {"code": cells.code_digest("mugi.accuracy.examples")}
         key |= {"text_sha256": sha256, "limit": limit}
         keys = self._keys(key)
-        kept = {each: self.cells.read(keys[each]) for each in self.everyone}
-        missing = [each for each in self.everyone if kept[each] is None]
+        kept = {each: self.cells.read(keys[each]) or {} for each in self.everyone}
+        missing = {each: parts for each, parts in kept.items() if not _whole(parts)}
         if missing:
             self._expect(len(missing))
             with _memory():
-                found = examples.evaluate(*self.model, source, limit, missing, self.bar.update)
-            for each, rows in found.items():
-                kept[each] = rows
-                self.cells.write(keys[each], rows)
-        tables = {each: pd.DataFrame(rows) for each, rows in kept.items()}
+                for each, part, rows in examples.evaluate(*self.model, source, limit, missing):
+                    kept[each][part] = rows
+                    self.cells.write(keys[each], kept[each])
+                    self.bar.update(1 / _parts(part))
+        tables = {
+            each: pd.DataFrame([row for rows in parts.values() for row in rows])
+            for each, parts in kept.items()
+        }
         for each in self.approximations:
             facts = {"task": Path(source).name, "text_sha256": sha256}
             scored = tables[each].loc[tables[each]["metric"] == "token_perplexity", "weight"]
@@ -262,6 +274,16 @@ def _memory() -> Iterator[None]:
             "out of memory; try --batch-size 1, then a smaller --window; "
             "what was measured is in --cells, if that was given"
         ) from None
+
+
+def _parts(name: str) -> int:
+    """Return the N of a part called `1 of N`."""
+    return int(name.rpartition(" ")[2])
+
+
+def _whole(parts: Mapping[str, object]) -> bool:
+    """Return whether all parts `1 of N` to `N of N` are there."""
+    return bool(parts) and len(parts) == _parts(next(iter(parts)))
 
 
 def _token_sums(scores: list[dict]) -> pd.DataFrame:

@@ -75,7 +75,7 @@ def load(
 
     A hub id needs network, and a gated model an access token in HF_TOKEN (never on the command
     line). Raises InputError with one line if the source cannot be loaded. On a GPU the weights go
-    there directly, not through memory of their size.
+    there directly, not through memory of their size; `auto` spreads the layers over all GPUs.
     """
     with _one_line(source):
         kind = kind_of(AutoConfig.from_pretrained(source))
@@ -88,7 +88,7 @@ def load(
             source,
             dtype=getattr(torch, dtype),
             attn_implementation=attention,
-            device_map={"": device} if device.startswith("cuda") else None,
+            device_map={"cpu": None, "auto": "auto"}.get(device, {"": device}),
         )
         processor = processor_class.from_pretrained(source)
     return model.eval(), processor
@@ -101,7 +101,8 @@ def _one_line(source: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise InputError(
-            f"model '{source}' does not fit into the GPU's memory; try --dtype float16"
+            f"model '{source}' does not fit into the GPU's memory; try --dtype float16, "
+            "or --device auto where there are several GPUs"
         ) from None
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"cannot load model '{source}': {_reason(source, error)}") from None

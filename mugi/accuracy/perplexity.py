@@ -7,7 +7,8 @@ stride = window nothing overlaps and each window's first token is unscored. Log-
 float32, sums float64.
 
 Every approximation is compared with two references on the same tokens: `native`, the untouched
-model, and `exact`, the same operations replaced by the exact function rounded to BF16.
+model, and `exact`, the same operations replaced by the exact function rounded to BF16, with the
+same weights and KV cache.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from itertools import count
 
 import torch
+from accelerate.hooks import ModelHook, SequentialHook
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
@@ -72,16 +73,37 @@ def _weights(model: PreTrainedModel, method: Int4 | None) -> Iterator[None]:
         yield
         return
     kept = [(linear, linear.weight.data) for linear in _linear_layers(model)]
+    hooks = [(linear, linear._hf_hook) for linear, weight in kept if weight.is_meta]
+    kept = [(linear, weight) for linear, weight in kept if not weight.is_meta]
     try:
-        with torch.no_grad():
-            for linear, weight in kept:
-                inputs_last = weight.T if isinstance(linear, Conv1D) else weight
-                new = fake_quantise(inputs_last, method)
-                linear.weight.data = new.T if isinstance(linear, Conv1D) else new
+        for linear, _ in kept:
+            _quantise_weight(linear, method)
+        for linear, hook in hooks:
+            linear._hf_hook = SequentialHook(hook, _AfterLoading(method))
         yield
     finally:
         for linear, weight in kept:
             linear.weight.data = weight
+        for linear, hook in hooks:
+            linear._hf_hook = hook
+
+
+@torch.no_grad()
+def _quantise_weight(linear: torch.nn.Module, method: Int4) -> None:
+    turned = isinstance(linear, Conv1D)
+    new = fake_quantise(linear.weight.T if turned else linear.weight, method)
+    linear.weight.data = new.T if turned else new
+
+
+class _AfterLoading(ModelHook):
+    """Quantises a weight that accelerate loads for each use, because no GPU has room for it."""
+
+    def __init__(self, method: Int4):
+        self.method = method
+
+    def pre_forward(self, module: torch.nn.Module, *args, **kwargs) -> tuple:
+        _quantise_weight(module, self.method)
+        return args, kwargs
 
 
 def _linear_layers(model: PreTrainedModel) -> list[torch.nn.Module]:

@@ -103,7 +103,7 @@ class _Counts:
 
     def below_maximum(self, layer: int, scores: torch.Tensor) -> None:
         """Count scores minus their rows' maxima."""
-        found = torch.bincount(_below_maximum(scores).flatten(), minlength=_CODES // 2)
+        found = self._counted(_below_maximum(scores), _CODES // 2)
         found[INF_CODE] = 0
         counts = self.counts[0, layer]
         counts[0] += found[0]
@@ -112,14 +112,17 @@ class _Counts:
     def scores(self, layer: int, scores: torch.Tensor, key: int) -> None:
         """Count raw scores of one key, which a tile of earlier queries does not hold."""
         if key < scores.shape[2]:
-            codes = _codes(scores[:, :, key])
-            self.counts[0, layer] += torch.bincount(codes.flatten(), minlength=_CODES)
+            self.counts[0, layer] += self._counted(_codes(scores[:, :, key]))
         else:
             self.counts[0, layer, _MASKED] += scores[:, :, 0].numel()
 
     def inputs(self, layer: int, inputs: torch.Tensor) -> None:
         """Count inputs of the activation, any shape."""
-        self.counts[1, layer] += torch.bincount(_codes(inputs).flatten(), minlength=_CODES)
+        self.counts[1, layer] += self._counted(_codes(inputs))
+
+    def _counted(self, codes: torch.Tensor, codes_there_are: int = _CODES) -> torch.Tensor:
+        found = torch.bincount(codes.flatten(), minlength=codes_there_are)
+        return found.to(self.counts.device)
 
     def table(self) -> pd.DataFrame:
         """Return the codes that occur with their operation, function and layer."""

@@ -7,7 +7,7 @@ Whisper's authors do). Log-likelihoods are float32, sums float64.
 """
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from mugi.accuracy.inject import injected
 from mugi.approximations import Approximation
 from mugi.errors import InputError
 
-_CLIPS = 64  # whose log-probabilities under the references are held at a time
+_CLIPS = 64  # in a part; log-probabilities of one part under the references are held
 
 
 class Clip(NamedTuple):
@@ -82,35 +82,36 @@ def evaluate(
     model: PreTrainedModel,
     processor: WhisperProcessor,
     clips: list[Clip],
-    wanted: Sequence[Approximation],
-    tick: Callable[[float], object] = lambda share: None,
-) -> dict[Approximation, list[dict]]:
-    """Return for each approximation one row a clip and metric: document, metric, reference, total
-    and weight, as `mugi.accuracy.summary` takes them.
+    wanted: Mapping[Approximation, Collection[str]],
+) -> Iterator[tuple[Approximation, str, list[dict]]]:
+    """Yield approximation, part and one row a clip of the part and metric: document, metric,
+    reference, total and weight, as `mugi.accuracy.summary` takes them.
 
-    `tick` is called with the share of the clips that an approximation is done with. Raises
-    InputError, one line per mistake, for transcripts without words or too long for the model.
+    The clips are taken in parts, called `1 of N` to `N of N`, which come in this order; `wanted`
+    names the parts that each approximation has already. Raises InputError, one line per mistake,
+    for transcripts without words or too long for the model.
     """
     if _multilingual(model):
         processor.tokenizer.set_prefix_tokens(language="en", task="transcribe")
     _check(model, processor, clips)
-    references = dict.fromkeys(r for each in wanted for r in references_of(each).values())
-    rows: dict[Approximation, list[dict]] = {each: [] for each in wanted}
-    for start in range(0, len(clips), _CLIPS):
-        group, kept = clips[start : start + _CLIPS], {}
-        for each in dict.fromkeys([*references, *wanted]):
+    parts = -(-len(clips) // _CLIPS)
+    for number in range(parts):
+        part, group = f"{number + 1} of {parts}", clips[number * _CLIPS : (number + 1) * _CLIPS]
+        here = [each for each, done in wanted.items() if part not in done]
+        references = dict.fromkeys(r for each in here for r in references_of(each).values())
+        kept: dict[Approximation, list[torch.Tensor]] = {}
+        for each in dict.fromkeys([*references, *here]):
             with injected(model, each):
                 found = [_run(model, processor, clip) for clip in group]
             if each in references:
                 kept[each] = [logs for logs, _ in found]
-            for index, (clip, (logs, text)) in enumerate(zip(group, found, strict=True)):
-                if each in rows:
+            if each in here:
+                rows = []
+                for index, (clip, (logs, text)) in enumerate(zip(group, found, strict=True)):
                     names = references_of(each).items()
                     others = {name: kept[reference][index] for name, reference in names}
-                    rows[each] += _score(processor, clip, logs, text, others)
-            if each in rows:
-                tick(len(group) / len(clips))
-    return rows
+                    rows += _score(processor, clip, logs, text, others)
+                yield each, part, rows
 
 
 def _check(model: PreTrainedModel, processor, clips: list[Clip]) -> None:

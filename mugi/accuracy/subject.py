@@ -11,6 +11,8 @@ from mugi.accuracy.corpus import SEPARATOR
 from mugi.accuracy.embedded import HUB_ID
 from mugi.errors import InputError, nearest
 
+DEVICES = "cpu, cuda, cuda:N, or auto: the layers spread over all GPUs"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that name a model and how it is loaded."""
@@ -18,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="the model's name in the table (default: its last part)")
     parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float16", "float32"])
     parser.add_argument("--attention", default="eager", choices=["eager", "sdpa"], help="native's")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--device", default="cpu", help=DEVICES)
     parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
 
 
@@ -34,8 +36,9 @@ def check_model(args: argparse.Namespace) -> None:
     """Raise InputError for arguments that name no model or device; set `args.name` if not given."""
     if args.threads is not None and args.threads < 1:
         raise InputError(f"--threads {args.threads}: must be at least 1")
-    if not re.fullmatch("cpu|cuda(:[0-9]+)?", args.device):
-        raise InputError(f"--device {args.device}: must be cpu, cuda or cuda:N")
+    if not re.fullmatch("cpu|cuda(:[0-9]+)?|auto", args.device):
+        close = nearest(args.device, ["cpu", "cuda", "auto"])
+        raise InputError(f"--device {args.device}: must be cpu, cuda, cuda:N or auto{close}")
     folder = Path(args.model)
     if not folder.is_dir() and not HUB_ID.fullmatch(args.model):
         beside = [path.name for path in folder.parent.glob("*/")]

@@ -117,7 +117,12 @@ class Bench:
         self.kept: dict[str, object] = {}
         self.cells = cells.Cells(args.cells)
         self.bar = stack.enter_context(tqdm(unit="step", desc=args.name, file=sys.stderr))
-        self.key = {
+        version = {}
+        if self.text is None:
+            from mugi.accuracy import hub
+
+            version = {"datasets": hub.revisions([corpus.C4_DATASET])}
+        self.key = version | {
             "code": cells.code_digest("mugi.accuracy.tune"),
             "versions": cells.versions(),
             "checkpoint": cells.model_digest(args.model),

@@ -7,7 +7,7 @@ probe, trained on the native model's features of every other image and tested on
 Sums are float64.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,8 @@ from transformers import PreTrainedModel
 from mugi.accuracy.controls import references_of
 from mugi.accuracy.embedded import DIGITS
 from mugi.accuracy.inject import injected
+from mugi.accuracy.video import SUFFIXES as VIDEO_SUFFIXES
+from mugi.accuracy.video import Video
 from mugi.approximations import NATIVE, Approximation
 from mugi.errors import InputError, unknown
 
@@ -33,15 +35,15 @@ class Example(NamedTuple):
     """An image, or the frames of a video, and its class if known."""
 
     name: str
-    frames: Sequence[Image.Image | Path]
+    frames: Sequence[Image.Image | Path] | Video
     label: str | None
 
 
 def examples_in(source: str, video: bool, limit: int | None) -> list[Example]:
     """Return the first examples of a folder, or of `digits`, evenly from every class.
 
-    Images lie in the folder itself, or in one folder a class; videos are folders of frames in a
-    folder a class. Raises InputError if there are none.
+    Images lie in the folder itself, or in one folder a class; videos are files, or folders of
+    frames, in a folder a class. Raises InputError if there are none.
     """
     if source == DIGITS:
         found = _digits()
@@ -50,8 +52,9 @@ def examples_in(source: str, video: bool, limit: int | None) -> list[Example]:
     else:
         found = _videos(Path(source)) if video else _images(Path(source))
     if not found:
-        what = "videos (CLASS/CLIP/frame.png)" if video else "images"
-        raise InputError(f"{source}: no {what}; allowed: {', '.join(sorted(_SUFFIXES))}")
+        what = "videos (CLASS/CLIP.mp4 or CLASS/CLIP/frame.png)" if video else "images"
+        allowed = sorted(_SUFFIXES | VIDEO_SUFFIXES if video else _SUFFIXES)
+        raise InputError(f"{source}: no {what}; allowed: {', '.join(allowed)}")
     by_class: dict[str | None, list[Example]] = {}
     for example in found:
         by_class.setdefault(example.label, []).append(example)
@@ -84,12 +87,15 @@ def _images(folder: Path) -> list[Example]:
 
 
 def _videos(folder: Path) -> list[Example]:
-    return [
-        Example(f"{group.name}/{clip.name}", _files(clip), group.name)
-        for group in _folders(folder)
-        for clip in _folders(group)
-        if _files(clip)
-    ]
+    found = []
+    for group in _folders(folder):
+        for clip in sorted(group.iterdir()):
+            name = f"{group.name}/{clip.name}"
+            if clip.is_dir() and (frames := _files(clip)):
+                found.append(Example(name, frames, group.name))
+            elif clip.is_file() and clip.suffix.lower() in VIDEO_SUFFIXES:
+                found.append(Example(name, Video(clip), group.name))
+    return found
 
 
 @torch.inference_mode()
@@ -97,36 +103,34 @@ def evaluate(
     model: PreTrainedModel,
     processor,
     examples: list[Example],
-    wanted: Sequence[Approximation],
-    tick: Callable[[float], object] = lambda share: None,
-) -> dict[Approximation, list[dict]]:
-    """Return for each approximation one row an example and metric: document, metric, reference,
+    wanted: Iterable[Approximation],
+) -> Iterator[tuple[Approximation, str, list[dict]]]:
+    """Yield approximation, part and one row an example and metric: document, metric, reference,
     total and weight, as `mugi.accuracy.summary` takes them.
 
-    `tick` is called with 1 after each approximation.
+    There is one part, `1 of 1`: neighbours and probe need the features of all examples.
     """
+    _check_lengths(model, examples)
     references = [r for each in wanted for r in references_of(each).values()]
     if is_classifier(model):
         score = _classifier_score(class_numbers(model, examples))
     else:
         score = _backbone_score(examples)
-    outputs = {}
+    kept = {}
     for each in dict.fromkeys([Approximation(), *references, *wanted]):
         with injected(model, each):
-            outputs[each] = _outputs(model, processor, examples)
+            outputs = _outputs(model, processor, examples)
+        if each in references:
+            kept[each] = outputs
         if each in wanted:
-            tick(1)
-    rows = {}
-    for each in wanted:
-        others = {name: outputs[reference] for name, reference in references_of(each).items()}
-        rows[each] = [
-            {"document": example.name, "metric": metric, "reference": name, "total": float(value),
-             "weight": 1}
-            for metric, name, values in score(outputs[each], others)
-            for example, value in zip(examples, values, strict=True)
-            if not np.isnan(value)
-        ]  # fmt: skip
-    return rows
+            others = {name: kept[reference] for name, reference in references_of(each).items()}
+            yield each, "1 of 1", [
+                {"document": example.name, "metric": metric, "reference": name,
+                 "total": float(value), "weight": 1}
+                for metric, name, values in score(outputs, others)
+                for example, value in zip(examples, values, strict=True)
+                if not np.isnan(value)
+            ]  # fmt: skip
 
 
 def is_classifier(model: PreTrainedModel) -> bool:
@@ -145,14 +149,33 @@ def _outputs(model: PreTrainedModel, processor, examples: list[Example]) -> np.n
     return np.concatenate(parts)
 
 
+def _frames_of(model: PreTrainedModel) -> int:
+    return getattr(model.config, "num_frames", 1)
+
+
+def _check_lengths(model: PreTrainedModel, examples: list[Example]) -> None:
+    """Raise InputError, one line per mistake, for videos that are too short or cannot be read."""
+    needed, mistakes = _frames_of(model), []
+    for example in examples:
+        try:
+            frames = len(example.frames)
+        except InputError as error:
+            mistakes.append(str(error))
+            continue
+        if frames < needed:
+            mistakes.append(f"{example.name}: {frames} frames; needed: {needed}")
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+
+
 def _pixels(model: PreTrainedModel, processor, example: Example) -> torch.Tensor:
     """Return what the model takes, (1, channels, height, width), or with frames after the 1."""
-    wanted = getattr(model.config, "num_frames", 1)
-    if len(example.frames) < wanted:
-        raise InputError(f"{example.name}: {len(example.frames)} frames; needed: {wanted}")
-    chosen = np.linspace(0, len(example.frames) - 1, wanted).round().astype(int)
+    frames = example.frames
+    chosen = np.linspace(0, len(frames) - 1, _frames_of(model)).round().astype(int)
     try:
-        images = [_image(example.frames[index]) for index in chosen]
+        images = (
+            frames.at(chosen) if isinstance(frames, Video) else [_image(frames[n]) for n in chosen]
+        )
     except OSError as error:
         raise InputError(f"{example.name}: {error}") from None
     return processor(images, return_tensors="pt")["pixel_values"]

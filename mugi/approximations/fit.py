@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from mugi.approximations.distribution import Inputs, captured, drawn
-from mugi.approximations.search import ERRORS, KL, expand, surface
+from mugi.approximations.grid import expand
+from mugi.approximations.search import ERRORS, KL, surface
 from mugi.approximations.select import SEARCHED
 from mugi.errors import InputError
 from mugi.files import check_writable, write_csv

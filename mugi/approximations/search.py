@@ -6,20 +6,16 @@ a group, so that reads are counted by code and by the kind of the group it is in
 extreme inputs no method of the search tells apart are of one kind.
 """
 
-import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from mugi.approximations import FUNCTIONS, OPERATIONS, Method, parse
+from mugi.approximations import FUNCTIONS, Method
 from mugi.approximations.distribution import MASKED, Inputs
 from mugi.approximations.select import family_of
 from mugi.approximations.tables import TableStack, pick_alone, pick_positions
-from mugi.errors import InputError
 from mugi.numerics import CODES, from_bf16
 
 POOLED = "all"
@@ -31,47 +27,6 @@ ERRORS = {
     KL: "of the rows of softmax from exact ones, mean over rows",
 }
 _VALUES = from_bf16(CODES)
-MOST_METHODS = 100_000
-"""Of one grid."""
-_SPAN = re.compile(r"(-?\d+)\.\.(-?\d+)")
-
-
-def expand(texts: Iterable[str], operation: str) -> list[Method]:
-    """Return the methods of grids such as `vlp:lut=8|12,max_exp=-2..4`, in order, each once.
-
-    A value is a choice `a|b` or a span of integers `a..b`; all are crossed. Raises InputError, one
-    line per text with a mistake.
-    """
-    methods, mistakes = {}, []
-    for text in texts:
-        found = []
-        for choice in _choices(text):
-            try:
-                methods[parse(choice, *OPERATIONS[operation])] = None
-            except InputError as error:
-                found += str(error).splitlines()
-        mistakes += found[:1]  # the others of a grid are much the same
-    if mistakes:
-        raise InputError("\n".join(dict.fromkeys(mistakes)))
-    return list(methods)
-
-
-def _choices(text: str) -> Iterator[str]:
-    name, colon, listed = text.partition(":")
-    parts = []
-    for part in listed.split(","):
-        key, equals, values = part.partition("=")
-        choices = []
-        for value in values.split("|"):
-            span = _SPAN.fullmatch(value.strip())
-            numbers = range(int(span[1]), int(span[2]) + 1) if span else [value]
-            if not numbers:
-                raise InputError(f"'{text}': {value} must go from lower to higher")
-            choices += [f"{key}{equals}{number}" for number in numbers[: MOST_METHODS + 1]]
-        parts.append(choices)
-    if math.prod(map(len, parts)) > MOST_METHODS:
-        raise InputError(f"'{text}': too many methods; allowed: up to {MOST_METHODS}")
-    return (name + colon + ",".join(chosen) for chosen in product(*parts))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pandas as pd
 from mugi.approximations import Method
 from mugi.approximations.distribution import Inputs
 from mugi.approximations.fit import add_inputs, read_inputs
-from mugi.approximations.search import Kinds, absolute_errors, expand, pooled
+from mugi.approximations.grid import expand
+from mugi.approximations.search import Kinds, absolute_errors, pooled
 from mugi.approximations.select import SEARCHED, selected
 from mugi.errors import InputError
 from mugi.files import write_csv

@@ -1,5 +1,3 @@
-from mugi.approximations.search import expand as methods_of
-
 CELLS = "results/accuracy/cells"  # finished measurements, read by every later run
 
 
@@ -90,10 +88,7 @@ rule sweep_accuracy:
             + [
                 f"{operation}={method}"
                 for operation in ["softmax", "activation"]
-                for method in [
-                    "exact",
-                    *methods_of(config["sweep"][operation], operation),
-                ]
+                for method in ["exact", *config["sweep"][operation]]
             ],
         ),
         perplexity=[

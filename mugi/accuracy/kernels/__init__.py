@@ -1,12 +1,16 @@
-"""Optional fused kernels for the loops of `mugi.accuracy.emulate`: faster, and the same bits.
+"""Fused kernels for the loops of `mugi.accuracy.emulate`: faster, and the same bits.
 
-They are asked for by the environment variable MUGI_KERNEL, because they change no result: `torch`
-(the default, plain torch gathers), `cpp` (a C++ library for the CPU, compiled at first use by the
-machine's own compiler) or `triton` (for CUDA; the package triton). Published grouping (`strided`,
-`front`) and adaptive LUT windows always run in torch.
+`cpp` is a C++ library for the CPU, compiled at first use by the machine's own compiler, `triton` is
+for CUDA (the package triton), `torch` are plain torch gathers, on any device. They change no
+result, so that the environment variable MUGI_KERNEL picks one, not the configuration: `auto` (the
+default) takes the fused kernels of the device where they run and torch elsewhere. Published
+grouping (`strided`, `front`) and adaptive LUT windows always run in torch.
 """
 
+import functools
+import logging
 import os
+from types import ModuleType, SimpleNamespace
 
 import torch
 
@@ -14,10 +18,10 @@ from mugi.approximations.tables import TableStack
 from mugi.errors import InputError, unknown
 
 VARIABLE = "MUGI_KERNEL"
-KERNELS = ("torch", "cpp", "triton")
+KERNELS = ("auto", "torch", "cpp", "triton")
 
 
-def chosen(stack: TableStack, device: torch.device):
+def chosen(stack: TableStack, device: torch.device) -> ModuleType | None:
     """Return the module whose `exponentials` and `activations` replace torch's gathers, or None.
 
     Raises InputError if MUGI_KERNEL names no kernel or one that cannot run here.
@@ -27,6 +31,27 @@ def chosen(stack: TableStack, device: torch.device):
         raise InputError(f"{VARIABLE}: {unknown('kernel', name, KERNELS)}")
     if name == "torch" or stack.adaption or (len(stack.tables) > 1 and stack.grouping != "rows"):
         return None
+    return _that_runs(device.type) if name == "auto" else _named(name, device)
+
+
+@functools.cache
+def _that_runs(kind: str) -> ModuleType | None:
+    """Return the fused kernels of a kind of device, or None where they do not run: tried once."""
+    name = {"cpu": "cpp", "cuda": "triton"}.get(kind)
+    if name is None:
+        return None
+    try:
+        module = _named(name, torch.device(kind))
+        _try(module, torch.device(kind))
+    except Exception as error:  # compilers and drivers raise errors of their own
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        logging.getLogger(__name__).warning("softmax and activations run as torch: %s", reason)
+        return None
+    return module
+
+
+def _named(name: str, device: torch.device) -> ModuleType:
+    """Return the kernels called `name`; raise InputError if they cannot run on `device`."""
     if name == "cpp":
         if device.type != "cpu":
             raise InputError(
@@ -40,3 +65,13 @@ def chosen(stack: TableStack, device: torch.device):
 
     gpu.check(device)
     return gpu
+
+
+def _try(module: ModuleType, device: torch.device) -> None:
+    """Look one number up, in a table of one entry."""
+    one = torch.zeros(1, dtype=torch.bfloat16, device=device)
+    stack = SimpleNamespace(extreme="max", zeros="skip", group=1)
+    offsets = torch.zeros(1, dtype=torch.int32, device=device)
+    module.activations(
+        SimpleNamespace(stack=stack, tables=one, offsets=offsets, sliding=False), one
+    )

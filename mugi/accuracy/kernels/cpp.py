@@ -25,8 +25,7 @@ def library() -> ctypes.CDLL:
     if not compiler:
         names = " or ".join(wanted)
         raise InputError(f"MUGI_KERNEL=cpp: no C++ compiler ({names}) found; allowed: torch")
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
-    key = hashlib.sha256(SOURCE.read_bytes() + version + _processor()).hexdigest()[:16]
+    key = hashlib.sha256(SOURCE.read_bytes() + _version(compiler) + _processor()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mugi-repro"
     built = cache / f"tables-{key}.so"
     if not built.exists():
@@ -34,7 +33,19 @@ def library() -> ctypes.CDLL:
             _compile(compiler, built)
         except OSError as error:
             raise InputError(f"MUGI_KERNEL=cpp: cannot write {cache}: {error.strerror}") from None
-    return ctypes.CDLL(str(built))
+    try:
+        return ctypes.CDLL(str(built))
+    except OSError as error:
+        raise InputError(f"MUGI_KERNEL=cpp: cannot load {error}; allowed: torch") from None
+
+
+def _version(compiler: str) -> bytes:
+    """What tells this compiler from another that shares the cache folder."""
+    try:
+        return subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
+    except OSError as error:
+        reason = f"{compiler} does not run: {error.strerror}"
+        raise InputError(f"MUGI_KERNEL=cpp: {reason}; allowed: torch") from None
 
 
 def _processor() -> bytes:

@@ -88,13 +88,14 @@ def exponentials(lookup, scores: torch.Tensor) -> torch.Tensor:
     """
     batch, heads, keys, shared, queries = scores.shape
     largest = scores.amax(2).clamp_min_(torch.finfo(scores.dtype).min)
-    _exponentials[(batch * heads * keys * shared,)](
-        scores.view(torch.int16),
-        largest.view(torch.int16),
-        *_stack(lookup),
-        *(keys, shared, queries),
-        **_rule(lookup, queries),
-    )
+    with torch.cuda.device_of(scores):
+        _exponentials[(batch * heads * keys * shared,)](
+            scores.view(torch.int16),
+            largest.view(torch.int16),
+            *_stack(lookup),
+            *(keys, shared, queries),
+            **_rule(lookup, queries),
+        )
     return scores
 
 
@@ -103,13 +104,14 @@ def activations(lookup, inputs: torch.Tensor) -> torch.Tensor:
     out = torch.empty_like(inputs)
     channels = inputs.shape[-1]
     size = min(lookup.stack.group, channels)
-    _activations[(inputs.numel() // channels * triton.cdiv(channels, size),)](
-        inputs.view(torch.int16),
-        out.view(torch.int16),
-        *_stack(lookup),
-        *(channels, size),
-        **_rule(lookup, size),
-    )
+    with torch.cuda.device_of(inputs):
+        _activations[(inputs.numel() // channels * triton.cdiv(channels, size),)](
+            inputs.view(torch.int16),
+            out.view(torch.int16),
+            *_stack(lookup),
+            *(channels, size),
+            **_rule(lookup, size),
+        )
     return out
 
 
