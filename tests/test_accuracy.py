@@ -735,11 +735,8 @@ def test_an_unknown_embedded_model_gets_one_line(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_perplexity_of_the_embedded_model(smollm2, one_thread):
-    """Numbers of a direct emulation, written independently of this package.
-
-    Products in BF16 differ with processor and threads: native 22.38 to 22.45, coarse 33.2 to 33.6.
-    """
+def test_perplexity_of_the_embedded_model(smollm2):
+    """Numbers of a direct emulation, written independently of this package."""
     model, tokenizer = models.load(str(smollm2), "bfloat16", "eager", "cpu")
     windows = perplexity.cut(corpus.text("prose"), tokenizer, 1024, 1024, 3)
     with torch.inference_mode():
@@ -749,11 +746,11 @@ def test_perplexity_of_the_embedded_model(smollm2, one_thread):
     rows = scored(model, windows, approximations)
     sums = {each: pd.DataFrame(rows[each]).sum() for each in approximations}
     native, exact, fine, coarse = (sums[each] for each in approximations)
-    assert math.exp(native["nll_nats"] / 3069) == pytest.approx(22.41, abs=0.05)
+    assert math.exp(native["nll_nats"] / 3069) == pytest.approx(22.38, abs=0.02)
     assert math.exp(exact["nll_nats"] / 3069) == pytest.approx(22.44, abs=0.04)
     assert math.exp(fine["nll_nats"] / 3069) == pytest.approx(22.41, abs=0.04)
     assert fine["kl_native_nats"] / 3069 == pytest.approx(0.0020, abs=0.0005)
-    assert math.exp(coarse["nll_nats"] / 3069) == pytest.approx(33.4, abs=0.4)
+    assert math.exp(coarse["nll_nats"] / 3069) == pytest.approx(33.2, abs=0.3)
     assert coarse["kl_native_nats"] / 3069 == pytest.approx(0.41, abs=0.02)
     with torch.inference_mode():
         assert torch.equal(model(windows[0].tokens[None, :256]).logits, before)
@@ -761,9 +758,8 @@ def test_perplexity_of_the_embedded_model(smollm2, one_thread):
 
 @pytest.mark.slow
 def test_batches_change_no_digit_of_the_embedded_model(smollm2, tmp_path):
-    """Of the tables, groups and masks, padded or not; products in BF16 may, by the processor."""
-    arguments = ["--dtype", "float32", "--windows", "2", "--window", "128"]
-    arguments += ["--tasks", "mugi_mmlu_dev=2", "mugi_prose=1"]
+    """Of the tables, groups and masks in BF16, nor of the products here: padded or not."""
+    arguments = ["--windows", "2", "--window", "128", "--tasks", "mugi_mmlu_dev=2", "mugi_prose=1"]
     for each in ("native", "softmax=vlp:lut=12,max_exp=3,group=64;activation=vlp:lut=12,max_exp=3"):
         arguments += ["--approx", each]
     for size in ("1", "4"):

@@ -9,9 +9,11 @@ import ast
 import hashlib
 import importlib.metadata
 import json
+import os
 from functools import cache
 from pathlib import Path
 
+from mugi.accuracy import ISA
 from mugi.errors import InputError
 from mugi.files import sha256_of, write_text
 from mugi.sources import ROOT, sources
@@ -65,8 +67,9 @@ def code_digest(*modules: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that compute the numbers."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    """Return the versions of the packages that compute the numbers, and their instructions."""
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return packages | {ISA.lower(): os.environ[ISA]}
 
 
 def device_kind(device: str) -> str:
