@@ -4,10 +4,13 @@ import numpy as np
 
 from mugi.hardware import timing
 from mugi.hardware.events import OFFCHIP_SYMBOLS, Event
+from mugi.hardware.floors import floor_sum
 from mugi.hardware.memory import ACTIVATION_BITS
 from mugi.hardware.series import INTEGER, Series
-from mugi.hardware.spans import Spans, row_sums
+from mugi.hardware.spans import Spans, ranges, row_sums
 from mugi.hardware.steps import Runs, whole
+
+PERIODS = 16  # in a row that is cheaper to sum period by period than position by position
 
 
 def span_hops(event: Event, count: Series, matrices, chunk, spans: Spans, runs: Runs) -> np.ndarray:
@@ -19,30 +22,19 @@ def span_hops(event: Event, count: Series, matrices, chunk, spans: Spans, runs: 
     scope = chunk.take(p, {"P", "R", "Q"} | event.count.names & chunk.symbols.keys())
     tiles = (matrices.passes[p] * spans.tiles)[:, None]
     ratio = timing.hop_ratio(tiles, event.hops, scope, chunk.assumptions)
-    total, rounds = (np.broadcast_to(x, (len(p), 1))[:, 0].astype(np.int64) for x in ratio)
+    hops, rounds = (np.broadcast_to(x, (len(p), 1))[:, 0].astype(np.int64) for x in ratio)
     followed = event.count.names & set(OFFCHIP_SYMBOLS)
-    if followed == {"offchip_words"}:
-        unit = event.count(scope | {"offchip_words": 1.0})
-        unit = np.broadcast_to(unit, (len(p), 1))[:, 0]
-        offset, rise = np.zeros(len(p)), unit * matrices.rate(matrices.width)[p]
-    elif followed:
-        return np.full(len(runs.profile), np.nan)
+    if not followed:
+        offset, rise = count.line[:, p]
+        found = np.where(_near(offset) & _near(rise), 0.0, np.nan)
+        some = np.flatnonzero(found == 0)
+        line = (x[some] * hops[some] for x in (offset, rise))
+        found[some] = _floors(spans.pick(some), *line, rounds[some])
+    elif followed == {"offchip_words"}:
+        unit = np.broadcast_to(event.count(scope | {"offchip_words": 1.0}), (len(p), 1))[:, 0]
+        found = _following(spans, p, matrices, unit * hops, rounds)
     else:
-        unit, (offset, rise) = np.ones(len(p)), count.line[:, p]
-    found = np.full(len(p), np.nan)
-    exact = _near(offset) & _near(rise)
-    some = np.flatnonzero(exact)
-    part, times = spans.pick(some), total[some]
-    first, step = (np.rint(x[some]).astype(np.int64) * times for x in (offset, rise))
-    found[some] = part.floors(step, rounds[some], first)
-    if followed:
-        level = ~exact & _near(unit) & ((np.rint(np.where(exact, 0, unit)) * total) % rounds == 0)
-        some = np.flatnonzero(level)
-        words = matrices.span_words(matrices.width, spans.pick(some), p[some])
-        found[some] = words * (unit * total / rounds)[some]
-        some = np.flatnonzero(~exact & ~level)
-        times = unit[some] * total[some], rounds[some].astype(float)
-        found[some] = _row_by_row(spans.pick(some), p[some], matrices, *times)
+        found = np.full(len(p), np.nan)
     return np.bincount(spans.run, found, len(runs.profile))
 
 
@@ -51,18 +43,70 @@ def _near(value: np.ndarray) -> np.ndarray:
     return np.abs(value - np.rint(value)) <= INTEGER * np.abs(value)
 
 
-def _row_by_row(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:
-    """Return sums of words times hops, times/rounds by span, where tiles take no whole words.
+def _following(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:
+    """Return sums over spans of off-chip words times `times` over `rounds`, rounded down."""
+    even, level = _near(times * matrices.rate(matrices.width)[p]), _near(times / rounds)
+    long = spans.high - spans.low > PERIODS * _period(matrices)[p]
+    long &= (spans.size == 1) & _near(times)
+    found = np.zeros(len(p))
+    for chosen, sums in (
+        (even, _line),
+        (~even & level, _level),
+        (~even & ~level & long, _by_period),
+        (~even & ~level & ~long, _row_by_row),
+    ):
+        some = np.flatnonzero(chosen)
+        if some.size:
+            found[some] = sums(spans.pick(some), p[some], matrices, times[some], rounds[some])
+    return found
 
-    Position q t + r takes q tiles of t columns and one of r.
-    """
+
+def _floors(spans: Spans, offset, rise, rounds) -> np.ndarray:
+    """Return sums over spans of offset + rise s, whole numbers, over `rounds`."""
+    first, step = (np.rint(x).astype(np.int64) for x in (offset, rise))
+    return spans.floors(step, rounds, first)
+
+
+def _line(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:
+    """Return the sums where columns take whole words."""
+    return _floors(spans, 0 * times, times * matrices.rate(matrices.width)[p], rounds)
+
+
+def _level(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:
+    """Return the sums where nothing is left to round."""
+    return matrices.span_words(matrices.width, spans, p) * np.rint(times / rounds)
+
+
+def _period(matrices) -> np.ndarray:
+    """Return after how many columns a tile of one profile has taken whole words: (profiles,)."""
+    bits = [(ACTIVATION_BITS * height).astype(np.int64) for height in matrices.heights]
+    width = matrices.width.astype(np.int64)
+    return width // np.gcd(width, np.gcd(*bits))
+
+
+def _by_period(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:
+    """Return the sums where there is one tile: words grow linearly from period to period."""
+    period, width = _period(matrices)[p], matrices.width[p]
+    span, start = ranges(np.arange(len(p)), spans.low, spans.low + period - 1)
+    count, (full, rest) = matrices.count[p], (ACTIVATION_BITS * x[p] for x in matrices.heights)
+    rise = (count * full + rest) * period / width
+    words = count[span] * np.ceil(full[span] * start / width[span])
+    words += np.ceil(rest[span] * start / width[span])
+    each = (spans.high[span] - start) // period[span] + 1
+    times = np.rint(times).astype(np.int64)[span]
+    first, step = (x.astype(np.int64) * times for x in (words, np.rint(rise)[span]))
+    return np.bincount(span, floor_sum(each, first, step, rounds[span]), len(p))
+
+
+def _row_by_row(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:
+    """Return the sums position by position: q t + r takes q tiles of t columns and one of r."""
     span, low, high, tile = spans.rows()
     full = (spans.tiles - 1)[span]
     low, high = low - full * tile, high - full * tile
     count, width = matrices.count[p][span], matrices.width[p][span]
     bits = [ACTIVATION_BITS * rows[p][span] for rows in matrices.heights]
     before = full * (count * np.ceil(bits[0] * tile / width) + np.ceil(bits[1] * tile / width))
-    times, rounds = times[span], rounds[span]
+    times, rounds = times[span], rounds[span].astype(float)
 
     def values(rows, columns):
         words = np.ceil(bits[0][rows] * columns / width[rows]) * count[rows] + before[rows]
