@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from mugi.errors import InputError, nearest
-from mugi.lazy import lazy
+from mugi.lazy import Lazy
 
-pd = lazy("pandas")
+pd = Lazy("pandas")
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

@@ -11,9 +11,9 @@ from mugi.errors import InputError
 from mugi.hardware import technology
 from mugi.hardware.design import given, load_design, variants
 from mugi.hardware.workload import PREFILL_TOKENS, load_model
-from mugi.lazy import lazy
+from mugi.lazy import Lazy
 
-pd = lazy("pandas")  # takes longer to import than all of the model
+pd = Lazy("pandas")  # takes longer to import than all of the model
 REQUIRED = ("design", "array_height", "model", "batch_size", "seq_len")
 TEXT = {"variant": "", "preset": "as-published", "technology": technology.DEFAULT}
 COUNTS = (

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mugi.hardware.design import Design
+from mugi.lazy import Lazy
+
+pd = Lazy("pandas")
 
 # Symbols that time and traffic need in a single row of positions.
 ROW_SYMBOLS = (
@@ -40,8 +43,6 @@ def alike(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Columns hash, which is faster than sorting them as numpy.unique does.
     """
-    import pandas as pd
-
     index = np.zeros(len(columns[0]), np.int64)
     for column in columns:
         codes, distinct = pd.factorize(column)

@@ -22,6 +22,7 @@ GEMM_SYMBOLS = (
 NONLINEAR_SYMBOLS = (
     "elements", "columns", "softmax", "silu", "offchip_words", "onchip_words", "dram_accesses",
 )  # fmt: skip
+SOFTMAX = {"softmax": 1.0, "silu": 0.0}  # which nonlinear operation it is
 OFFCHIP_SYMBOLS = ("offchip_words", "dram_accesses")  # exact only at single positions
 
 

@@ -11,7 +11,13 @@ import numpy as np
 from mugi.hardware import timing
 from mugi.hardware.chunk import Chunk, alike, pick
 from mugi.hardware.design import GIVEN
-from mugi.hardware.events import OFFCHIP_SYMBOLS, Event, dram_traffic, nonlinear_features
+from mugi.hardware.events import (
+    OFFCHIP_SYMBOLS,
+    SOFTMAX,
+    Event,
+    dram_traffic,
+    nonlinear_features,
+)
 from mugi.hardware.memory import ACTIVATION_BITS, DRAM_BITS, nonlinear_offchip
 from mugi.hardware.series import POSITIONS, ROW, Series, Table
 from mugi.hardware.softmax_hops import span_hops
@@ -27,10 +33,11 @@ class Matrices:
 
     Fields have one value a profile, (profiles,): rows of the matrices, and columns of the largest
     tile (`fitting`, not rounded); heights of full tiles and of the rest, `count` of the former and
-    `passes` of both; bits of a word of oSRAM (`width`).
+    `passes` of both; bits of a word of oSRAM (`width`). `least_bytes` bounds those of the DRAM.
     """
 
-    def __init__(self, chunk: Chunk, rows: np.ndarray):
+    def __init__(self, chunk: Chunk, rows: np.ndarray, least_bytes: Series):
+        self.least_bytes = least_bytes
         symbols = (chunk.symbols[key] for key in ("lanes", "nonlinear_elements", "o_width"))
         columns = [np.broadcast_to(c, (chunk.profiles, 1))[:, 0] for c in (rows, *symbols)]
         self.rows, self.lanes, self.elements, self.width = columns
@@ -83,9 +90,9 @@ def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
     section, symbols = chunk.design.nonlinear, chunk.symbols
     columns = Series([(np.ones(1), Table.through(POSITIONS))], chunk.profiles)
     features = nonlinear_features(rows, columns, 1.0, symbols, chunk.assumptions)
-    matrices = Matrices(chunk, rows)
     moved = features["elements"] * (ACTIVATION_BITS / DRAM_BITS)  # as if words were never cut
-    matrices.least_bytes = dram_traffic(0.0, moved, symbols, chunk.assumptions)["dram_bytes"]
+    least = dram_traffic(0.0, moved, symbols, chunk.assumptions)["dram_bytes"]
+    matrices = Matrices(chunk, rows, least)
     exact = partial(offchip, chunk, matrices)
     operation = Stepped(chunk, section, features, symbols["nonlinear_fill"], runs.first, exact)
     irregular = {
@@ -100,7 +107,7 @@ def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
     }
     tiled = _tiled(operation, matrices, runs)
     table |= _offchip_sums(chunk, irregular, matrices, tiled, runs)
-    table |= _spread(operation, matrices, irregular, tiled, table["dram_bytes"], runs)
+    table |= _on_nodes(operation, matrices, irregular, tiled, table["dram_bytes"], runs)
     return {name: values[index] for name, values in table.items()}
 
 
@@ -132,21 +139,23 @@ def _offchip_sums(chunk: Chunk, irregular: Mapping, matrices, tiled: Spans, runs
     scope = {k: pick(v, runs.profile) for k, v in chunk.symbols.items()}
     steps = (runs.seq_len - runs.first)[:, None]
     features = dram_traffic(words, dram_words, scope, chunk.assumptions, steps)
-    scope |= features | {"offchip_words": words}
+    scope |= features | SOFTMAX | {"offchip_words": words}
     counts = {name: event.count for name, event in irregular.items() if not event.hops}
     table = {name: count(scope)[:, 0] for name, count in counts.items()}
     return table | {"dram_bytes": features["dram_bytes"][:, 0]}
 
 
-def _spread(operation, matrices, irregular: Mapping, tiled: Spans, dram_bytes, runs: Runs) -> dict:
+def _on_nodes(
+    operation, matrices, irregular: Mapping, tiled: Spans, dram_bytes, runs: Runs
+) -> dict:
     """Return router events and cycles, which depend on how tiles are spread over the nodes."""
     assumptions = operation.chunk.assumptions
     mesh, even = (operation.nodes > 1)[runs.profile, 0], operation.even()[runs.profile]
-    alike, unknown = whole_spans(runs.first, runs.seq_len).pick(np.flatnonzero(even)), ~even
+    together, unknown = whole_spans(runs.first, runs.seq_len).pick(np.flatnonzero(even)), ~even
     if assumptions["noc_tiling"] != "array_tiles" and not assumptions["noc_link_bits"]:
-        alike = alike.beside(tiled.pick(np.flatnonzero(~even[tiled.run])))
+        together = together.beside(tiled.pick(np.flatnonzero(~even[tiled.run])))
         unknown = np.zeros_like(even)
-    cycles, open_spans = span_cycles(operation, matrices, alike, dram_bytes, runs)
+    cycles, open_spans = span_cycles(operation, matrices, together, dram_bytes, runs)
     unknown |= open_spans
     rest = runs.by_row(lambda rows: rows.by_position(operation.values), unknown, 1)[0]
     table = {"cycles": np.where(unknown, rest, cycles)}
@@ -166,7 +175,7 @@ def _routed(operation, name: str, event: Event, matrices: Matrices, tiled: Spans
 
     def by_position(row, profile):
         exact = operation.exact(row, profile)
-        scope = chunk.take(profile, symbols)
+        scope = chunk.take(profile, symbols) | SOFTMAX
         if event.count.names & set(OFFCHIP_SYMBOLS):
             words = event.count(scope | exact)
         else:

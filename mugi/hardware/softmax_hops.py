@@ -3,7 +3,7 @@
 import numpy as np
 
 from mugi.hardware import timing
-from mugi.hardware.events import OFFCHIP_SYMBOLS, Event
+from mugi.hardware.events import OFFCHIP_SYMBOLS, SOFTMAX, Event
 from mugi.hardware.floors import floor_sum
 from mugi.hardware.memory import ACTIVATION_BITS
 from mugi.hardware.series import INTEGER, Series
@@ -31,8 +31,13 @@ def span_hops(event: Event, count: Series, matrices, chunk, spans: Spans, runs: 
         line = (x[some] * hops[some] for x in (offset, rise))
         found[some] = _floors(spans.pick(some), *line, rounds[some])
     elif followed == {"offchip_words"}:
-        unit = np.broadcast_to(event.count(scope | {"offchip_words": 1.0}), (len(p), 1))[:, 0]
-        found = _following(spans, p, matrices, unit * hops, rounds)
+        none, unit, two = (
+            np.broadcast_to(event.count(scope | SOFTMAX | {"offchip_words": x}), (len(p), 1))[:, 0]
+            for x in (0.0, 1.0, 2.0)
+        )
+        found = np.full(len(p), np.nan)
+        if (none == 0).all() and np.allclose(two, 2 * unit, rtol=1e-13, atol=0):
+            found = _following(spans, p, matrices, unit * hops, rounds)
     else:
         found = np.full(len(p), np.nan)
     return np.bincount(spans.run, found, len(runs.profile))
@@ -62,7 +67,7 @@ def _following(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarr
 
 
 def _floors(spans: Spans, offset, rise, rounds) -> np.ndarray:
-    """Return sums over spans of offset + rise s, whole numbers, over `rounds`."""
+    """Return sums over spans of offset + rise s, whole numbers, over `rounds`, rounded down."""
     first, step = (np.rint(x).astype(np.int64) for x in (offset, rise))
     return spans.floors(step, rounds, first)
 
@@ -93,9 +98,12 @@ def _by_period(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarr
     words = count[span] * np.ceil(full[span] * start / width[span])
     words += np.ceil(rest[span] * start / width[span])
     each = (spans.high[span] - start) // period[span] + 1
-    times = np.rint(times).astype(np.int64)[span]
-    first, step = (x.astype(np.int64) * times for x in (words, np.rint(rise)[span]))
-    return np.bincount(span, floor_sum(each, first, step, rounds[span]), len(p))
+    rise = np.rint(rise)[span]
+    sums = words * each + rise * (each * (each - 1) // 2)
+    whole_times, left = np.divmod(np.rint(times).astype(np.int64)[span], rounds[span])
+    first, step = (x.astype(np.int64) * left for x in (words, rise))
+    sums = whole_times * sums + floor_sum(each, first, step, rounds[span])
+    return np.bincount(span, sums, len(p))
 
 
 def _row_by_row(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:

@@ -36,6 +36,7 @@ class Work:
             ]
             self.units.append((alive, busy, parts))
             self.known &= ~alive | np.all([part.known for part in parts], axis=0)
+        self.straight &= self.known
 
     def bounds(self, profile: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the least and the most that the busiest unit takes at positions of profiles."""
@@ -75,19 +76,17 @@ class Rounded:
 
     def sums(self, profile: np.ndarray, spans: Spans) -> np.ndarray:
         """Return the cycles in all of spans."""
-        total, rounded = np.zeros(len(profile)), ~self.whole[profile]
-        for chosen in (rounded, ~rounded):
-            some = np.flatnonzero(chosen)
-            if some.size == 0:
-                continue
+        total = np.zeros(len(profile))
+        some = np.flatnonzero(self.whole[profile])
+        if some.size:
             p, part = profile[some], spans.pick(some)
-            if chosen is rounded:
-                divisor = self.divisor[p]
-                shift = np.floor(EPSILON * divisor).astype(np.int64)
-                total[some] = self.each[p] * part.floors(self.numerator[p], divisor, shift)
-            else:
-                total[some] = self.cycles[0, p] * part.positions()
-                total[some] += self.cycles[1, p] * part.of_positions()
+            total[some] = self.cycles[0, p] * part.positions()
+            total[some] += self.cycles[1, p] * part.of_positions()
+        some = np.flatnonzero(~self.whole[profile])
+        if some.size:
+            p, part = profile[some], spans.pick(some)
+            shift = np.floor(EPSILON * self.divisor[p]).astype(np.int64)
+            total[some] = self.each[p] * part.floors(self.numerator[p], self.divisor[p], shift)
         return total
 
 
@@ -104,7 +103,7 @@ def span_cycles(
     unknown = np.bincount(spans.run, unknown, count) > 0
     some = np.flatnonzero(compute & ~unknown[spans.run])
     part, p = spans.pick(some), runs.profile[spans.run[some]]
-    share, fill = _spread(operation, matrices, part, p)
+    share, fill = _shares(operation, matrices, part, p)
     cycles = share * work.sums(p, part) + fill * part.positions()
     total = np.bincount(part.run, cycles, count).astype(float)  # whole where there are none
     moving = np.bincount(spans.run, compute, count) == 0
@@ -119,7 +118,7 @@ def span_cycles(
     return np.where(unknown, 0.0, total), unknown
 
 
-def _spread(operation: Stepped, matrices, spans: Spans, p: np.ndarray) -> tuple:
+def _shares(operation: Stepped, matrices, spans: Spans, p: np.ndarray) -> tuple:
     """Return the busiest node's share of the work and the fill cycles in spans of profiles."""
     tiles = (matrices.passes[p] * spans.tiles)[:, None]
     features = dict.fromkeys(NOC_TILES, tiles)  # array tiles on one node only
@@ -136,7 +135,7 @@ def _settled(operation, matrices, work: Work, spans: Spans, runs: Runs) -> tuple
     known, everywhere = work.known[p], np.ones(len(p), dtype=bool)
     if chunk.assumptions["dram_time"] != "per_op":
         return spans, everywhere, ~known
-    share, fill = _spread(operation, matrices, spans, p)
+    share, fill = _shares(operation, matrices, spans, p)
     each = timing.dram_cycles(chunk.symbols, chunk.assumptions)
     busy = [work.bounds(p, position) for position in (spans.low, spans.high)]
     (low, most_low), (high, most_high) = [[x * share + fill for x in pair] for pair in busy]

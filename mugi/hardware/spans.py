@@ -70,13 +70,14 @@ class Spans:
 
     def floors(self, numerator: np.ndarray, divisor: np.ndarray, first=0) -> np.ndarray:
         """Return sums of floor((first + numerator s) / divisor) of whole numbers, (spans,)."""
+        whole, numerator = np.divmod(numerator, divisor)  # so that no product leaves int64
         first = np.broadcast_to(first, self.run.shape)
 
         def series(some, start, step, count):
             rise = numerator[some]
             return floor_sum(count, first[some] + rise * start, rise * step, divisor[some])
 
-        return self.sums(series)
+        return whole.astype(float) * self.of_positions() + self.sums(series)
 
     def rows(self) -> tuple[np.ndarray, ...]:
         """Return runs of positions with tiles of as many columns: span, low, high and tile."""

@@ -35,7 +35,10 @@ class Stepped:
         values = {id(value): value for value in [*counts.values(), *cycles.values()]}
         series = {key: Series.of(value, chunk.profiles) for key, value in values.items()}
         self.counts = {name: series[id(value)] for name, value in counts.items()}
-        self.cycles = {name: series[id(value)] for name, value in cycles.items()}
+        self.cycles = {
+            name: _unless_zero(series[id(value)], self.counts[name])
+            for name, value in cycles.items()
+        }
         self.features = {
             name: Series.of(features[name], chunk.profiles)
             for name in {*self.needed, *hops, "dram_bytes"}
@@ -317,3 +320,9 @@ class Stepped:
         if series.single[1].start.shape[1] > 1:
             return np.zeros(len(self.everyone), dtype=bool)
         return series.single[1].of(series.single[1].slope == 0, self.everyone)[:, 0]
+
+
+def _unless_zero(cycles: Series, count: Series) -> Series:
+    """Return the cycles of an event, none for profiles in which it never happens."""
+    happens = np.any([scale != 0 for scale, _ in count.terms], axis=0)
+    return cycles if happens.all() else cycles * np.where(happens, 1.0, 0.0)

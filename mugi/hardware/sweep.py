@@ -17,9 +17,9 @@ from mugi.hardware.cost import Costs, chip_total, group_energy, of_profile
 from mugi.hardware.design import given, load_design
 from mugi.hardware.technology import technology
 from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, load_model, sizes
-from mugi.lazy import lazy
+from mugi.lazy import Lazy
 
-pd = lazy("pandas")  # takes longer to import than all of the model
+pd = Lazy("pandas")  # takes longer to import than all of the model
 KEYS = (
     "design", "variant", "array_height", "array_width", "noc_rows", "noc_cols", "model",
     "kv_heads", "batch_size", "seq_len", "preset", "technology",

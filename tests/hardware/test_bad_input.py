@@ -31,7 +31,7 @@ RUN = {
         ({"model": "nowhere.yaml"}, "model file 'nowhere.yaml' does not exist"),
         ({"array_height": 0}, "array_height must be a whole number of at least 1, not '0'"),
         ({"array_height": 100}, "array_height must be a multiple of 8"),
-        ({"array_height": 65536}, "the array has more rows than values fit its SRAMs"),
+        ({"array_height": 65536}, "two columns of the array do not fit its SRAMs"),
         ({"array_width": -8}, "array_width must be a whole number of at least 1, not '-8'"),
         ({"array_width": 2.5}, "array_width must be a whole number of at least 1, not '2.5'"),
         ({"noc_rows": 0}, "noc_rows must be a whole number of at least 1, not '0'"),

@@ -94,6 +94,45 @@ def test_closed_forms(position_by_position, runs):
         np.testing.assert_allclose(closed[column], summed[column], rtol=1e-12, err_msg=column)
 
 
+# Nonlinear events as users may write them: steps, constants, never, and routers of their own.
+EVENTS = {
+    "steps": "vector_nonlinear: {count: columns, cycles: 64*ceil(columns/64)}",
+    "constant": "vector_nonlinear: {count: columns, cycles: 5000}",
+    "never": "lump: {count: 0, cycles: 100*columns, use: {dram.read: 1}}",
+    "softmax_only": "lump: {count: columns*silu, cycles: 100*columns, use: {dram.read: 1}}",
+    "more_words": "orouter_mapping: {count: offchip_words + 5, hops: output_tiles}",
+    "flagged_words": "orouter_mapping: {count: softmax*offchip_words, hops: output_tiles}",
+    "dram_words": "orouter_mapping: {count: 2*dram_accesses, hops: output_tiles}",
+}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_closed_forms_of_other_events(position_by_position, tmp_path, event):
+    design = tmp_path / "own.yaml"
+    design.write_text(f"extends: [systolic]\nnonlinear: {{events: {{{EVENTS[event]}}}}}\n")
+    runs = odd_runs(12).assign(design=str(design), variant="mac", noc_rows=[1, 3] * 6)
+    runs = pd.concat([runs, runs.assign(preset="as-published", array_height=16)])
+    closed = evaluate(runs)
+    position_by_position()
+    summed = evaluate(runs)
+    assert np.isfinite(summed["total_energy_j"]).all()
+    for column in summed.select_dtypes("number"):
+        np.testing.assert_allclose(closed[column], summed[column], rtol=1e-12, err_msg=column)
+
+
+def test_large_counts_stay_exact(position_by_position):
+    """Bits times hops, summed over positions, are more than whole numbers of 64 bits hold."""
+    sizes = {"array_height": [256, 256, 8, 3], "batch_size": [10**6, 10**7, 10**6, 10**7]}
+    runs = pd.DataFrame(sizes | {"design": ["mugi", "carat", "systolic", "simd"]})
+    runs = runs.assign(noc_rows=64, noc_cols=8, model="llama_2_70b", seq_len=4096)
+    runs = runs.assign(preset="corrected")
+    closed = evaluate(runs)
+    position_by_position()
+    summed = evaluate(runs)
+    for column in ("dynamic_energy_softmax_nj", "cycles_softmax", "dynamic_energy_nj"):
+        np.testing.assert_allclose(closed[column], summed[column], rtol=1e-11, err_msg=column)
+
+
 LENGTHS = np.array([64, 65, 256, 257, 300, 512, 1000])
 
 
