@@ -14,8 +14,16 @@ from mugi.hardware.floors import floor_sum
 CELLS = 1 << 16  # positions gone through together; what they take fits a cache
 
 
+class Entries:
+    """A dataclass whose fields have one value an entry."""
+
+    def pick(self, chosen: np.ndarray):
+        """Return some of the entries."""
+        return type(self)(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
+
 @dataclass
-class Spans:
+class Spans(Entries):
     """Positions low to high of runs, one an entry; all have as many tiles of columns, `tiles`.
 
     `every` (0 or 1) counts all of them and `multiples` (0, 1 or -1) the multiples of `size`, the n
@@ -29,10 +37,6 @@ class Spans:
     tiles: np.ndarray
     every: np.ndarray
     multiples: np.ndarray
-
-    def pick(self, chosen: np.ndarray) -> "Spans":
-        """Return some of the spans."""
-        return Spans(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
     def beside(self, other: "Spans") -> "Spans":
         """Return these spans and then those of another."""

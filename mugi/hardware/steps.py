@@ -11,6 +11,7 @@ import numpy as np
 
 from mugi.hardware.floors import floor_sum, fraction
 from mugi.hardware.series import ROW, Series, Table
+from mugi.hardware.spans import Entries, ranges
 
 ROWS_AT_ONCE = 512  # bounds memory where positions are gone through one by one
 ROWS_LISTED = 200_000  # and where rows are
@@ -24,7 +25,7 @@ def whole(count: np.ndarray) -> np.ndarray:
 
 
 @dataclass
-class Rows:
+class Rows(Entries):
     """Rows of positions, one an entry: the run and profile, and columns low to high - 1 of it."""
 
     run: np.ndarray
@@ -32,10 +33,6 @@ class Rows:
     row: np.ndarray
     low: np.ndarray
     high: np.ndarray
-
-    def pick(self, chosen: np.ndarray) -> "Rows":
-        """Return some of the rows."""
-        return Rows(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
     def end(self, series: Series, last: bool) -> np.ndarray:
         """Return the values of a series at the first or last column."""
@@ -130,9 +127,7 @@ class Runs:
         runs = np.flatnonzero(chosen)
         parts = np.cumsum(self.rows[runs] + 1) // ROWS_LISTED
         for part in np.split(runs, np.flatnonzero(np.diff(parts)) + 1):
-            count = self.rows[part] + 1
-            run = np.repeat(part, count)
-            row = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
+            run, row = ranges(part, np.zeros_like(self.rows), self.rows)
             low = np.where(row == 0, self.first, 0)
             high = np.where(row == self.rows[run], self.rest[run], ROW)
             yield Rows(run, self.profile[run], row, low, high)
