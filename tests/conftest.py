@@ -35,6 +35,8 @@ def tiny_llama(one_thread):
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
+    from mugi.accuracy.products import in_blocks
+
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=257,
@@ -49,7 +51,7 @@ def tiny_llama(one_thread):
         eos_token_id=256,
         attn_implementation="eager",
     )
-    return LlamaForCausalLM(config).eval()
+    return in_blocks(LlamaForCausalLM(config).eval())
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import os
 from functools import cache
 from pathlib import Path
 
-from mugi.accuracy import ISA
 from mugi.errors import InputError
 from mugi.files import sha256_of, write_text
 from mugi.sources import ROOT, sources
@@ -67,9 +66,18 @@ def code_digest(*modules: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that compute the numbers, and their instructions."""
+    """Return the versions of the packages that compute the numbers, and what multiplies on a CPU."""
     packages = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return packages | {ISA.lower(): os.environ[ISA]}
+    return packages | {"bf16_products": bf16_products()}
+
+
+@cache
+def bf16_products() -> str:
+    """Return what multiplies BF16 on the CPU: `amx` if it has that and oneDNN may use it, `fp32`."""
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
+    flags = Path("/proc/cpuinfo")
+    has_amx = flags.is_file() and "amx_bf16" in flags.read_text(encoding="utf-8")
+    return "amx" if has_amx and ("AMX" in allowed or allowed in ("DEFAULT", "ALL")) else "fp32"
 
 
 def device_kind(device: str) -> str:

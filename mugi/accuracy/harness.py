@@ -18,6 +18,7 @@ from lm_eval.tasks import TaskManager
 from mugi.accuracy.corpus import OWN_PREFIX, TASKS
 from mugi.accuracy.inject import injected
 from mugi.accuracy.perplexity import in_batches
+from mugi.accuracy.products import in_blocks
 from mugi.accuracy.summary import LOGARITHMIC
 from mugi.approximations import NATIVE, parse_operations
 from mugi.errors import InputError, nearest
@@ -40,6 +41,7 @@ class MugiLM(HFLM):
     def __init__(self, approximation: str = NATIVE, batch_size: int | str = 1, **kwargs):
         self.approximation = parse_operations(str(approximation).replace("+", ","))
         super().__init__(batch_size=batch_size, **kwargs)
+        in_blocks(self.model)
         self.scored_tokens = 0
 
     def loglikelihood(self, requests, disable_tqdm=True):

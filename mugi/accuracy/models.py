@@ -15,6 +15,7 @@ from transformers import AutoConfig, PreTrainedModel
 from mugi.accuracy.cells import write_sums
 from mugi.accuracy.embedded import EMBEDDED, EmbeddedModel
 from mugi.accuracy.families import LOADERS, kind_of
+from mugi.accuracy.products import in_blocks
 from mugi.errors import InputError, unknown
 from mugi.files import sha256_of
 
@@ -91,7 +92,7 @@ def load(
             device_map={"cpu": None, "auto": "auto"}.get(device, {"": device}),
         )
         processor = processor_class.from_pretrained(source)
-    return model.eval(), processor
+    return in_blocks(model.eval()), processor
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from mugi.hardware.events import OFFCHIP_SYMBOLS, SOFTMAX, Event
 from mugi.hardware.floors import floor_sum
 from mugi.hardware.memory import ACTIVATION_BITS
 from mugi.hardware.series import INTEGER, Series
-from mugi.hardware.spans import Spans, ranges, row_sums
+from mugi.hardware.spans import Spans, ranges, position_sums
 from mugi.hardware.steps import Runs, whole
 
 PERIODS = 16  # in a row that is cheaper to sum period by period than position by position
@@ -58,7 +58,7 @@ def _following(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarr
         (even, _line),
         (~even & level, _level),
         (~even & ~level & long, _by_period),
-        (~even & ~level & ~long, _row_by_row),
+        (~even & ~level & ~long, _by_position),
     ):
         some = np.flatnonzero(chosen)
         if some.size:
@@ -106,20 +106,26 @@ def _by_period(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarr
     return np.bincount(span, sums, len(p))
 
 
-def _row_by_row(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:
+def _by_position(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:
     """Return the sums position by position: q t + r takes q tiles of t columns and one of r."""
-    span, low, high, tile = spans.rows()
-    full = (spans.tiles - 1)[span]
-    low, high = low - full * tile, high - full * tile
-    count, width = matrices.count[p][span], matrices.width[p][span]
-    bits = [ACTIVATION_BITS * rows[p][span] for rows in matrices.heights]
-    before = full * (count * np.ceil(bits[0] * tile / width) + np.ceil(bits[1] * tile / width))
-    times, rounds = times[span], rounds[span].astype(float)
+    size, full, rounds = (x.astype(float) for x in (spans.size, spans.tiles - 1, rounds))
+    width, count = matrices.width[p], matrices.count[p]
+    bits = [ACTIVATION_BITS * rows[p] for rows in matrices.heights]
 
-    def values(rows, columns):
-        words = np.ceil(bits[0][rows] * columns / width[rows]) * count[rows] + before[rows]
+    def words(rows, columns):
+        found = np.ceil(bits[0][rows] * columns / width[rows]) * count[rows]
         if bits[1][rows].any():
-            words += np.ceil(bits[1][rows] * columns / width[rows])
-        return whole(words * times[rows] / rounds[rows])
+            found += np.ceil(bits[1][rows] * columns / width[rows])
+        return found
 
-    return np.bincount(span, row_sums(values, low, high), len(spans.run))
+    def values(rows, position):
+        tile = np.floor(position / size[rows])
+        found = full[rows] * words(rows, tile) + words(rows, position - full[rows] * tile)
+        return whole(found * times[rows] / rounds[rows])
+
+    def series(some, start, step, number):
+        return position_sums(
+            lambda rows, position: values(some[rows], position), start, step, number
+        )
+
+    return spans.sums(series)

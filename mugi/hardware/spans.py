@@ -53,7 +53,9 @@ class Spans(Entries):
         """Return sums over the spans: series(spans, start, step, count) has those of start,
         start + step, ... of some of them.
         """
-        total = self.every * series(slice(None), self.low, 1, self.high - self.low + 1)
+        total = np.zeros(len(self.run))
+        some = np.flatnonzero(self.every)
+        total[some] = series(some, self.low[some], 1, (self.high - self.low)[some] + 1)
         some = np.flatnonzero(self.multiples)
         if some.size:
             size = self.size[some]
@@ -82,21 +84,6 @@ class Spans(Entries):
             return floor_sum(count, first[some] + rise * start, rise * step, divisor[some])
 
         return whole.astype(float) * self.of_positions() + self.sums(series)
-
-    def rows(self) -> tuple[np.ndarray, ...]:
-        """Return runs of positions with tiles of as many columns: span, low, high and tile."""
-        found = []
-        blocks = (self.multiples != 0) & (self.low <= self.high)
-        one = np.flatnonzero(~blocks)
-        found.append((one, self.low[one], self.high[one], self.low[one] // self.size[one]))
-        span, tile = ranges(np.flatnonzero(blocks), self.low // self.size, self.high // self.size)
-        start, rest = tile * self.size[span], self.every[span] == 1
-        low = np.maximum(start + rest, self.low[span])
-        high = np.minimum(start + rest * (self.size[span] - 1), self.high[span])
-        found.append((span, low, high, tile))
-        span, low, high, tile = (np.concatenate(part) for part in zip(*found, strict=True))
-        kept = low <= high
-        return span[kept], low[kept], high[kept], tile[kept]
 
 
 def spans(fitting: np.ndarray, first: int, last: np.ndarray) -> Spans:
@@ -160,25 +147,25 @@ def ranges(entries: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.n
     return entry, np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count) + low[entry]
 
 
-def row_sums(values: Callable, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return sums over whole numbers from low to high of values(rows, numbers), one a row.
+def position_sums(values: Callable, start, step, count: np.ndarray) -> np.ndarray:
+    """Return sums of values(rows, positions) over start, start + step, ..., `count` in each row.
 
     Rows of about the same length go together; `rows` is an index that makes the fields of rows
-    broadcast with the numbers.
+    broadcast with the positions.
     """
-    length = high - low + 1
-    shorter = length.max(initial=0) - length
+    step = np.broadcast_to(step, count.shape)
+    shorter = count.max(initial=0) - count
     order = np.argsort(shorter.astype(np.min_scalar_type(shorter.max(initial=0))), kind="stable")
-    total, start = np.zeros(len(low)), 0
-    while start < len(order):
-        longest = length[order[start]]
-        part = order[start : start + max(1, CELLS // longest)]
-        steps, axis = np.arange(float(longest)), int(longest > len(part))
-        rows = np.expand_dims(part, axis)  # the longer axis last
-        steps = np.expand_dims(steps, 1 - axis)
-        found = values(rows, low[rows] + steps)
-        if length[part[-1]] < longest:
-            found = found * (steps < length[rows])
+    order = order[: np.count_nonzero(count > 0)]
+    total, done = np.zeros(len(count)), 0
+    while done < len(order):
+        longest = count[order[done]]
+        part = order[done : done + max(1, CELLS // longest)]
+        axis = int(longest > len(part))
+        rows, steps = np.expand_dims(part, axis), np.expand_dims(np.arange(longest), 1 - axis)
+        found = values(rows, (start[rows] + step[rows] * steps).astype(float))  # longer axis last
+        if count[part[-1]] < longest:
+            found = found * (steps < count[rows])
         total[part] = found.sum(axis=axis)
-        start += len(part)
+        done += len(part)
     return total
