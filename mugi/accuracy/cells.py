@@ -66,14 +66,14 @@ def code_digest(*modules: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that compute the numbers, and what multiplies on a CPU."""
+    """Return the versions of the packages that compute the numbers, and what multiplies BF16."""
     packages = {name: importlib.metadata.version(name) for name in PACKAGES}
     return packages | {"bf16_products": bf16_products()}
 
 
 @cache
 def bf16_products() -> str:
-    """Return what multiplies BF16 on the CPU: `amx` if it has that and oneDNN may use it, `fp32`."""
+    """Return what multiplies BF16 on this CPU: `amx` where oneDNN has and may use it, or `fp32`."""
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
     flags = Path("/proc/cpuinfo")
     has_amx = flags.is_file() and "amx_bf16" in flags.read_text(encoding="utf-8")

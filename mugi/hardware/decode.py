@@ -83,7 +83,7 @@ def _routed(operation: Stepped, words: Series, kind: str, runs: Runs) -> np.ndar
         passes = timing.hops(
             operation.feature(kind, row, profile), kind, chunk.take(profile), chunk.assumptions
         )
-        return [whole(words.at(row, profile) * passes)]
+        return whole(words.at(row, profile) * passes)
 
     strided = words.whole & (words.single[1].of(words.single[1].stride, operation.everyone) > 0)
     strided &= kind != "array_tiles"
@@ -94,9 +94,9 @@ def _routed(operation: Stepped, words: Series, kind: str, runs: Runs) -> np.ndar
         found = tiles.at(rows.row[:, None], rows.profile)[:, 0]
         mesh = {key: pick(chunk.symbols[key], rows.profile)[:, 0] for key in "RP"}
         ratio = timing.hop_ratio(found, kind, mesh, chunk.assumptions)
-        return [rows.fractions(words, *(x.astype(int) for x in ratio))]
+        return rows.fractions(words, *(x.astype(int) for x in ratio))
 
     for some in (uneven & strided, uneven & ~strided):
         if some.any():
-            total += runs.by_row(routed, some[runs.profile], 1)[0]
+            total += runs.by_row(routed, some[runs.profile])
     return total

@@ -157,7 +157,7 @@ def _on_nodes(
         unknown = np.zeros_like(even)
     cycles, open_spans = span_cycles(operation, matrices, together, dram_bytes, runs)
     unknown |= open_spans
-    rest = runs.by_row(lambda rows: rows.by_position(operation.values), unknown, 1)[0]
+    rest = runs.by_row(lambda rows: rows.by_position(operation.values), unknown)
     table = {"cycles": np.where(unknown, rest, cycles)}
     tiled = tiled.pick(np.flatnonzero(mesh[tiled.run]))
     for name, event in irregular.items():
@@ -181,7 +181,7 @@ def _routed(operation, name: str, event: Event, matrices: Matrices, tiled: Spans
         else:
             words = operation.counts[name].at(row, profile)
         passes = timing.hops(exact["output_tiles"], event.hops, scope, chunk.assumptions)
-        return [whole(words * passes)]
+        return whole(words * passes)
 
-    rest = runs.by_row(lambda rows: rows.by_position(by_position), unknown, 1)[0]
+    rest = runs.by_row(lambda rows: rows.by_position(by_position), unknown)
     return np.where(unknown, rest, found)

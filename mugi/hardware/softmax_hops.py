@@ -7,7 +7,7 @@ from mugi.hardware.events import OFFCHIP_SYMBOLS, SOFTMAX, Event
 from mugi.hardware.floors import floor_sum
 from mugi.hardware.memory import ACTIVATION_BITS
 from mugi.hardware.series import INTEGER, Series
-from mugi.hardware.spans import Spans, ranges, position_sums
+from mugi.hardware.spans import Spans, position_sums, ranges
 from mugi.hardware.steps import Runs, whole
 
 PERIODS = 16  # in a row that is cheaper to sum period by period than position by position

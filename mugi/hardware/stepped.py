@@ -114,7 +114,7 @@ class Stepped:
         cut = self.whole & self.even() & ~(closed | transfer)
         some = np.flatnonzero(cut[p])
         total[some] = self._cut_cycles(runs.pick(some))
-        return total + runs.by_row(self._rows, ~(closed | transfer | cut)[p], 1)[0]
+        return total + runs.by_row(self._rows, ~(closed | transfer | cut)[p])
 
     def _cut_cycles(self, runs: Runs) -> np.ndarray:
         """Return the cycles of runs where the DRAM and one unit take longest in turn.
@@ -196,13 +196,13 @@ class Stepped:
                 total += np.where(some, 0, each * runs.counts(count))
         return total
 
-    def _rows(self, rows: Rows) -> list[np.ndarray]:
+    def _rows(self, rows: Rows) -> np.ndarray:
         """Return the cycles of rows: closed where one unit or the DRAM takes longest in all of it.
 
         Values rise within a row, so its ends say which.
         """
         if not self.stepwise:
-            return [self._go_through(rows, self.values)]
+            return self._go_through(rows, self.values)
         assumptions, steps = self.chunk.assumptions, rows.high - rows.low
         share, fill = self._spread(rows.row[:, None], rows.profile)
         low, high, busy = self._ends(rows)
@@ -218,14 +218,14 @@ class Stepped:
         total[rounded] = busy * share[rounded] + (fill * steps)[rounded]
         unknown = np.flatnonzero(~(compute | transfer))
         total[unknown] = self._go_through(rows.pick(unknown), self.values)
-        return [total]
+        return total
 
     def _go_through(self, rows: Rows, values: Callable) -> np.ndarray:
         """Return sums by position of rows, those with the same units left at once."""
         total, pattern = np.zeros(len(rows.row)), self.pattern[rows.profile]
         for one in np.unique(pattern):
             some = np.flatnonzero(pattern == one)
-            total[some] = rows.pick(some).by_position(values)[0]
+            total[some] = rows.pick(some).by_position(values)
         return total
 
     def _ends(self, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -246,16 +246,16 @@ class Stepped:
                 total[some] = np.where(whole, part.sums(cycles), 0)
         return low, high, total
 
-    def values(self, row: np.ndarray, profile: np.ndarray) -> list[np.ndarray]:
+    def values(self, row: np.ndarray, profile: np.ndarray) -> np.ndarray:
         """Return the cycles at all positions of rows of profiles."""
         features = self.exact(row, profile) if self.exact else {}
         for name in set(self.needed) - set(features):
             features[name] = self.feature(name, row, profile)
-        (busy,) = self.busy(row, profile, features)
+        busy = self.busy(row, profile, features)
         scope = self.fill[profile], self.chunk.take(profile), self.chunk.assumptions
-        return [timing.operation_cycles(busy, features, *scope)]
+        return timing.operation_cycles(busy, features, *scope)
 
-    def busy(self, row: np.ndarray, profile: np.ndarray, features: Mapping = {}) -> list:
+    def busy(self, row: np.ndarray, profile: np.ndarray, features: Mapping = {}) -> np.ndarray:
         """Return how long the busiest unit takes at all positions of rows of profiles.
 
         `features` has off-chip words where no series gives them.
@@ -269,7 +269,7 @@ class Stepped:
                 for name in names
             )
             longest = np.maximum(longest, duration)
-        return [longest]
+        return longest
 
     def _units_left(self, profile: np.ndarray) -> list[list[str]]:
         alive = self.alive[:, profile].any(axis=1)

@@ -72,27 +72,35 @@ class Rows(Entries):
         total[late] -= upto(late, self.low[late])
         return total
 
-    def by_position(self, values: Callable, arrays: int = 1) -> np.ndarray:
-        """Return sums over the columns of each of the arrays values(row, profile): (arrays, rows).
+    def bent(self, numerator, divisor, bend) -> np.ndarray:
+        """Return the sums of n r / (d b) rounded down, r the position, at least b within a row.
 
-        `values` takes rows of shape (n, 1) and as many profiles, and returns a list of arrays that
-        broadcast to (n, 256). It gets equal rows of many profiles at once, which may share work.
+        n / d is the value up to position b of row 0, see `Table.bend`; all are whole numbers.
         """
-        found = np.zeros((arrays, len(self.row)))
+        turn = np.clip(bend, self.low, self.high)
+        ratio, start = (numerator, divisor * bend), ROW * self.row
+        flat = (turn - self.low) * floors(start + bend, *ratio)
+        return flat + fractions(start + turn + 1, self.high - turn, *ratio)
+
+    def by_position(self, values: Callable) -> np.ndarray:
+        """Return sums over the columns of values(row, profile), one a row.
+
+        `values` takes rows of shape (n, 1) and as many profiles, and returns what broadcasts to
+        (n, 256). It gets equal rows of many profiles at once, which may share work.
+        """
+        found, columns = np.zeros(len(self.row)), np.arange(ROW)
         small = np.min_scalar_type(self.row.max(initial=0))  # which sorts faster
         order = np.argsort(self.row.astype(small), kind="stable")
         for start in range(0, len(order), ROWS_AT_ONCE):
             part = order[start : start + ROWS_AT_ONCE]
             low, high = self.low[part, None], self.high[part, None]
+            array = np.broadcast_to(
+                values(self.row[part, None], self.profile[part]), (len(part), ROW)
+            )
+            found[part] = array.sum(axis=1)
             cut = np.flatnonzero((low > 0) | (high < ROW))
-            columns = np.arange(ROW)
             kept = (columns >= low[cut]) & (columns < high[cut])
-            for sums, array in zip(
-                found, values(self.row[part, None], self.profile[part]), strict=True
-            ):
-                array = np.broadcast_to(array, (len(part), ROW))
-                sums[part] = array.sum(axis=1)
-                sums[part[cut]] = np.einsum("ij,ij->i", array[cut], kept)
+            found[part[cut]] = np.einsum("ij,ij->i", array[cut], kept)
         return found
 
 
@@ -132,12 +140,11 @@ class Runs:
             high = np.where(row == self.rows[run], self.rest[run], ROW)
             yield Rows(run, self.profile[run], row, low, high)
 
-    def by_row(self, values: Callable[[Rows], list], chosen: np.ndarray, arrays: int) -> np.ndarray:
-        """Return sums over the rows of chosen runs, 0 for others: (arrays, runs)."""
-        total = np.zeros((arrays, len(self.profile)))
+    def by_row(self, values: Callable[[Rows], np.ndarray], chosen: np.ndarray) -> np.ndarray:
+        """Return sums of values(rows) over the rows of chosen runs, 0 for others: (runs,)."""
+        total = np.zeros(len(self.profile))
         for rows in self.each_row(chosen):
-            for sums, found in zip(total, values(rows), strict=True):
-                sums += np.bincount(rows.run, found, len(sums))
+            total += np.bincount(rows.run, values(rows), len(total))
         return total
 
     def sums(self, table: Table) -> np.ndarray:
@@ -158,38 +165,50 @@ class Runs:
     def counts(self, series: Series) -> np.ndarray:
         """Return the sum of a series rounded down to whole events at every position."""
         scale, table = series.single
-        everyone = np.arange(series.profiles)
         total = np.rint(scale)[self.profile] * self.sums(table)
-        if series.whole.all():
-            return total
-        unit = scale * table.of(table.start, everyone)[:, 0]
-        numerator, divisor = fraction(np.where(unit > 0, unit, 1.0))
-        stride = np.where(divisor > 0, table.of(table.stride, everyone), 0)
-        slope = scale * table.of(table.slope, everyone)[:, 0]
-        periodic = np.abs(slope - np.rint(slope)) <= EPSILON
-        even = ~series.whole & (stride > 0)
-        cyclic = ~series.whole & ~even & periodic
-        rest = ~(series.whole | even | cyclic)
-        if even.any():
-            some = np.flatnonzero(even[self.profile])
-            p = self.profile[some]
-            runs, fractions = self.pick(some), (numerator[p], divisor[p], stride[p])
-            total[some] = _fractions_upto(runs.rows, runs.rest, *fractions)
-            total[some] -= _fractions_upto(0 * runs.rows, 0 * runs.rest + self.first, *fractions)
-        if cyclic.any():
-            chosen = np.flatnonzero(cyclic)
-            start = whole(scale[chosen, None] * table.of(table.start, chosen))
-            new = np.zeros(len(cyclic), int)
-            new[chosen] = np.arange(len(chosen))
-            some = np.flatnonzero(cyclic[self.profile])
-            rounded = Table(start, np.rint(slope[chosen, None]), np.arange(len(chosen)))
-            total[some] = self.pick(some).regroup(new).sums(rounded)
-        if rest.any():
-            values = lambda row, profile: [whole(series.at(row, profile))]  # noqa: E731
-            some = rest[self.profile]
-            (found,) = self.by_row(lambda rows: rows.by_position(values), some, 1)
-            total = np.where(some, found, total)
+        if not series.whole.all():
+            for profiles, sums in _rounded(series):
+                some = np.flatnonzero(profiles[self.profile])
+                if some.size:
+                    total[some] = sums(self.pick(some))
         return total
+
+
+def _rounded(series: Series) -> list[tuple[np.ndarray, Callable]]:
+    """Return how to sum counts rounded down: for which profiles, and sums(runs) of theirs."""
+    scale, table = series.single
+    everyone = np.arange(series.profiles)
+    unit, slope = (scale * table.of(x, everyone)[:, 0] for x in (table.start, table.slope))
+    ratio = fraction(np.where(unit > 0, unit, 1.0))
+    stride = np.where(ratio[1] > 0, table.of(table.stride, everyone), 0)
+    even = ~series.whole & (stride > 0)
+    periodic = ~series.whole & ~even & (np.abs(slope - np.rint(slope)) <= EPSILON)
+    rest = ~(series.whole | even | periodic)
+    bend = np.zeros_like(stride)
+    if rest.any():
+        bend = np.where(rest & (ratio[1] > 0), table.of(table.bend, everyone), 0)
+
+    def strides(runs):
+        found = [x[runs.profile] for x in (*ratio, stride)]
+        first = np.full_like(runs.rest, runs.first)
+        return _fractions_upto(runs.rows, runs.rest, *found) - _fractions_upto(0, first, *found)
+
+    def rows(runs):
+        chosen, index = np.unique(runs.profile, return_inverse=True)
+        start = whole(scale[chosen, None] * table.of(table.start, chosen))
+        rounded = Table(start, np.rint(slope[chosen, None]), np.arange(len(chosen)))
+        return Runs(index, runs.seq_len, runs.first).sums(rounded)
+
+    def bends(runs):
+        found, everyone = (*ratio, bend), np.ones_like(runs.profile, dtype=bool)
+        return runs.by_row(lambda rows: rows.bent(*(x[rows.profile] for x in found)), everyone)
+
+    def positions(runs):
+        values = lambda row, profile: whole(series.at(row, profile))  # noqa: E731
+        everyone = np.ones_like(runs.profile, dtype=bool)
+        return runs.by_row(lambda rows: rows.by_position(values), everyone)
+
+    return [(even, strides), (periodic, rows), (bend > 0, bends), (rest & (bend == 0), positions)]
 
 
 def _fractions_upto(rows, rest, numerator, divisor, stride) -> np.ndarray:

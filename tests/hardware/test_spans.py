@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mugi.hardware import evaluate, softmax
 from mugi.hardware.memory import nonlinear_offchip
 from mugi.hardware.softmax_words import span_words
-from mugi.hardware.spans import Spans, row_sums, spans, whole_spans
+from mugi.hardware.spans import Spans, position_sums, spans, whole_spans
 from mugi.hardware.tiling import nonlinear_tile
 
 FITTINGS = st.sampled_from([2.0, 2.5, 5.0, 8.0, 21.3, 32.0, 64.0, 682.7])
@@ -71,28 +71,27 @@ def test_words_of_spans(fitting, ends, height, width):
     assert list(span_words(height * one, width * one, found)) == expected
 
 
+@pytest.mark.parametrize("step", [1, 4])
+@pytest.mark.parametrize("counts", [[1], [3, 0, 2, 40_000], [5] * 70_000, list(range(300))])
+def test_position_sums(counts, step):
+    """Rows longer than many, many short ones, empty ones, and any mixture."""
+    counts = np.array(counts)
+    start, scale = np.arange(len(counts)) % 7, 1.0 + np.arange(len(counts)) % 3
+    found = position_sums(lambda rows, position: scale[rows] * position, start, step, counts)
+    expected = scale * (start * counts + step * (counts * (counts - 1) // 2))
+    np.testing.assert_array_equal(found, expected)
+
+
 @settings(max_examples=40, deadline=None)
 @given(FITTINGS, ENDS)
-def test_rows_of_spans(fitting, ends):
-    """Rows hold the positions of their span, and their tile is that of all of them."""
+def test_spans_go_through_their_positions(fitting, ends):
     found = spans(np.full(len(ends), fitting), 64, np.array(ends))
-    span, low, high, tile = found.rows()
-    for one in range(len(found.run)):
-        inside = [np.arange(low[row], high[row] + 1) for row in np.flatnonzero(span == one)]
-        expected = positions(found, one)
-        assert sorted(np.concatenate(inside)) == list(expected) if inside else not len(expected)
-    cut = nonlinear_tile(high.astype(float), np.array(1.0), np.array(fitting))
-    np.testing.assert_array_equal(np.where(found.size[span] > 1, tile, cut), cut)
 
+    def series(some, *steps):
+        return position_sums(lambda rows, position: position**2, *steps)
 
-@pytest.mark.parametrize("lengths", [[1], [3, 1, 2, 40_000], [5] * 70_000, list(range(1, 300))])
-def test_row_sums(lengths):
-    """Rows longer than many, many short ones, and any mixture."""
-    low = np.arange(len(lengths)) % 7
-    high = low + np.array(lengths) - 1
-    scale = 1.0 + np.arange(len(lengths)) % 3
-    found = row_sums(lambda rows, numbers: scale[rows] * numbers, low, high)
-    np.testing.assert_array_equal(found, scale * (low + high) * lengths / 2)
+    expected = [(positions(found, span) ** 2).sum() for span in range(len(found.run))]
+    assert list(found.sums(series)) == expected
 
 
 def test_whole_spans():

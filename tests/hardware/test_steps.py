@@ -20,10 +20,10 @@ class Literal(softmax.Matrices):
     def sums(self, width, tiled, runs):
         def values(row, profile):
             _, words, dram_words = self.at(row, profile)
-            return [dram_words if np.ndim(width) == 0 else words]
+            return dram_words if np.ndim(width) == 0 else words
 
         everywhere = np.isfinite(runs.seq_len)
-        return runs.by_row(lambda rows: rows.by_position(values), everywhere, 1)[0][:, None]
+        return runs.by_row(lambda rows: rows.by_position(values), everywhere)[:, None]
 
 
 def alone(chunk, name):
@@ -33,8 +33,8 @@ def alone(chunk, name):
 
 
 def counts(self, series):
-    values = lambda row, profile: [whole(series.at(row, profile))]  # noqa: E731
-    return self.by_row(lambda rows: rows.by_position(values), np.isfinite(self.seq_len), 1)[0]
+    values = lambda row, profile: whole(series.at(row, profile))  # noqa: E731
+    return self.by_row(lambda rows: rows.by_position(values), np.isfinite(self.seq_len))
 
 
 @pytest.fixture
@@ -145,11 +145,16 @@ LENGTHS = np.array([64, 65, 256, 257, 300, 512, 1000])
         st.integers(0, 10**6).map(float),
     ),
     bump=st.sampled_from([0.0, 1.0, 0.25]),
+    bent=st.booleans(),
 )
-def test_rounded_sums(stride, scale, bump):
-    """Against a loop over positions: strides, whole and periodic values, and anything else."""
-    steps = np.ceil(POSITIONS[:, :ROW] / stride) + bump * (POSITIONS[:, :ROW] > 100)
-    table = Table(steps, steps[:, -1:] * (bump != 0.25) + bump)
+def test_rounded_sums(stride, scale, bump, bent):
+    """Against a loop over positions: strides, bends, whole and periodic values, anything else."""
+    position = POSITIONS[:, :ROW]
+    steps = np.ceil(position / stride) + bump * (position > 100)
+    rise = steps[:, -1:] * (bump != 0.25) + bump
+    if bent:
+        steps, rise = np.maximum(position / stride, 1), np.array([[ROW / stride]])
+    table = Table(steps, rise)
     series = Series([(np.array([scale]), table)], 1)
     runs = Runs(np.zeros(len(LENGTHS), int), LENGTHS, 64)
     position = np.arange(65, 1001)
