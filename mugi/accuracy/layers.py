@@ -8,17 +8,18 @@ cut, and its inputs are the kept states. The results are bit-identical to whole 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from transformers import PreTrainedModel
 
 from mugi.accuracy.attend import attending
 from mugi.accuracy.emulate import TableAttention
+from mugi.accuracy.perplexity import ROWS, likeliest
 from mugi.approximations import Method, parse
 from mugi.errors import InputError
 
 EXACT = parse("exact")
-_ROWS = 64  # compared at a time
 Assignment = tuple[Method, ...]  # one a layer
 
 
@@ -117,8 +118,7 @@ def layered(model: PreTrainedModel) -> Iterator[Layers]:
 class Text:
     """Windows of a text, (windows, tokens), and how models with some assignment predict it.
 
-    Held are the logits and probabilities with exact softmax, (tokens, vocabulary) each, and the
-    states in front of one layer.
+    Held are the predictions with exact softmax, and the states in front of one layer.
     """
 
     def __init__(self, layers: Layers, windows: torch.Tensor):
@@ -127,7 +127,7 @@ class Text:
         self._prefix: Assignment = ()
         self._hidden = [layers.model.get_input_embeddings()(w[None]) for w in self.windows]
         exact = (EXACT,) * len(layers.all)
-        self._exact = [(part, part.float().softmax(1)) for part in self._logits(exact)]
+        self._exact = [Exact.of(logits) for logits in self._logits(exact)]
 
     def keep(self, prefix: Sequence[Method]) -> None:
         """Keep the states behind the first layers with these methods; later scores start there."""
@@ -176,21 +176,35 @@ class Text:
         )
 
 
+class Exact(NamedTuple):
+    """A window's logits and probabilities, (tokens, vocabulary); log Σ exp and best of rows."""
+
+    logits: torch.Tensor
+    probabilities: torch.Tensor
+    total: torch.Tensor
+    best: torch.Tensor
+
+    @classmethod
+    def of(cls, logits: torch.Tensor) -> "Exact":
+        """Return what is kept of a window's logits."""
+        wide = logits.float()
+        return cls(logits, wide.softmax(1), wide.logsumexp(1), likeliest(wide))
+
+
 def _compare(
-    window: torch.Tensor, exact: tuple[torch.Tensor, torch.Tensor], found: torch.Tensor
+    window: torch.Tensor, exact: Exact, found: torch.Tensor
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """Yield for each predicted token, a few at a time: nll here and of exact, KL, agreement.
 
-    `exact` are logits and probabilities. With D the difference of the logits, KL(exact ‖ here) is
-    log Σ exp here - log Σ exp exact - Σ probability · D, of which no term is large.
+    With D the difference of the logits, KL(exact ‖ here) is log Σ exp here - log Σ exp exact
+    - Σ probability · D, of which no term is large.
     """
-    for start in range(0, len(window) - 1, _ROWS):
-        rows = slice(start, min(start + _ROWS, len(window) - 1))
-        here, there = found[rows].float(), exact[0][rows].float()
-        target = window[1:][rows, None]
-        total, exact_total = here.logsumexp(1), there.logsumexp(1)
-        agreed = here.argmax(1) == there.argmax(1)
+    for start in range(0, len(window) - 1, ROWS):
+        rows = slice(start, min(start + ROWS, len(window) - 1))
+        logits, probabilities, exact_total, best = (part[rows] for part in exact)
+        here, target = found[rows].float(), window[1:][rows, None]
+        total, agreed = here.logsumexp(1), likeliest(here) == best
         nll = total - here.gather(1, target)[:, 0]
-        exact_nll = exact_total - there.gather(1, target)[:, 0]
-        mean = torch.linalg.vecdot(exact[1][rows], here.sub_(there))
+        exact_nll = exact_total - logits.gather(1, target)[:, 0]
+        mean = torch.linalg.vecdot(probabilities, here.sub_(logits))
         yield nll, exact_nll, total - exact_total - mean, agreed

@@ -29,6 +29,7 @@ from mugi.errors import InputError
 _HELD = 1 << 28  # log-probabilities of the references kept at a time, 1 GiB
 _GPU_BATCH = 64  # where `auto` starts on a GPU
 _CPU_TOKENS = 1024  # in a batch of `auto` on a CPU
+ROWS = 16  # of a vocabulary looked at together on a CPU, so that they stay in its cache
 
 
 class Window(NamedTuple):
@@ -37,6 +38,22 @@ class Window(NamedTuple):
     tokens: torch.Tensor
     first: int
     documents: np.ndarray
+
+
+class Prediction(NamedTuple):
+    """Float32 log-probabilities, (scored tokens, vocabulary), and the likeliest successors."""
+
+    logs: torch.Tensor
+    best: torch.Tensor
+
+    @classmethod
+    def of(cls, logits: torch.Tensor) -> "Prediction":
+        """Return the prediction of logits, (scored tokens, vocabulary)."""
+        logs = torch.empty(logits.shape, dtype=torch.float32, device=logits.device)
+        rows = ROWS if logits.device.type == "cpu" else len(logits)
+        for some, out in zip(logits.split(rows), logs.split(rows), strict=True):
+            torch.log_softmax(some, dim=-1, dtype=torch.float32, out=out)
+        return cls(logs, likeliest(logs))
 
 
 def windows_of(tokens: torch.Tensor, window: int, stride: int, limit: int) -> torch.Tensor:
@@ -111,30 +128,29 @@ def evaluate(
         here = {each: [i for i in chunk if i in set(indices)] for each, indices in wanted.items()}
         here = {each: indices for each, indices in here.items() if indices}
         needed = sorted({i for indices in here.values() for i in indices})
-        kept: dict[Approximation, dict[int, torch.Tensor]] = {}
+        kept: dict[Approximation, dict[int, Prediction]] = {}
         for reference in dict.fromkeys(r for each in here for r in references_of(each).values()):
-            outputs = log_probabilities(model, reference, [windows[i] for i in needed], batch_size)
+            outputs = predictions(model, reference, [windows[i] for i in needed], batch_size)
             kept[reference] = dict(zip(needed, outputs, strict=True))
         for each, indices in here.items():
             if each in kept:
                 outputs = (kept[each][i] for i in indices)
             else:
                 chosen = [windows[i] for i in indices]
-                outputs = log_probabilities(model, each, chosen, batch_size)
+                outputs = predictions(model, each, chosen, batch_size)
             names = references_of(each)
-            for i, logs in zip(indices, outputs, strict=True):
+            for i, found in zip(indices, outputs, strict=True):
                 compared = {name: kept[reference][i] for name, reference in names.items()}
-                yield each, i, score(windows[i], logs, compared)
+                yield each, i, score(windows[i], found, compared)
 
 
-def log_probabilities(
+def predictions(
     model: PreTrainedModel,
     approximation: Approximation,
     windows: Sequence[Window],
     batch_size: int | str,
-) -> Iterator[torch.Tensor]:
-    """Yield for each window the float32 log-probabilities where its scored tokens are predicted,
-    (scored tokens, vocabulary)."""
+) -> Iterator[Prediction]:
+    """Yield for each window the predictions of its scored tokens."""
 
     def run(part: Sequence[Window]) -> torch.Tensor:
         tokens = torch.stack([window.tokens for window in part]).to(model.device)
@@ -144,8 +160,7 @@ def log_probabilities(
         lengths = [len(window.tokens) for window in windows]
         for part, logits in in_batches(windows, lengths, batch_size, model.device, run):
             for window, row in zip(part, logits, strict=True):
-                scored = row[window.first - 1 : -1]
-                yield torch.log_softmax(scored, dim=-1, dtype=torch.float32)
+                yield Prediction.of(row[window.first - 1 : -1])
 
 
 def in_batches(
@@ -190,26 +205,33 @@ def no_memory(error: Exception) -> bool:
     )
 
 
-def score(window: Window, logs: torch.Tensor, references: dict[str, torch.Tensor]) -> list[dict]:
+def score(window: Window, found: Prediction, references: dict[str, Prediction]) -> list[dict]:
     """Return sums over the scored tokens of each document in `window`, one row a document.
 
-    `logs` and `references` are log-probabilities, (scored tokens, vocabulary). The rows have the
-    document's index, its scored `tokens`, the sum of their `nll_nats`, and for each reference
-    KL(reference ‖ this) in nats and the tokens whose most likely successor agrees.
+    The rows have the document's index, its scored `tokens`, the sum of their `nll_nats`, and for
+    each reference KL(reference ‖ this) in nats and the tokens whose most likely successor agrees.
     """
-    targets = window.tokens[window.first :].to(logs.device)
+    targets = window.tokens[window.first :].to(found.logs.device)
     sums = {
         "tokens": torch.ones(len(targets)),
-        "nll_nats": -logs.gather(1, targets[:, None])[:, 0],
+        "nll_nats": -found.logs.gather(1, targets[:, None])[:, 0],
     }
-    best = logs.argmax(-1)
     for name, reference in references.items():
-        same = reference is logs
-        sums[f"kl_{name}_nats"] = torch.zeros(len(targets)) if same else kl(reference, logs)
-        sums[f"agreed_{name}"] = best == reference.argmax(-1)
+        same = reference is found
+        sums[f"kl_{name}_nats"] = (
+            torch.zeros(len(targets)) if same else kl(reference.logs, found.logs)
+        )
+        sums[f"agreed_{name}"] = found.best == reference.best
     columns = {name: values.double().cpu().numpy() for name, values in sums.items()}
     table = pd.DataFrame(columns | {"document": window.documents[window.first :]})
     return table.groupby("document").sum().reset_index().to_dict("records")
+
+
+def likeliest(scores: torch.Tensor) -> torch.Tensor:
+    """Return the index of each row's first maximum; numpy finds it faster than PyTorch on a CPU."""
+    if scores.device.type == "cpu":
+        return torch.from_numpy(scores.numpy().argmax(-1))
+    return scores.argmax(-1)
 
 
 def kl(reference: torch.Tensor, logs: torch.Tensor) -> torch.Tensor:
