@@ -25,16 +25,24 @@ def in_blocks(model: torch.nn.Module) -> torch.nn.Module:
 def product(inputs: torch.Tensor, matrix: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     """Return inputs (..., K) times a matrix (N, K), plus a bias (N,): (..., N)."""
     rows = inputs.reshape(-1, inputs.shape[-1])
-    out = rows.new_empty(len(rows), len(matrix))
     if rows.dtype == torch.bfloat16 and bf16_products() != "amx":
         rows, matrix = rows.float(), matrix.float()
         bias = None if bias is None else bias.float()
-    for start in range(0, len(rows), BLOCK):
-        part = rows[start : start + BLOCK]
-        padded = torch.nn.functional.pad(part, (0, 0, 0, BLOCK - len(part)))
-        found = torch.nn.functional.linear(padded, matrix, bias)
-        out[start : start + BLOCK] = found[: len(part)]
-    return out.view(*inputs.shape[:-1], -1)
+    out = rows.new_empty(len(rows), len(matrix))
+    for part, found in zip(rows.split(BLOCK), out.split(BLOCK), strict=True):
+        if len(part) == BLOCK:
+            _multiply(part, matrix, bias, found)
+        else:
+            padded = torch.nn.functional.pad(part, (0, 0, 0, BLOCK - len(part)))
+            whole = _multiply(padded, matrix, bias, out.new_empty(BLOCK, len(matrix)))
+            found.copy_(whole[: len(part)])
+    return out.to(inputs.dtype).view(*inputs.shape[:-1], -1)
+
+
+def _multiply(rows: torch.Tensor, matrix: torch.Tensor, bias: torch.Tensor | None, out):
+    if bias is None:
+        return torch.mm(rows, matrix.T, out=out)
+    return torch.addmm(bias, rows, matrix.T, out=out)
 
 
 class _Blocks:
