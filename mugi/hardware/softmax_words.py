@@ -6,6 +6,7 @@ that makes them fit; see `memory.nonlinear_offchip` for one position, and `spans
 
 import numpy as np
 
+from mugi.hardware.chunk import alike
 from mugi.hardware.floors import floor_sum
 from mugi.hardware.memory import ACTIVATION_BITS
 from mugi.hardware.spans import Spans
@@ -34,7 +35,7 @@ def _line(rows, width, spans: Spans) -> np.ndarray:
 def _of_block(rows, width, spans: Spans) -> np.ndarray:
     """Return words where all tiles but the last have the same columns, of which there are few."""
     tile = spans.low // spans.size
-    _, first, run = np.unique(spans.run, return_index=True, return_inverse=True)
+    first, run = alike(spans.run)
     columns = np.arange(tile.max() + 2)
     words = np.ceil(ACTIVATION_BITS * columns * rows[first, None] / width[first, None])
     before = np.cumsum(words, axis=1) - words  # of tiles of fewer columns
@@ -44,32 +45,29 @@ def _of_block(rows, width, spans: Spans) -> np.ndarray:
 
 
 def _of_level(rows, width, spans: Spans) -> np.ndarray:
-    """Return words of all positions of a level, multiples of the size included."""
-    ends = (_before(rows, width, spans.size, end) for end in (spans.high + 1, spans.low))
-    return np.subtract(*ends)
+    """Return words of all positions of a level, multiples of the size included.
+
+    Position n t + r takes n tiles of t columns and one of r; those up to n t - 1 take n n for each
+    tile of fewer columns than t, and t for each of fewer than n.
+    """
+    size, (low, high) = spans.size, (spans.low, spans.high + 1)
+    if np.max(size) == 1:
+        return between(rows, width, low, high)
+    (first, start), (last, end) = np.divmod(low, size), np.divmod(high, size)
+    tiles = size * between(rows, width, first, last)
+    for tile, rest, sign in ((last, end, 1), (first, start, -1)):
+        tiles += sign * rest * np.ceil(ACTIVATION_BITS * rows * tile / width).astype(np.int64)
+    rests = (last - first) * between(rows, width, 0, size)
+    return size * tiles + rests + between(rows, width, 0, end) - between(rows, width, 0, start)
 
 
 def _of_multiples(rows, width, spans: Spans) -> np.ndarray:
     """Return words of the multiples, which take tiles of the same columns, times their sign."""
     first, last = -(-spans.low // spans.size), spans.high // spans.size
-    tiles = fewer(rows, width, last + 1) - fewer(rows, width, first)
-    return spans.multiples * spans.size * tiles
+    return spans.multiples * spans.size * between(rows, width, first, last + 1)
 
 
-def _before(rows, width, size, end) -> np.ndarray:
-    """Return the words of positions before `end`, where the rest takes one tile at most.
-
-    Position n t + r takes n tiles of t columns and one of r. What does not hold for positions
-    before a level cancels out in differences.
-    """
-    tile, rest = np.divmod(end, size)
-    if np.max(size) == 1:
-        return fewer(rows, width, tile)
-    tiles = size * size * fewer(rows, width, tile) + tile * fewer(rows, width, size)
-    words = np.ceil(ACTIVATION_BITS * rows * tile / width)
-    return tiles + size * rest * words + fewer(rows, width, rest)
-
-
-def fewer(rows, width, columns) -> np.ndarray:
-    """Return the sum of the words of tiles of fewer columns."""
-    return floor_sum(columns, width - 1, ACTIVATION_BITS * rows, width)
+def between(rows, width, low, high) -> np.ndarray:
+    """Return the sum of the words of tiles of `low` to `high` - 1 columns."""
+    bits = (ACTIVATION_BITS * rows).astype(np.int64)
+    return floor_sum(high - low, bits * low + width.astype(np.int64) - 1, bits, width)

@@ -8,7 +8,7 @@ from mugi.hardware import timing
 from mugi.hardware.chunk import Chunk, array_tiles, noc_features
 from mugi.hardware.events import Section
 from mugi.hardware.series import ONES, ROW, Series, Table
-from mugi.hardware.steps import Rows, Runs, whole
+from mugi.hardware.steps import Rows, Runs
 
 NOC_TILES = ("all_tiles", "output_tiles", "array_tiles")  # what may be spread over nodes
 SLACK = 1 + 1e-13  # what rounding may add to one of two equal durations
@@ -173,7 +173,7 @@ class Stepped:
         for names, alive in zip(self.units.values(), self.alive, strict=True):
             some = np.flatnonzero(alive[p])
             if some.size:
-                busy[some] = self._duration(names, runs.pick(some))
+                busy[some] = self._whole_duration(names, runs.pick(some))
         share, fill = self._spread(np.zeros((len(p), 1)), p)
         return busy * share + fill * (runs.seq_len - runs.first)
 
@@ -184,7 +184,7 @@ class Stepped:
         share, fill = timing.share(*scope), timing.filling(self.fill[profile], *scope)
         return tuple(np.broadcast_to(x, (len(profile), 1))[:, 0] for x in (share, fill))
 
-    def _duration(self, names: list[str], runs: Runs) -> np.ndarray:
+    def _whole_duration(self, names: list[str], runs: Runs) -> np.ndarray:
         """Return how long a unit is busy in all steps, by runs of profiles it leads in."""
         total = np.zeros(len(runs.profile))
         for name in names:
@@ -258,31 +258,33 @@ class Stepped:
     def busy(self, row: np.ndarray, profile: np.ndarray, features: Mapping = {}) -> np.ndarray:
         """Return how long the busiest unit takes at all positions of rows of profiles.
 
-        `features` has off-chip words where no series gives them.
+        `features` has off-chip words where no series gives them. Of events with the same cycles the
+        longest is the one of which the largest part is whole.
         """
-        known, longest = {}, 0.0
+        known, longest, parts = {}, 0.0, {}
         for names in self._units_left(profile):
-            duration = sum(
-                features["offchip_words"]
-                if name in self.bounds
-                else self._duration_at(name, row, profile, known)
-                for name in names
-            )
-            longest = np.maximum(longest, duration)
+            if self.bounds & set(names) or len(names) > 1:
+                durations = (self._duration(n, row, profile, known, features) for n in names)
+                longest = np.maximum(longest, sum(durations))
+                continue
+            cycles, count = self.cycles[names[0]], self.counts[names[0]]
+            part = timing.whole_part(count.at(row, profile, known))
+            _, most = parts.get(id(cycles), (cycles, 0.0))
+            parts[id(cycles)] = cycles, np.maximum(part, most)
+        for cycles, part in parts.values():
+            longest = np.maximum(longest, cycles.at(row, profile, known) * part)
         return longest
+
+    def _duration(self, name: str, row, profile, known: dict, features: Mapping) -> np.ndarray:
+        """Return the cycles of the whole events of a name; `known` keeps values of tables."""
+        if name in self.bounds:
+            return features["offchip_words"]
+        count, cycles = (x[name].at(row, profile, known) for x in (self.counts, self.cycles))
+        return timing.effective(count, cycles)
 
     def _units_left(self, profile: np.ndarray) -> list[list[str]]:
         alive = self.alive[:, profile].any(axis=1)
         return [names for names, on in zip(self.units.values(), alive, strict=True) if on]
-
-    def _duration_at(self, name: str, row, profile, known: dict) -> np.ndarray:
-        """Return the cycles of the whole events of a name; `known` keeps values of tables."""
-        cycles, count = self.cycles[name], self.counts[name]
-        (scale, table), (unit, counted) = cycles.single, count.single
-        number = count.at(row, profile, known)
-        if table is counted:
-            return (scale / np.maximum(unit, timing.TINY))[profile, None] * whole(number)
-        return timing.effective(number, cycles.at(row, profile, known))
 
     def feature(self, name: str, row: np.ndarray, profile: np.ndarray) -> np.ndarray:
         """Return a feature at all positions of rows of profiles.

@@ -32,9 +32,14 @@ def hop_ratio(tiles: np.ndarray, kind: str, symbols: Mapping, assumptions: Mappi
 
 def effective(count: np.ndarray, cycles: np.ndarray) -> np.ndarray:
     """Return the cycles of the whole events among `count`."""
+    return cycles * whole_part(count)
+
+
+def whole_part(count: np.ndarray) -> np.ndarray:
+    """Return the part of `count` that is whole events, 0 to 1."""
     part = whole(count)
     part /= np.maximum(count, TINY)
-    return cycles * part
+    return part
 
 
 def units(names: Iterable[str], assumptions: Mapping) -> dict[str, list[str]]:
