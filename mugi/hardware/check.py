@@ -9,6 +9,7 @@ import numpy as np
 from mugi import assumptions
 from mugi.errors import InputError
 from mugi.hardware import technology
+from mugi.hardware.chunk import alike
 from mugi.hardware.design import given, load_design, variants
 from mugi.hardware.workload import PREFILL_TOKENS, load_model
 from mugi.lazy import Lazy
@@ -42,7 +43,7 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
     if lines:
         raise InputError("\n".join(lines))
     found, complete = _text_mistakes(runs) + _number_mistakes(runs), None
-    good = np.setdiff1d(np.arange(len(runs)), [row for row, _ in found])
+    good = np.delete(np.arange(len(runs)), [row for row, _ in found])
     if len(good):
         complete = filled(runs.iloc[good] if found else runs)
         found += [(good[row], text) for row, text in _geometry_mistakes(complete)]
@@ -65,13 +66,13 @@ def _rows(mask: np.ndarray, text: str) -> list[tuple[int, str]]:
     return [(int(row), text) for row in np.flatnonzero(mask)]
 
 
-def _each(values: pd.Series, problem) -> list[tuple[int, str]]:
-    """Return the rows of every distinct value that `problem` has a line about."""
-    codes, distinct = pd.factorize(values, use_na_sentinel=False)
+def _each(problem, *columns: pd.Series) -> list[tuple[int, str]]:
+    """Return the rows of every distinct combination that `problem` has a line about."""
+    first, codes = alike(*columns)
     return [
         pair
-        for code, value in enumerate(distinct)
-        for text in (problem(value) or "").splitlines()
+        for code, row in enumerate(first)
+        for text in (problem(*(column.iloc[row] for column in columns)) or "").splitlines()
         for pair in _rows(codes == code, text)
     ]
 
@@ -91,22 +92,20 @@ def blank(values: pd.Series) -> pd.Series:
 
 def _text_mistakes(runs: pd.DataFrame) -> list[tuple[int, str]]:
     variant = runs["variant"].where(~blank(runs["variant"]), "") if "variant" in runs else ""
-    pairs = pd.Series(
-        list(zip(runs["design"].astype(str), np.broadcast_to(variant, len(runs)), strict=True))
-    )
-    found = _each(pairs, lambda pair: _raised(load_design, *map(str, pair)))
-    found += _each(runs["model"].astype(str), lambda name: _raised(load_model, name))
+    columns = runs["design"].astype(str), pd.Series(variant, index=runs.index).astype(str)
+    found = _each(lambda *names: _raised(load_design, *names), *columns)
+    found += _each(lambda name: _raised(load_model, name), runs["model"].astype(str))
     for column, load in (("preset", assumptions.preset), ("technology", technology.technology)):
         if column in runs:
             names = runs[column].where(~blank(runs[column]), TEXT[column]).astype(str)
-            found += _each(names, lambda name, load=load: _raised(load, name))
+            found += _each(lambda name, load=load: _raised(load, name), names)
     for column in runs:
         if column.startswith(PREFIX):
             name = column.removeprefix(PREFIX)
             values = runs[column].where(~blank(runs[column]), None)
             found += _each(
-                values,
                 lambda v, name=name: None if v is None or v != v else assumptions.check(name, v),
+                values,
             )
     return found
 
@@ -133,9 +132,10 @@ def _number_mistakes(runs: pd.DataFrame) -> list[tuple[int, str]]:
 def _geometry_mistakes(runs: pd.DataFrame) -> list[tuple[int, str]]:
     """Return what the designs' checks and the models' heads say about sizes of filled runs."""
     heads = runs["model"].map({name: load_model(name).heads for name in runs["model"].unique()})
-    odd = (heads % runs["kv_heads"] != 0).to_numpy()
-    texts = heads.astype(str) + " heads do not divide among " + runs["kv_heads"].astype(str)
-    found = [(int(row), texts.iloc[row] + " kv_heads") for row in np.flatnonzero(odd)]
+    odd = np.flatnonzero(heads % runs["kv_heads"] != 0)
+    shares = zip(heads.iloc[odd], runs["kv_heads"].iloc[odd], strict=True)
+    texts = (f"{each} heads do not divide among {kv} kv_heads" for each, kv in shares)
+    found = [(int(row), text) for row, text in zip(odd, texts, strict=True)]
     sets, set_index = assumption_sets(runs)
     sizes = runs[["array_height", "array_width", "noc_rows", "noc_cols"]].to_numpy(float)
     keys = pd.DataFrame({"design": runs["design"], "variant": runs["variant"], "set": set_index})
@@ -191,9 +191,9 @@ def assumption_sets(runs: pd.DataFrame) -> tuple[list[dict], np.ndarray]:
     texts = [runs["preset"], runs["technology"]] + [
         runs[name].where(~blank(runs[name]), "").astype(str) for name in columns
     ]
-    codes, distinct = pd.MultiIndex.from_arrays(texts).factorize()
+    first, codes = alike(*texts)
     sets = []
-    for preset, technology_name, *values in distinct:
+    for preset, technology_name, *values in zip(*(text.iloc[first] for text in texts), strict=True):
         flips = {
             name.removeprefix(PREFIX): value
             for name, value in zip(columns, values, strict=True)

@@ -45,7 +45,7 @@ def alike(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     index = np.zeros(len(columns[0]), np.int64)
     for column in columns:
-        codes, distinct = pd.factorize(column)
+        codes, distinct = pd.factorize(column, use_na_sentinel=False)
         index, _ = pd.factorize(index * len(distinct) + codes)
     first = np.zeros(index.max(initial=-1) + 1, np.int64)
     first[index[::-1]] = np.arange(len(index))[::-1]

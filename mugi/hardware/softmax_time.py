@@ -132,29 +132,27 @@ def _settled(operation, matrices, work: Work, spans: Spans, runs: Runs) -> tuple
     does; and which do not tell.
     """
     chunk, p = operation.chunk, runs.profile[spans.run]
-    known, everywhere = work.known[p], np.ones(len(p), dtype=bool)
+    known, ends = work.known[p], (spans.low, spans.high)
     if chunk.assumptions["dram_time"] != "per_op":
-        return spans, everywhere, ~known
+        return spans, np.ones(len(p), dtype=bool), ~known
     share, fill = _shares(operation, matrices, spans, p)
+    least, most = np.swapaxes([work.bounds(p, end) for end in ends], 0, 1) * share + fill
     each = timing.dram_cycles(chunk.symbols, chunk.assumptions)
-    busy = [work.bounds(p, position) for position in (spans.low, spans.high)]
-    (low, most_low), (high, most_high) = [[x * share + fill for x in pair] for pair in busy]
-    bytes_ = [operation.features["dram_bytes"].line * each, matrices.least_bytes.line * each]
-    (over_low, over_high), (under_low, under_high) = (
-        [line[0, p] + line[1, p] * position for position in (spans.low, spans.high)]
-        for line in bytes_
+    over, under = (
+        series.line[:, p] * each
+        for series in (operation.features["dram_bytes"], matrices.least_bytes)
     )
-    compute = known & (low >= over_low) & (high >= over_high)
-    transfer = (under_low >= most_low) & (under_high >= most_high)
-    straight = work.straight[p] & np.isclose(*(line[1, p] for line in bytes_), rtol=1e-13)
+    slowest, fastest = ([line[0] + line[1] * end for end in ends] for line in (over, under))
+    compute = known & np.all(least >= slowest, axis=0)
+    transfer = np.all(fastest >= most, axis=0)
+    straight = work.straight[p] & np.isclose(over[1], under[1], rtol=1e-13)
     cut = straight & ~compute & ~transfer
-    gap = np.array([low - over_low, high - over_high])
+    gap = least - slowest
     with np.errstate(all="ignore"):
         turn = spans.low + np.floor((spans.high - spans.low) * gap[0] / (gap[0] - gap[1]))
     turn = np.where(cut, turn, spans.high).astype(np.int64)
     first, some = np.where(cut, gap[0] >= 0, compute), np.flatnonzero(cut)
-    unknown = ~(compute | transfer | cut)
     late = spans.pick(some)
-    late = late.between(turn[some] + 1, late.high)
-    both = spans.between(spans.low, turn).beside(late)
+    both = spans.between(spans.low, turn).beside(late.between(turn[some] + 1, late.high))
+    unknown = ~(compute | transfer | cut)
     return both, np.append(first, ~first[some]), np.append(unknown, unknown[some])
