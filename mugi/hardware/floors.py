@@ -1,8 +1,11 @@
 """Sums of fractions rounded down, without going through them."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 MOST_DENOMINATOR = 10**7
+EXACT = 2.0**52  # floats divide smaller whole numbers so that rounding down is right, and faster
 AT_ONCE = 8192  # sums whose arguments fit a cache
 
 
@@ -17,27 +20,33 @@ def floor_sum(count, first, step, divisor) -> np.ndarray:
     total = np.empty(arguments[0].size, np.int64)
     flat = [x.ravel() for x in arguments]
     for start in range(0, total.size, AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        total[part] = _floor_sum(*(x[part] for x in flat))
+        part = [x[start : start + AT_ONCE] for x in flat]
+        wide = [x.astype(float) for x in part]
+        largest = (wide[1] + wide[2] * wide[0]) * wide[0]
+        if largest.max(initial=0) < EXACT:
+            found = _floor_sum(*wide, lambda x, y: np.floor(x / y))
+        else:
+            found = _floor_sum(*part, np.floor_divide)
+        total[start : start + AT_ONCE] = found
     return total.reshape(arguments[0].shape)
 
 
-def _floor_sum(count, first, step, divisor) -> np.ndarray:
+def _floor_sum(count, first, step, divisor, divide: Callable) -> np.ndarray:
     """Return the sums of `floor_sum` for arrays of one dimension.
 
     What is left after whole multiples are the points of a lattice below a line; seen from the other
     axis the line is one with divisor and step swapped, as in Euclid's algorithm.
     """
-    total, active = np.zeros(count.shape, np.int64), np.arange(count.size)
+    total, active = np.zeros_like(count), np.arange(count.size)
     while active.size:
-        whole_step, whole_first = step // divisor, first // divisor
-        total[active] += whole_step * (count * (count - 1) // 2) + whole_first * count
+        whole_step, whole_first = divide(step, divisor), divide(first, divisor)
+        total[active] += whole_step * divide(count * (count - 1), 2) + whole_first * count
         step = step - whole_step * divisor
         end = first - whole_first * divisor + step * count
         kept = np.flatnonzero(end >= divisor)
         if kept.size < active.size:
             active, end, step, divisor = active[kept], end[kept], step[kept], divisor[kept]
-        count = end // divisor
+        count = divide(end, divisor)
         first = end - count * divisor
         step, divisor = divisor, step
     return total

@@ -19,27 +19,22 @@ def span_hops(event: Event, count: Series, matrices, chunk, spans: Spans, runs: 
     `count` is the event's without hops, for events that do not follow off-chip words.
     """
     p = runs.profile[spans.run]
-    scope = chunk.take(p, {"P", "R", "Q"} | event.count.names & chunk.symbols.keys())
     tiles = (matrices.passes[p] * spans.tiles)[:, None]
-    ratio = timing.hop_ratio(tiles, event.hops, scope, chunk.assumptions)
+    ratio = timing.hop_ratio(tiles, event.hops, chunk.take(p, "PRQ"), chunk.assumptions)
     hops, rounds = (np.broadcast_to(x, (len(p), 1))[:, 0].astype(np.int64) for x in ratio)
-    followed = event.count.names & set(OFFCHIP_SYMBOLS)
+    found, followed = np.full(len(p), np.nan), event.count.names & set(OFFCHIP_SYMBOLS)
     if not followed:
         offset, rise = count.line[:, p]
-        found = np.where(_near(offset) & _near(rise), 0.0, np.nan)
-        some = np.flatnonzero(found == 0)
+        some = np.flatnonzero(_near(offset) & _near(rise))
         line = (x[some] * hops[some] for x in (offset, rise))
         found[some] = _floors(spans.pick(some), *line, rounds[some])
     elif followed == {"offchip_words"}:
         none, unit, two = (
-            np.broadcast_to(event.count(scope | SOFTMAX | {"offchip_words": x}), (len(p), 1))[:, 0]
-            for x in (0.0, 1.0, 2.0)
+            event.count(chunk.symbols | SOFTMAX | {"offchip_words": x}) for x in (0.0, 1.0, 2.0)
         )
-        found = np.full(len(p), np.nan)
-        if (none == 0).all() and np.allclose(two, 2 * unit, rtol=1e-13, atol=0):
+        if np.all(none == 0) and np.allclose(two, 2 * unit, rtol=1e-13, atol=0):
+            unit = np.broadcast_to(unit, (chunk.profiles, 1))[p, 0]
             found = _following(spans, p, matrices, unit * hops, rounds)
-    else:
-        found = np.full(len(p), np.nan)
     return np.bincount(spans.run, found, len(runs.profile))
 
 
