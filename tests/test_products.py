@@ -8,7 +8,7 @@ from transformers.pytorch_utils import Conv1D  # noqa: E402
 
 from mugi.accuracy import cells, products  # noqa: E402
 
-SIZES = [1, 2, 5, 17, 64, 127, 128, 129, 300]
+SIZES = [1, 2, 5, 17, 64, 255, 256, 257, 600]
 
 
 @pytest.fixture(params=["amx", "fp32"])

@@ -12,7 +12,7 @@ from transformers.pytorch_utils import Conv1D
 
 from mugi.accuracy.cells import bf16_products
 
-BLOCK = 128  # rows
+BLOCK = 256  # rows
 
 
 def in_blocks(model: torch.nn.Module) -> torch.nn.Module:

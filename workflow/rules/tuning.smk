@@ -10,6 +10,7 @@ rule tune_softmax:
         "results/logs/tune_softmax/{model}.log",
     benchmark:
         "results/benchmarks/tune_softmax/{model}.tsv"
+    priority: 1
     conda:
         ENVIRONMENT
     threads: HALF
