@@ -1,12 +1,14 @@
 """An operation that grows with the position, and its cycles summed over decode steps."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import numpy as np
 
 from mugi.hardware import timing
 from mugi.hardware.chunk import Chunk, array_tiles, noc_features
 from mugi.hardware.events import Section
+from mugi.hardware.periods import Proportional
 from mugi.hardware.series import ONES, ROW, Series, Table
 from mugi.hardware.steps import Rows, Runs
 
@@ -214,11 +216,32 @@ class Stepped:
             compute = low * share + fill >= rows.end(dram, last=True)
             total = np.where(transfer, rows.sums(dram), total)
         rounded = np.flatnonzero(compute & ~transfer & ~self.whole[rows.profile])
-        busy = self._go_through(rows.pick(rounded), self.busy)
+        busy = self._rounded(rows.pick(rounded), share[rounded])
         total[rounded] = busy * share[rounded] + (fill * steps)[rounded]
         unknown = np.flatnonzero(~(compute | transfer))
         total[unknown] = self._go_through(rows.pick(unknown), self.values)
         return total
+
+    def _rounded(self, rows: Rows, share: np.ndarray) -> np.ndarray:
+        """Return what the busiest unit takes in rows, or for all rows of a stretch in its first."""
+        total, known = np.zeros(len(rows.row)), self.proportional.known[rows.profile]
+        some = np.flatnonzero(~known)
+        total[some] = self._go_through(rows.pick(some), self.busy)
+        some = np.flatnonzero(known)
+        if some.size:
+            part, share = rows.pick(some), share[some]
+            together = (np.diff(part.run) == 0) & (np.diff(part.row) == 1) & (np.diff(share) == 0)
+            start, end = np.append(True, ~together), np.append(~together, True)
+            first, last = ROW * part.row + part.low + 1, ROW * part.row + part.high
+            total[some[start]] = self.proportional.sums(
+                part.profile[start], first[start], last[end]
+            )
+        return total
+
+    @cached_property
+    def proportional(self) -> Proportional:
+        """Return the units as far as they are in proportion to the position."""
+        return Proportional(self)
 
     def _go_through(self, rows: Rows, values: Callable) -> np.ndarray:
         """Return sums by position of rows, those with the same units left at once."""
