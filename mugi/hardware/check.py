@@ -131,7 +131,7 @@ def _number_mistakes(runs: pd.DataFrame) -> list[tuple[int, str]]:
 
 def _geometry_mistakes(runs: pd.DataFrame) -> list[tuple[int, str]]:
     """Return what the designs' checks and the models' heads say about sizes of filled runs."""
-    heads = runs["model"].map({name: load_model(name).heads for name in runs["model"].unique()})
+    heads = _of_each(lambda name: load_model(name).heads, runs["model"])
     odd = np.flatnonzero(heads % runs["kv_heads"] != 0)
     shares = zip(heads.iloc[odd], runs["kv_heads"].iloc[odd], strict=True)
     texts = (f"{each} heads do not divide among {kv} kv_heads" for each, kv in shares)
@@ -161,8 +161,8 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
         values = runs[column] if column in runs else pd.Series(np.nan, index=runs.index)
         runs[column] = pd.to_numeric(values, errors="coerce")
     runs[["noc_rows", "noc_cols"]] = runs[["noc_rows", "noc_cols"]].fillna(1)
-    default = {name: variants(name)[0] for name in runs["design"].unique()}
-    runs["variant"] = runs["variant"].where(runs["variant"] != "", runs["design"].map(default))
+    default = _of_each(lambda name: variants(name)[0], runs["design"])
+    runs["variant"] = runs["variant"].where(runs["variant"] != "", default)
     for name in runs["design"].unique():
         chosen = (runs["design"] == name) & runs["array_width"].isna()
         if chosen.any():
@@ -171,7 +171,7 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
                 {"array_height": height}
             )
     runs["model"] = models = runs["model"].astype(str)
-    heads = models.map({name: load_model(name).kv_heads for name in models.unique()})
+    heads = _of_each(lambda name: load_model(name).kv_heads, models)
     if MHA_70B in runs:
         switch = assumptions.REGISTRY["mha_70b_kv_heads"]
         flipped = pd.to_numeric(runs[MHA_70B], errors="coerce").fillna(switch.published)
@@ -180,6 +180,12 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
     for column in COUNTS:
         runs[column] = runs[column].astype(int)
     return runs
+
+
+def _of_each(function, values: pd.Series) -> pd.Series:
+    """Return function(value) of all values, called once for each that is distinct."""
+    codes, distinct = pd.factorize(values)
+    return pd.Series(np.array([function(value) for value in distinct])[codes], values.index)
 
 
 def assumption_sets(runs: pd.DataFrame) -> tuple[list[dict], np.ndarray]:

@@ -148,7 +148,8 @@ def _append_parquet(tables: Iterator[pd.DataFrame], path: str) -> None:
     from pyarrow import parquet
 
     found = pyarrow.Table.from_pandas(next(tables), preserve_index=False)
-    with parquet.ParquetWriter(path, found.schema) as writer:
+    texts = [field.name for field in found.schema if not pyarrow.types.is_floating(field.type)]
+    with parquet.ParquetWriter(path, found.schema, use_dictionary=texts) as writer:
         writer.write_table(found)
         for table in tables:
             writer.write_table(pyarrow.Table.from_pandas(table, found.schema, False))

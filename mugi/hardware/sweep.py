@@ -65,16 +65,18 @@ def stream(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    runs = checked(runs)
-    parts = [runs[low : low + RUNS_A_PART] for low in range(0, len(runs), RUNS_A_PART)]
-    if len(parts) == 1:
-        yield _table(runs, progress)
+    starts = range(0, len(runs), RUNS_A_PART)
+    if len(starts) <= 1:
+        yield evaluate(runs, progress)
         return
-    workers = min(len(parts), len(os.sched_getaffinity(0)))
+    workers = min(len(starts), len(os.sched_getaffinity(0)))
     with (
         ProcessPoolExecutor(workers, get_context("spawn"), _keep_memory) as pool,
         tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar,
     ):
+        pool.submit(_keep_memory)  # all workers start, while the runs are checked here
+        runs = checked(runs)
+        parts = [runs[low : low + RUNS_A_PART] for low in starts]
         for table in pool.map(_table, parts):
             yield table
             bar.update(len(table))
@@ -162,9 +164,9 @@ def _chunks(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Chunk, np.ndarray]
     models = [load_model(name) for name in model_names]
     numbers = runs[list(PROFILE)].to_numpy(float)
     keys = np.column_stack([codes, set_index, numbers, model_codes])
-    profiles, index = np.unique(keys, axis=0, return_inverse=True)
-    order = np.argsort(index.ravel(), kind="stable")
-    sorted_index = index.ravel()[order]
+    order = np.lexsort(keys.T[::-1])
+    new = np.append(True, np.any(np.diff(keys[order], axis=0) != 0, axis=1))
+    profiles, sorted_index = keys[order][new], np.cumsum(new) - 1
     groups = profiles[:, 0] * len(sets) + profiles[:, 1]
     for start, stop in _spans(groups):
         low, high = np.searchsorted(sorted_index, (start, stop))
