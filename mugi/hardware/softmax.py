@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from mugi.hardware import timing
-from mugi.hardware.chunk import Chunk, alike, pick
+from mugi.hardware.chunk import Chunk, alike
 from mugi.hardware.design import GIVEN
 from mugi.hardware.events import (
     OFFCHIP_SYMBOLS,
@@ -58,17 +58,21 @@ class Matrices:
         columns = ROW * row + POSITIONS[:, :ROW]
         return nonlinear_offchip(self.rows[profile, None], columns, lanes, elements, width)
 
-    def sums(self, width: np.ndarray | int, tiled: Spans, runs: Runs) -> np.ndarray:
+    def odd_words(self, width: np.ndarray | int, tiled: Spans, runs: Runs) -> np.ndarray:
+        """Return off-chip words of `width` bits in spans; 0 where `rate` tells, (spans,)."""
+        p, words = runs.profile[tiled.run], np.zeros(len(tiled.run))
+        some = np.flatnonzero(np.isnan(self.rate(width)[p]))
+        words[some] = self.span_words(width, tiled.pick(some), p[some])
+        return words
+
+    def sums(self, width: np.ndarray | int, tiled: Spans, words, runs: Runs) -> np.ndarray:
         """Return off-chip words of `width` bits of all decode steps, (runs, 1).
 
-        `tiled` are the spans of runs whose tiles may take no whole words, at least.
+        `words` are the `odd_words` of spans of all runs that have any.
         """
-        rate, p = self.rate(width), runs.profile[tiled.run]
-        some = np.flatnonzero(np.isnan(rate[p]))
-        words = self.span_words(width, tiled.pick(some), p[some])
-        total = np.bincount(tiled.run[some], words, len(runs.profile))
+        total = np.bincount(tiled.run, words, len(runs.profile))
         positions = (runs.seq_len * (runs.seq_len + 1) - runs.first * (runs.first + 1)) / 2
-        rate = rate[runs.profile]
+        rate = self.rate(width)[runs.profile]
         return np.where(np.isnan(rate), total, rate * positions)[:, None]
 
     def span_words(self, width: np.ndarray | int, spans: Spans, profile: np.ndarray) -> np.ndarray:
@@ -106,8 +110,11 @@ def stepped_softmax(chunk: Chunk, runs: Runs) -> dict[str, np.ndarray]:
         if name not in irregular
     }
     tiled = _tiled(operation, matrices, runs)
-    table |= _offchip_sums(chunk, irregular, matrices, tiled, runs)
-    table |= _on_nodes(operation, matrices, irregular, tiled, table["dram_bytes"], runs)
+    words, dram_words = (
+        matrices.odd_words(bits, tiled, runs) for bits in (matrices.width, DRAM_BITS)
+    )
+    table |= _offchip_sums(chunk, irregular, matrices, tiled, (words, dram_words), runs)
+    table |= _on_nodes(operation, matrices, irregular, tiled, words, table["dram_bytes"], runs)
     return {name: values[index] for name, values in table.items()}
 
 
@@ -133,20 +140,26 @@ def _tiled(operation: Stepped, matrices: Matrices, runs: Runs) -> Spans:
     return tiled
 
 
-def _offchip_sums(chunk: Chunk, irregular: Mapping, matrices, tiled: Spans, runs: Runs) -> dict:
+def _offchip_sums(
+    chunk: Chunk, irregular: Mapping, matrices, tiled: Spans, odd_words: tuple, runs: Runs
+) -> dict:
     """Return sums of the events that follow the exact off-chip words, and dram_bytes."""
-    words, dram_words = (matrices.sums(bits, tiled, runs) for bits in (matrices.width, DRAM_BITS))
-    scope = {k: pick(v, runs.profile) for k, v in chunk.symbols.items()}
+    words, dram_words = (
+        matrices.sums(bits, tiled, odd, runs)
+        for bits, odd in zip((matrices.width, DRAM_BITS), odd_words, strict=True)
+    )
+    counts = {name: event.count for name, event in irregular.items() if not event.hops}
+    names = {"lookup_table"}.union(*(count.names for count in counts.values()))
+    scope = chunk.take(runs.profile, names & chunk.symbols.keys())
     steps = (runs.seq_len - runs.first)[:, None]
     features = dram_traffic(words, dram_words, scope, chunk.assumptions, steps)
     scope |= features | SOFTMAX | {"offchip_words": words}
-    counts = {name: event.count for name, event in irregular.items() if not event.hops}
     table = {name: count(scope)[:, 0] for name, count in counts.items()}
     return table | {"dram_bytes": features["dram_bytes"][:, 0]}
 
 
 def _on_nodes(
-    operation, matrices, irregular: Mapping, tiled: Spans, dram_bytes, runs: Runs
+    operation, matrices, irregular: Mapping, tiled: Spans, words, dram_bytes, runs: Runs
 ) -> dict:
     """Return router events and cycles, which depend on how tiles are spread over the nodes."""
     assumptions = operation.chunk.assumptions
@@ -159,17 +172,18 @@ def _on_nodes(
     unknown |= open_spans
     rest = runs.by_row(lambda rows: rows.by_position(operation.values), unknown)
     table = {"cycles": np.where(unknown, rest, cycles)}
-    tiled = tiled.pick(np.flatnonzero(mesh[tiled.run]))
+    some = np.flatnonzero(mesh[tiled.run])
+    tiled, words = tiled.pick(some), words[some]
     for name, event in irregular.items():
         if event.hops:
-            table[name] = _routed(operation, name, event, matrices, tiled, runs)
+            table[name] = _routed(operation, name, event, matrices, tiled, words, runs)
     return table
 
 
-def _routed(operation, name: str, event: Event, matrices: Matrices, tiled: Spans, runs: Runs):
+def _routed(operation, name: str, event: Event, matrices, tiled: Spans, words, runs: Runs):
     """Return the sums of a router event over the spans of runs, or position by position."""
     chunk = operation.chunk
-    found = span_hops(event, operation.counts[name], matrices, chunk, tiled, runs)
+    found = span_hops(event, operation.counts[name], matrices, chunk, tiled, words, runs)
     unknown = np.isnan(found)
     symbols = {"P", "R", "Q"} | event.count.names & chunk.symbols.keys()
 

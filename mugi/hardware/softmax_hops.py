@@ -13,10 +13,13 @@ from mugi.hardware.steps import Runs, whole
 PERIODS = 16  # in a row that is cheaper to sum period by period than position by position
 
 
-def span_hops(event: Event, count: Series, matrices, chunk, spans: Spans, runs: Runs) -> np.ndarray:
+def span_hops(
+    event: Event, count: Series, matrices, chunk, spans: Spans, words: np.ndarray, runs: Runs
+) -> np.ndarray:
     """Return a router event's sums over the spans of runs, NaN where spans do not tell: (runs,).
 
-    `count` is the event's without hops, for events that do not follow off-chip words.
+    `count` is the event's without hops, for events that do not follow off-chip words; `words` are
+    the off-chip words of spans of which a column takes no whole ones.
     """
     p = runs.profile[spans.run]
     tiles = (matrices.passes[p] * spans.tiles)[:, None]
@@ -34,7 +37,7 @@ def span_hops(event: Event, count: Series, matrices, chunk, spans: Spans, runs: 
         )
         if np.all(none == 0) and np.allclose(two, 2 * unit, rtol=1e-13, atol=0):
             unit = np.broadcast_to(unit, (chunk.profiles, 1))[p, 0]
-            found = _following(spans, p, matrices, unit * hops, rounds)
+            found = _following(spans, p, matrices, words, unit * hops, rounds)
     return np.bincount(spans.run, found, len(runs.profile))
 
 
@@ -43,15 +46,15 @@ def _near(value: np.ndarray) -> np.ndarray:
     return np.abs(value - np.rint(value)) <= INTEGER * np.abs(value)
 
 
-def _following(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:
+def _following(spans: Spans, p: np.ndarray, matrices, words, times, rounds) -> np.ndarray:
     """Return sums over spans of off-chip words times `times` over `rounds`, rounded down."""
-    even, level = _near(times * matrices.rate(matrices.width)[p]), _near(times / rounds)
+    rate = matrices.rate(matrices.width)[p]
+    even, level = _near(times * rate), np.isnan(rate) & _near(times / rounds)
     long = spans.high - spans.low > PERIODS * _period(matrices)[p]
     long &= (spans.size == 1) & _near(times)
-    found = np.zeros(len(p))
+    found = words * np.rint(times / rounds)  # where nothing is left to round
     for chosen, sums in (
         (even, _line),
-        (~even & level, _level),
         (~even & ~level & long, _by_period),
         (~even & ~level & ~long, _by_position),
     ):
@@ -70,11 +73,6 @@ def _floors(spans: Spans, offset, rise, rounds) -> np.ndarray:
 def _line(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:
     """Return the sums where columns take whole words."""
     return _floors(spans, 0 * times, times * matrices.rate(matrices.width)[p], rounds)
-
-
-def _level(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.ndarray:
-    """Return the sums where nothing is left to round."""
-    return matrices.span_words(matrices.width, spans, p) * np.rint(times / rounds)
 
 
 def _period(matrices) -> np.ndarray:

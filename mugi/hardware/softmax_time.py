@@ -122,7 +122,7 @@ def _shares(operation: Stepped, matrices, spans: Spans, p: np.ndarray) -> tuple:
     """Return the busiest node's share of the work and the fill cycles in spans of profiles."""
     tiles = (matrices.passes[p] * spans.tiles)[:, None]
     features = dict.fromkeys(NOC_TILES, tiles)  # array tiles on one node only
-    scope = features, operation.chunk.take(p), operation.chunk.assumptions
+    scope = features, operation.chunk.take(p, "P"), operation.chunk.assumptions
     found = timing.share(*scope), timing.filling(operation.fill[p], *scope)
     return tuple(np.broadcast_to(x, (len(p), 1))[:, 0] for x in found)
 

@@ -182,7 +182,7 @@ class Stepped:
     def _spread(self, row: np.ndarray, profile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the busiest node's share and the fill cycles in rows where they are constant."""
         features = {n: self.features[n].at(row, profile)[:, :1] for n in self.tiles}
-        scope = features, self.chunk.take(profile), self.chunk.assumptions
+        scope = features, self.chunk.take(profile, "P"), self.chunk.assumptions
         share, fill = timing.share(*scope), timing.filling(self.fill[profile], *scope)
         return tuple(np.broadcast_to(x, (len(profile), 1))[:, 0] for x in (share, fill))
 

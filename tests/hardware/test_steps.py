@@ -17,7 +17,7 @@ from mugi.hardware.steps import Runs, whole
 class Literal(softmax.Matrices):
     """Softmax matrices summed position by position."""
 
-    def sums(self, width, tiled, runs):
+    def sums(self, width, tiled, words, runs):
         def values(row, profile):
             _, words, dram_words = self.at(row, profile)
             return dram_words if np.ndim(width) == 0 else words
@@ -51,7 +51,7 @@ def position_by_position(monkeypatch):
     def untold(operation, matrices, spans, dram_bytes, runs):
         return np.zeros(len(runs.profile)), np.ones(len(runs.profile), dtype=bool)
 
-    def unrouted(event, count, matrices, chunk, spans, runs):
+    def unrouted(event, count, matrices, chunk, spans, words, runs):
         return np.full(len(runs.profile), np.nan)
 
     def switch():
