@@ -111,14 +111,25 @@ def _by_position(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.nda
             found += np.ceil(bits[1][rows] * columns / width[rows])
         return found
 
-    def values(rows, position):
+    same = spans.multiples == 0  # t in all of the span
+    start = full * np.floor(spans.low / size)
+    before = full * words(slice(None), np.floor(spans.low / size))
+
+    def within(rows, position):
+        found = before[rows] + words(rows, position - start[rows])
+        return whole(found * times[rows] / rounds[rows])
+
+    def across(rows, position):
         tile = np.floor(position / size[rows])
         found = full[rows] * words(rows, tile) + words(rows, position - full[rows] * tile)
         return whole(found * times[rows] / rounds[rows])
 
     def series(some, start, step, number):
-        return position_sums(
-            lambda rows, position: values(some[rows], position), start, step, number
-        )
+        total, step = np.zeros(len(some)), np.broadcast_to(step, some.shape)
+        for chosen, values in ((same[some], within), (~same[some], across)):
+            part = np.flatnonzero(chosen)
+            summed = (lambda rows, x, v=values, of=some[part]: v(of[rows], x)), start[part]
+            total[part] = position_sums(*summed, step[part], number[part])
+        return total
 
     return spans.sums(series)

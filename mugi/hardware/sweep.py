@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 from tqdm import tqdm
@@ -184,11 +185,11 @@ def _chunks(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Chunk, np.ndarray]
 
 
 def _spans(groups: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield spans of equal values, none longer than PROFILES_AT_ONCE."""
+    """Yield spans of equal values, none longer than PROFILES_AT_ONCE, cut into even parts."""
     edges = np.flatnonzero(np.diff(groups)) + 1
     for start, stop in zip([0, *edges], [*edges, len(groups)], strict=True):
-        for low in range(start, stop, PROFILES_AT_ONCE):
-            yield int(low), int(min(low + PROFILES_AT_ONCE, stop))
+        parts = -(-(stop - start) // PROFILES_AT_ONCE)
+        yield from pairwise(np.linspace(start, stop, parts + 1).astype(int).tolist())
 
 
 def _results(rows: np.ndarray, costs: Costs) -> dict[str, np.ndarray]:
