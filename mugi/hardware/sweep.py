@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -70,7 +71,8 @@ def stream(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]
     if len(starts) <= 1:
         yield evaluate(runs, progress)
         return
-    workers = min(len(starts), len(os.sched_getaffinity(0)))
+    limit = getattr(os, "sched_getaffinity", None)  # macOS has none
+    workers = min(len(starts), len(limit(0)) if limit else os.cpu_count())
     with (
         ProcessPoolExecutor(workers, get_context("spawn"), _keep_memory) as pool,
         tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar,
@@ -87,10 +89,9 @@ def _keep_memory() -> None:
     """Let glibc keep the memory of freed arrays: getting it anew is a tenth of the time."""
     import ctypes
 
-    adjust = getattr(ctypes.CDLL(None), "mallopt", None)
-    if adjust:
+    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
         for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1)):
-            adjust(option, value)
+            ctypes.CDLL(None).mallopt(option, value)
 
 
 def _table(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
