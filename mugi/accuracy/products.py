@@ -36,7 +36,7 @@ def product(inputs: torch.Tensor, matrix: torch.Tensor, bias: torch.Tensor | Non
             padded = torch.nn.functional.pad(part, (0, 0, 0, BLOCK - len(part)))
             whole = _multiply(padded, matrix, bias, out.new_empty(BLOCK, len(matrix)))
             found.copy_(whole[: len(part)])
-    return out.to(inputs.dtype).view(*inputs.shape[:-1], -1)
+    return out.to(inputs.dtype).view(*inputs.shape[:-1], len(matrix))
 
 
 def _multiply(rows: torch.Tensor, matrix: torch.Tensor, bias: torch.Tensor | None, out):
@@ -49,10 +49,19 @@ class _Blocks:
     """What a linear layer's class is given in front of its own."""
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        if inputs.device.type != "cpu" or torch.is_grad_enabled():
+        generating = inputs.dim() > 2 and inputs.shape[-2] == 1  # a token a sequence
+        if inputs.device.type != "cpu" or torch.is_grad_enabled() or generating:
             return super().forward(inputs)
         turned = isinstance(self, Conv1D)
         return product(inputs, self.weight.T if turned else self.weight, self.bias)
 
 
-_KINDS = {kind: type(kind.__name__, (_Blocks, kind), {}) for kind in (torch.nn.Linear, Conv1D)}
+class BlockLinear(_Blocks, torch.nn.Linear):
+    """A linear layer that multiplies block by block."""
+
+
+class BlockConv1D(_Blocks, Conv1D):
+    """The linear layer of GPT-2, block by block."""
+
+
+_KINDS = {torch.nn.Linear: BlockLinear, Conv1D: BlockConv1D}

@@ -91,10 +91,13 @@ def blank(values: pd.Series) -> pd.Series:
 
 
 def _text_mistakes(runs: pd.DataFrame) -> list[tuple[int, str]]:
-    variant = runs["variant"].where(~blank(runs["variant"]), "") if "variant" in runs else ""
-    columns = runs["design"].astype(str), pd.Series(variant, index=runs.index).astype(str)
-    found = _each(lambda *names: _raised(load_design, *names), *columns)
-    found += _each(lambda name: _raised(load_model, name), runs["model"].astype(str))
+    nothing = pd.Series("", index=runs.index)
+    design, variant, model = (
+        runs[column].where(~blank(runs[column]), "").astype(str) if column in runs else nothing
+        for column in ("design", "variant", "model")
+    )
+    found = _each(lambda *names: _raised(load_design, *names), design, variant)
+    found += _each(lambda name: _raised(load_model, name), model)
     for column, load in (("preset", assumptions.preset), ("technology", technology.technology)):
         if column in runs:
             names = runs[column].where(~blank(runs[column]), TEXT[column]).astype(str)

@@ -22,7 +22,7 @@ def floor_sum(count, first, step, divisor) -> np.ndarray:
     for start in range(0, total.size, AT_ONCE):
         part = [x[start : start + AT_ONCE] for x in flat]
         wide = [x.astype(float) for x in part]
-        largest = (wide[1] + wide[2] * wide[0]) * wide[0]
+        largest = (wide[1] + wide[2] * wide[0]) * np.maximum(wide[0], 1)
         if largest.max(initial=0) < EXACT:
             found = _floor_sum(*wide, lambda x, y: np.floor(x / y))
         else:

@@ -185,17 +185,6 @@ class Series(np.lib.mixins.NDArrayOperatorsMixin):
         return scale[:, 0], table
 
     @cached_property
-    def bend(self) -> np.ndarray:
-        """Return n where a row stays at its first value up to position n, and rises in proportion
-        to the position from there on; 0 elsewhere."""
-        unit, position = self.start[:, :1], POSITIONS[:, :ROW]
-        length = np.sum(self.wide == unit, axis=1)[:, None]
-        bent = unit * np.maximum(position, length) / length
-        near = np.abs(self.wide - bent) <= INTEGER * self.wide
-        far = np.abs(self.slope * length - unit * ROW) > INTEGER * unit * ROW
-        return np.where(near.all(axis=1) & ((unit > 0) & ~far)[:, 0], length[:, 0], 0)
-
-    @cached_property
     def line(self) -> np.ndarray:
         """Return offset and rise, (2, profiles), of values that are a line; NaN for others."""
         everyone = np.arange(self.profiles)

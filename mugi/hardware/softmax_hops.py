@@ -1,5 +1,8 @@
 """Router events of softmax in decode: words times hops, rounded down at every position."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from mugi.hardware import timing
@@ -128,8 +131,12 @@ def _by_position(spans: Spans, p: np.ndarray, matrices, times, rounds) -> np.nda
         total, step = np.zeros(len(some)), np.broadcast_to(step, some.shape)
         for chosen, values in ((same[some], within), (~same[some], across)):
             part = np.flatnonzero(chosen)
-            summed = (lambda rows, x, v=values, of=some[part]: v(of[rows], x)), start[part]
-            total[part] = position_sums(*summed, step[part], number[part])
+            steps = start[part], step[part], number[part]
+            total[part] = position_sums(partial(_picked, values, some[part]), *steps)
         return total
 
     return spans.sums(series)
+
+
+def _picked(values: Callable, entries: np.ndarray, rows: np.ndarray, position: np.ndarray):
+    return values(entries[rows], position)

@@ -216,13 +216,13 @@ class Stepped:
             compute = low * share + fill >= rows.end(dram, last=True)
             total = np.where(transfer, rows.sums(dram), total)
         rounded = np.flatnonzero(compute & ~transfer & ~self.whole[rows.profile])
-        busy = self._rounded(rows.pick(rounded), share[rounded])
+        busy = self._busy_rows(rows.pick(rounded), share[rounded])
         total[rounded] = busy * share[rounded] + (fill * steps)[rounded]
         unknown = np.flatnonzero(~(compute | transfer))
         total[unknown] = self._go_through(rows.pick(unknown), self.values)
         return total
 
-    def _rounded(self, rows: Rows, share: np.ndarray) -> np.ndarray:
+    def _busy_rows(self, rows: Rows, share: np.ndarray) -> np.ndarray:
         """Return what the busiest unit takes in rows, or for all rows of a stretch in its first."""
         total, known = np.zeros(len(rows.row)), self.proportional.known[rows.profile]
         some = np.flatnonzero(~known)

@@ -15,6 +15,7 @@ from mugi.hardware.spans import Entries, ranges
 
 ROWS_AT_ONCE = 512  # bounds memory where positions are gone through one by one
 ROWS_LISTED = 200_000  # and where rows are
+MOST = 2.0**62  # sums that int64 holds
 EPSILON = 1e-6  # counts this close below a whole number are that number
 
 
@@ -167,26 +168,28 @@ class Runs:
         scale, table = series.single
         total = np.rint(scale)[self.profile] * self.sums(table)
         if not series.whole.all():
-            for profiles, sums in _rounded(series):
+            for profiles, sums in _kinds(series, self.rows.max(initial=0) + 1):
                 some = np.flatnonzero(profiles[self.profile])
                 if some.size:
                     total[some] = sums(self.pick(some))
         return total
 
 
-def _rounded(series: Series) -> list[tuple[np.ndarray, Callable]]:
+def _kinds(series: Series, most_rows: int) -> list[tuple[np.ndarray, Callable]]:
     """Return how to sum counts rounded down: for which profiles, and sums(runs) of theirs."""
     scale, table = series.single
     everyone = np.arange(series.profiles)
     unit, slope = (scale * table.of(x, everyone)[:, 0] for x in (table.start, table.slope))
     ratio = fraction(np.where(unit > 0, unit, 1.0))
-    stride = np.where(ratio[1] > 0, table.of(table.stride, everyone), 0)
+    total = (unit + slope * most_rows) * most_rows * ROW
+    exact = (ratio[1] > 0) & (unit * ratio[1] < MOST) & (total * ratio[1] < MOST)  # in int64
+    stride = np.where(exact, table.of(table.stride, everyone), 0)
     even = ~series.whole & (stride > 0)
     periodic = ~series.whole & ~even & (np.abs(slope - np.rint(slope)) <= EPSILON)
     rest = ~(series.whole | even | periodic)
     bend = np.zeros_like(stride)
     if rest.any():
-        bend = np.where(rest & (ratio[1] > 0), table.of(table.bend, everyone), 0)
+        bend = np.where(rest & exact, table.of(table.bend, everyone), 0)
 
     def strides(runs):
         found = [x[runs.profile] for x in (*ratio, stride)]
@@ -200,13 +203,13 @@ def _rounded(series: Series) -> list[tuple[np.ndarray, Callable]]:
         return Runs(index, runs.seq_len, runs.first).sums(rounded)
 
     def bends(runs):
-        found, everyone = (*ratio, bend), np.ones_like(runs.profile, dtype=bool)
-        return runs.by_row(lambda rows: rows.bent(*(x[rows.profile] for x in found)), everyone)
+        found, every = (*ratio, bend), np.ones_like(runs.profile, dtype=bool)
+        return runs.by_row(lambda rows: rows.bent(*(x[rows.profile] for x in found)), every)
 
     def positions(runs):
         values = lambda row, profile: whole(series.at(row, profile))  # noqa: E731
-        everyone = np.ones_like(runs.profile, dtype=bool)
-        return runs.by_row(lambda rows: rows.by_position(values), everyone)
+        every = np.ones_like(runs.profile, dtype=bool)
+        return runs.by_row(lambda rows: rows.by_position(values), every)
 
     return [(even, strides), (periodic, rows), (bend > 0, bends), (rest & (bend == 0), positions)]
 

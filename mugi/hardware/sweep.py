@@ -77,7 +77,8 @@ def stream(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]
         ProcessPoolExecutor(workers, get_context("spawn"), _keep_memory) as pool,
         tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar,
     ):
-        pool.submit(_keep_memory)  # all workers start, while the runs are checked here
+        for _ in range(workers):
+            pool.submit(_keep_memory)  # each starts a worker, while the runs are checked here
         runs = checked(runs)
         parts = [runs[low : low + RUNS_A_PART] for low in starts]
         for table in pool.map(_table, parts):

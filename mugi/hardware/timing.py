@@ -36,7 +36,7 @@ def effective(count: np.ndarray, cycles: np.ndarray) -> np.ndarray:
 
 
 def whole_part(count: np.ndarray) -> np.ndarray:
-    """Return the part of `count` that is whole events, 0 to 1."""
+    """Return the part of `count` that is whole events."""
     part = whole(count)
     part /= np.maximum(count, TINY)
     return part

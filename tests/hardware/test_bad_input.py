@@ -26,6 +26,8 @@ RUN = {
     ("changes", "expected"),
     [
         ({"design": "mugy"}, "unknown design 'mugy' (did you mean 'mugi'?)"),
+        ({"design": None}, "unknown design ''; one of: carat, mugi"),
+        ({"model": None}, "unknown model ''; one of: llama_2_13b"),
         ({"variant": "mac"}, "unknown variant of mugi 'mac'; one of: vlp, lut"),
         ({"model": "llama_2_8b"}, "unknown model 'llama_2_8b'"),
         ({"model": "nowhere.yaml"}, "model file 'nowhere.yaml' does not exist"),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_runs import random_runs
 
-from mugi.hardware import decode, evaluate, softmax, stepped, workload
+from mugi.hardware import decode, evaluate, softmax, stepped, timing, workload
 from mugi.hardware.events import gemm_features
 from mugi.hardware.floors import floor_sum, fraction
 from mugi.hardware.series import ONES, POSITIONS, ROW, Series, Table
@@ -37,6 +37,22 @@ def counts(self, series):
     return self.by_row(lambda rows: rows.by_position(values), np.isfinite(self.seq_len))
 
 
+def busiest(self, row, profile, features=None):
+    """Return the longest of the units' durations, each event by itself."""
+    found = [
+        sum(
+            features["offchip_words"]
+            if name in self.bounds
+            else timing.effective(
+                *(np.asarray(x[name].at(row, profile)) for x in (self.counts, self.cycles))
+            )
+            for name in names
+        )
+        for names in self.units.values()
+    ]
+    return np.max(np.broadcast_arrays(*found), axis=0)
+
+
 @pytest.fixture
 def position_by_position(monkeypatch):
     """Switch off every closed form, and what profiles share."""
@@ -57,7 +73,8 @@ def position_by_position(monkeypatch):
     def switch():
         monkeypatch.setattr(Runs, "counts", counts)
         monkeypatch.setattr(Table, "stride", property(lambda self: np.zeros(len(self.start))))
-        for name, value in {"_leading": leading, "divides": nowhere, "even": nowhere}.items():
+        literal = {"_leading": leading, "divides": nowhere, "even": nowhere, "busy": busiest}
+        for name, value in literal.items():
             monkeypatch.setattr(stepped.Stepped, name, value)
         monkeypatch.setattr(stepped.Stepped, "_bound", lambda self, _: (nowhere(self),) * 2)
         rows = lambda self, rows: rows.by_position(self.values)  # noqa: E731
@@ -210,3 +227,19 @@ def test_one_long_run_equals_the_same_run_beside_shorter_ones():
     np.testing.assert_allclose(
         together["dynamic_energy_nj"], alone["dynamic_energy_nj"], rtol=1e-14
     )
+
+
+def test_sums_of_none_or_of_very_large_numbers():
+    large = 4337123290942646762
+    assert list(floor_sum([0, 1, 2], large, 5, 23)) == [
+        0,
+        large // 23,
+        large // 23 + (large + 5) // 23,
+    ]
+    position = POSITIONS[:, :ROW]
+    table = Table(np.maximum(position / 3, 1), np.array([[ROW / 3]]))
+    series = Series([(np.array([1e13 / 9]), table)], 1)
+    (found,) = Runs(np.zeros(1, int), np.array([100_000]), 0).counts(series)
+    s = np.arange(100_000)
+    within = np.maximum(s % ROW + 1, 3) + ROW * (s // ROW)
+    assert found == pytest.approx(np.floor(1e13 / 27 * within).sum(), rel=1e-12)
