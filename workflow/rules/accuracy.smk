@@ -38,7 +38,7 @@ rule evaluate_accuracy:
         "results/logs/evaluate_accuracy/{model}.log",
     benchmark:
         "results/benchmarks/evaluate_accuracy/{model}.tsv"
-    priority: 1  # the longest jobs first
+    priority: 2  # the longest jobs first
     conda:
         ENVIRONMENT
     threads: HALF
@@ -76,7 +76,7 @@ rule sweep_accuracy:
         "results/logs/sweep_accuracy/{model}.log",
     benchmark:
         "results/benchmarks/sweep_accuracy/{model}.tsv"
-    priority: 1
+    priority: 2
     conda:
         ENVIRONMENT
     threads: HALF
