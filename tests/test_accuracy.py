@@ -15,7 +15,7 @@ from lm_eval.api.registry import get_model
 from scipy.stats import bootstrap
 
 from mugi.accuracy import corpus, harness, models, perplexity, summary
-from mugi.accuracy.cells import Cells, write_sums
+from mugi.accuracy.cells import Cells, bf16_products, write_sums
 from mugi.accuracy.controls import exact_of, references_of
 from mugi.accuracy.inject import injected
 from mugi.accuracy.lm_eval import main as lm_eval_main
@@ -747,8 +747,10 @@ def test_an_unknown_embedded_model_gets_one_line(tmp_path, capsys):
 def test_perplexity_of_the_embedded_model(smollm2):
     """Numbers of a direct emulation, written independently of this package.
 
-    Processors round products differently, by 0.3% here and more where attention is distorted.
+    That rounded products like AVX-512 and had 22.38 of native and 33.2 of max_exp=0; these two move
+    most where products are rounded otherwise, to what is measured here.
     """
+    rounded = {"amx": (22.42, 33.68), "fp32": (22.46, 33.45)}[bf16_products()]
     model, tokenizer = models.load(str(smollm2), "bfloat16", "eager", "cpu")
     windows = perplexity.cut(corpus.text("prose"), tokenizer, 1024, 1024, 3)
     with torch.inference_mode():
@@ -758,11 +760,11 @@ def test_perplexity_of_the_embedded_model(smollm2):
     rows = scored(model, windows, approximations)
     sums = {each: pd.DataFrame(rows[each]).sum() for each in approximations}
     native, exact, fine, coarse = (sums[each] for each in approximations)
-    assert math.exp(native["nll_nats"] / 3069) == pytest.approx(22.42, abs=0.06)
-    assert math.exp(exact["nll_nats"] / 3069) == pytest.approx(22.44, abs=0.06)
-    assert math.exp(fine["nll_nats"] / 3069) == pytest.approx(22.41, abs=0.06)
+    assert math.exp(native["nll_nats"] / 3069) == pytest.approx(rounded[0], abs=0.02)
+    assert math.exp(exact["nll_nats"] / 3069) == pytest.approx(22.44, abs=0.04)
+    assert math.exp(fine["nll_nats"] / 3069) == pytest.approx(22.41, abs=0.04)
     assert fine["kl_native_nats"] / 3069 == pytest.approx(0.0020, abs=0.0005)
-    assert math.exp(coarse["nll_nats"] / 3069) == pytest.approx(33.4, abs=0.5)
+    assert math.exp(coarse["nll_nats"] / 3069) == pytest.approx(rounded[1], abs=0.3)
     assert coarse["kl_native_nats"] / 3069 == pytest.approx(0.41, abs=0.02)
     with torch.inference_mode():
         assert torch.equal(model(windows[0].tokens[None, :256]).logits, before)

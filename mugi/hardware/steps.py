@@ -131,9 +131,9 @@ class Runs:
         """Return some of the runs."""
         return Runs(self.profile[runs], self.seq_len[runs], self.first)
 
-    def each_row(self, chosen: np.ndarray) -> Iterator[Rows]:
-        """Yield the rows of chosen runs, some runs at a time."""
-        runs = np.flatnonzero(chosen)
+    def each_row(self, chosen: np.ndarray | bool = True) -> Iterator[Rows]:
+        """Yield the rows of chosen runs, or of all, some runs at a time."""
+        runs = np.flatnonzero(np.broadcast_to(chosen, self.profile.shape))
         parts = np.cumsum(self.rows[runs] + 1) // ROWS_LISTED
         for part in np.split(runs, np.flatnonzero(np.diff(parts)) + 1):
             run, row = ranges(part, np.zeros_like(self.rows), self.rows)
@@ -141,7 +141,9 @@ class Runs:
             high = np.where(row == self.rows[run], self.rest[run], ROW)
             yield Rows(run, self.profile[run], row, low, high)
 
-    def by_row(self, values: Callable[[Rows], np.ndarray], chosen: np.ndarray) -> np.ndarray:
+    def by_row(
+        self, values: Callable[[Rows], np.ndarray], chosen: np.ndarray | bool = True
+    ) -> np.ndarray:
         """Return sums of values(rows) over the rows of chosen runs, 0 for others: (runs,)."""
         total = np.zeros(len(self.profile))
         for rows in self.each_row(chosen):
@@ -182,7 +184,7 @@ def _kinds(series: Series, most_rows: int) -> list[tuple[np.ndarray, Callable]]:
     unit, slope = (scale * table.of(x, everyone)[:, 0] for x in (table.start, table.slope))
     ratio = fraction(np.where(unit > 0, unit, 1.0))
     total = (unit + slope * most_rows) * most_rows * ROW
-    exact = (ratio[1] > 0) & (unit * ratio[1] < MOST) & (total * ratio[1] < MOST)  # in int64
+    exact = (ratio[1] > 0) & (total * ratio[1] < MOST)  # in int64, as are all that it sums
     stride = np.where(exact, table.of(table.stride, everyone), 0)
     even = ~series.whole & (stride > 0)
     periodic = ~series.whole & ~even & (np.abs(slope - np.rint(slope)) <= EPSILON)
@@ -203,13 +205,12 @@ def _kinds(series: Series, most_rows: int) -> list[tuple[np.ndarray, Callable]]:
         return Runs(index, runs.seq_len, runs.first).sums(rounded)
 
     def bends(runs):
-        found, every = (*ratio, bend), np.ones_like(runs.profile, dtype=bool)
-        return runs.by_row(lambda rows: rows.bent(*(x[rows.profile] for x in found)), every)
+        found = *ratio, bend
+        return runs.by_row(lambda rows: rows.bent(*(x[rows.profile] for x in found)))
 
     def positions(runs):
         values = lambda row, profile: whole(series.at(row, profile))  # noqa: E731
-        every = np.ones_like(runs.profile, dtype=bool)
-        return runs.by_row(lambda rows: rows.by_position(values), every)
+        return runs.by_row(lambda rows: rows.by_position(values))
 
     return [(even, strides), (periodic, rows), (bend > 0, bends), (rest & (bend == 0), positions)]
 

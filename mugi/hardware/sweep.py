@@ -78,7 +78,7 @@ def stream(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]
         tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar,
     ):
         for _ in range(workers):
-            pool.submit(_keep_memory)  # each starts a worker, while the runs are checked here
+            pool.submit(int)  # each starts a worker, while the runs are checked here
         runs = checked(runs)
         parts = [runs[low : low + RUNS_A_PART] for low in starts]
         for table in pool.map(_table, parts):

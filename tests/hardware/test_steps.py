@@ -22,8 +22,7 @@ class Literal(softmax.Matrices):
             _, words, dram_words = self.at(row, profile)
             return dram_words if np.ndim(width) == 0 else words
 
-        everywhere = np.isfinite(runs.seq_len)
-        return runs.by_row(lambda rows: rows.by_position(values), everywhere)[:, None]
+        return runs.by_row(lambda rows: rows.by_position(values))[:, None]
 
 
 def alone(chunk, name):
@@ -34,7 +33,7 @@ def alone(chunk, name):
 
 def counts(self, series):
     values = lambda row, profile: whole(series.at(row, profile))  # noqa: E731
-    return self.by_row(lambda rows: rows.by_position(values), np.isfinite(self.seq_len))
+    return self.by_row(lambda rows: rows.by_position(values))
 
 
 def busiest(self, row, profile, features=None):
