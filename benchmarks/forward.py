@@ -18,7 +18,7 @@ from mugi.accuracy import kernels
 from mugi.accuracy.inject import injected
 from mugi.accuracy.models import load
 from mugi.approximations import parse_operations
-from mugi.files import write_csv
+from mugi.files import write_table
 
 CASES = [
     "softmax=vlp:lut=8,max_exp=3",
@@ -62,7 +62,7 @@ def main() -> None:
                 print("  ".join(f"{value:>12}" for value in row.values()), flush=True)
                 rows.append(row)
     if args.output:
-        write_csv(pd.DataFrame(rows), args.output)
+        write_table(pd.DataFrame(rows), args.output)
 
 
 @torch.inference_mode()

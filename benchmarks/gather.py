@@ -20,7 +20,7 @@ import torch
 from mugi.accuracy.emulate import TableActivation, TableAttention
 from mugi.accuracy.kernels import KERNELS, VARIABLE
 from mugi.approximations import parse
-from mugi.files import write_csv
+from mugi.files import write_table
 
 KERNEL = os.environ.get(VARIABLE) or KERNELS[0]
 CASES = {
@@ -55,7 +55,7 @@ def main() -> None:
     table = pd.DataFrame(rows)
     print(table.to_string(index=False))
     if args.output:
-        write_csv(table, args.output)
+        write_table(table, args.output)
 
 
 def pair(operation: str, text: str, tokens: int) -> tuple[Callable, Callable]:

@@ -23,7 +23,7 @@ from mugi.accuracy.emulate import TableActivation, TableAttention
 from mugi.accuracy.inject import injected
 from mugi.accuracy.kernels import VARIABLE
 from mugi.approximations import parse, parse_operations
-from mugi.files import write_csv
+from mugi.files import write_table
 
 METHODS = ["vlp:lut=8,max_exp=3", "vlp:lut=12,max_exp=3"]
 TOKENS, QUERIES, HEADS, CHANNELS, LAYERS = 4096, 256, 32, 11008, 4
@@ -42,7 +42,7 @@ def main() -> None:
     table = pd.DataFrame(rows).assign(device=torch.cuda.get_device_name())
     print(table.to_string(index=False))
     if args.output:
-        write_csv(table, args.output)
+        write_table(table, args.output)
 
 
 def best(function: Callable) -> float:

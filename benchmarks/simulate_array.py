@@ -18,7 +18,7 @@ from mugi.array.converter import Array
 from mugi.array.gemm import gemm
 from mugi.array.nonlinear import nonlinear
 from mugi.array.softmax import softmax
-from mugi.files import write_csv
+from mugi.files import write_table
 from mugi.numerics import to_bf16
 
 HEIGHT = 256
@@ -44,7 +44,7 @@ def main() -> None:
         print("  ".join(f"{value:>10}" for value in row.values()))
         rows.append(row)
     if args.output:
-        write_csv(pd.DataFrame(rows), args.output)
+        write_table(pd.DataFrame(rows), args.output)
 
 
 def operations(mappings: int) -> dict[str, Callable[[], int]]:

@@ -16,7 +16,7 @@ import pandas as pd
 from mugi.approximations import OPERATIONS, Method, parse, parse_operations
 from mugi.approximations.grid import expand
 from mugi.approximations.select import SEARCHED
-from mugi.files import read_yaml, write_csv
+from mugi.files import read_yaml, write_table
 
 ACTIVATION = "silu"  # of the embedded model
 
@@ -41,7 +41,7 @@ def main() -> None:
     table["cpu_s"] = table["cpu_s"].round(3)
     print(table.to_string(index=False))
     if args.output:
-        write_csv(table, args.output)
+        write_table(table, args.output)
 
 
 def parts(config: dict) -> dict[str, list[tuple[Method, str]]]:

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from mugi.hardware import evaluate, expand
-from mugi.hardware.command import write_parts
+from mugi.files import write_tables
 from mugi.hardware.sweep import stream
 
 ONE_RUN = (
@@ -107,7 +107,7 @@ def random_shapes(count: int, longest: int = 4096) -> pd.DataFrame:
 def streamed(count: int, longest: int, path: str) -> float:
     """Stream random configurations to Parquet; return CPU seconds a run, of all processes."""
     runs, before = random_shapes(count, longest), sum(os.times()[:4])
-    write_parts(stream(runs), path)
+    write_tables(stream(runs), path)
     return (sum(os.times()[:4]) - before) / count
 
 

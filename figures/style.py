@@ -16,7 +16,7 @@ import seaborn as sns
 
 from mugi.colours import DESIGN_COLOURS
 from mugi.errors import InputError
-from mugi.files import pictures, write_bytes, write_csv
+from mugi.files import pictures, write_bytes, write_table
 
 COLUMN_IN = 3.3  # width of one column of the paper
 MISTAKES_SHOWN = 10
@@ -141,7 +141,7 @@ def pick(table: pd.DataFrame, wanted: list[dict]) -> pd.DataFrame:
     if len(mistakes) > MISTAKES_SHOWN:
         mistakes[MISTAKES_SHOWN:] = [f"and {len(mistakes) - MISTAKES_SHOWN} more like these"]
     if mistakes:
-        raise InputError("\n".join(mistakes))
+        raise InputError(*mistakes)
     return rows.drop(columns="_place").reset_index(drop=True)
 
 
@@ -308,7 +308,7 @@ def save(figure, stem: Path, frame: pd.DataFrame) -> None:
     """Write `figure` as stem.pdf and stem.png, without dates, and its table as stem.csv."""
     files = pictures(figure)
     plt.close(figure)
-    write_csv(frame, stem.with_name(f"{stem.name}.csv"))
+    write_table(frame, stem.with_name(f"{stem.name}.csv"))
     for suffix, content in files.items():
         write_bytes(stem.with_name(f"{stem.name}.{suffix}"), content)
 

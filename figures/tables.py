@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mugi.files import write_csv, write_text
+from mugi.files import write_table, write_text
 
 MARKS = {"²": "$^2$", "×": r"$\times$", "µ": r"\textmu ", "%": r"\%", "_": r"\_"}
 
@@ -53,6 +53,6 @@ def save(
     for title, (headings, *rows) in parts.items():
         text += markdown(title, headings, rows)
         tex += latex(title, headings, rows, rules)
-    write_csv(table, stem.with_name(f"{stem.name}.csv"))
+    write_table(table, stem.with_name(f"{stem.name}.csv"))
     write_text(stem.with_name(f"{stem.name}.md"), "\n".join([*text, note, ""]))
     write_text(stem.with_name(f"{stem.name}.tex"), "\n".join([*tex, f"% {note}", ""]))

@@ -39,7 +39,7 @@ def rules(table: pd.DataFrame, preset: str) -> dict[str, assumptions.Value]:
         elif values != [""]:
             flips[name] = values[0]
     if mistakes:
-        raise InputError("\n".join(mistakes))
+        raise InputError(*mistakes)
     return assumptions.resolve(preset, flips)
 
 

@@ -433,7 +433,7 @@ def resolve(preset_name: str, flips: Mapping[str, object]) -> dict[str, Value]:
     """Return a preset with single assumptions flipped; raises InputError naming every mistake."""
     lines = [line for line in (check(name, value) for name, value in flips.items()) if line]
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     return preset(preset_name) | {
         name: REGISTRY[name].parse(value) for name, value in flips.items()
     }
@@ -455,7 +455,7 @@ def pairs(texts: Iterable[str], option: str, allowed: Iterable[str]) -> dict[str
         else:
             flips[name] = value
     if lines:
-        raise InputError("\n".join(f"{option}: {line}" for line in lines))
+        raise InputError(*(f"{option}: {line}" for line in lines))
     return flips
 
 
@@ -486,7 +486,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the assumptions, or some of them in full."""
     lines = [line for line in (check(n, "") for n in args.names if n not in REGISTRY) if line]
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     rows = table(args.names or REGISTRY)
     if args.names:
         for row in rows:

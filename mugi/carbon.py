@@ -8,7 +8,7 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.errors import InputError, unknown
-from mugi.files import read_table, write_csv
+from mugi.files import read_table, write_table
 
 J_PER_KWH = 3.6e6
 LIFETIME_S_PER_YEAR = 365 * 86400  # published artifact, op_carbon.py: no leap years
@@ -62,7 +62,7 @@ def carbon(
     that are unknown or not allowed.
     """
     if odd := [name for name in flips or {} if name not in SWITCHES]:
-        raise InputError("\n".join(unknown("assumption of carbon", name, SWITCHES) for name in odd))
+        raise InputError(*(unknown("assumption of carbon", name, SWITCHES) for name in odd))
     hardware = hardware.reset_index(drop=True)
     columns = [f"assumption.{name}" for name in SWITCHES if f"assumption.{name}" in hardware]
     frames = []
@@ -161,5 +161,5 @@ def run(args: argparse.Namespace) -> None:
     presets = (args.preset,) if args.preset else assumptions.PRESETS
     hardware = read_table(args.hardware, RUN, NUMBERS)
     table = carbon(hardware, flips, presets)
-    write_csv(table, args.output)
+    write_table(table, args.output)
     print(f"{args.output}: {len(table)} rows, {len(hardware)} runs")

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from mugi.errors import InputError, nearest, unknown
-from mugi.files import read_table, write_csv, write_text
+from mugi.files import read_table, write_table, write_text
 
 LEDGER = files("mugi") / "data" / "claims.csv"
 TEXT = [
@@ -71,7 +71,7 @@ def load_ledger(path: Path = LEDGER) -> pd.DataFrame:
         for claim in ledger.to_dict("records"):
             mistakes += [f"claim {claim['id']}: {mistake}" for mistake in _mistakes(claim)]
     if mistakes:
-        raise InputError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
+        raise InputError(*(f"{path}: {mistake}" for mistake in mistakes))
     return ledger
 
 
@@ -259,7 +259,7 @@ def judge(
             found = {"recorded_verdict": claim["verdict"], "verdict": NOT_RUN, "agrees": True}
             results.append({**claim, **found, "reason": f"Needs more runs: {error}"})
     if mistakes:
-        raise InputError("\n".join(mistakes))
+        raise InputError(*mistakes)
     return pd.DataFrame(results).reindex(columns=RESULT_COLUMNS)
 
 
@@ -328,7 +328,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         tables = {path.stem: read_table(path) for path in args.tables}
         results = judge(load_ledger(LEDGER), tables, args.partial)
-        write_csv(results, args.output)
+        write_table(results, args.output)
         write_text(args.output.with_suffix(".md"), markdown(results))
         print(text(results))
     for claim in results[~results["agrees"].astype(bool)].itertuples():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from mugi.errors import InputError
-from mugi.files import read_table, write_csv
+from mugi.files import read_table, write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,4 +21,4 @@ def run(args: argparse.Namespace) -> None:
     for path, table in zip(args.tables, tables, strict=True):
         if list(table) != list(tables[0]):
             raise InputError(f"{path}: its columns are not those of {args.tables[0]}")
-    write_csv(pd.concat(tables, ignore_index=True), args.output)
+    write_table(pd.concat(tables, ignore_index=True), args.output)

@@ -316,9 +316,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Check one file the way Snakemake reads it: on top of config.yaml."""
-    settings = read_yaml(DEFAULT)
+    settings = read_yaml(DEFAULT).content
     if args.file != DEFAULT:
-        settings = merge(settings, read_yaml(args.file))
+        settings = merge(settings, read_yaml(args.file).content)
     check(settings)
     print(f"{args.file}: no mistakes")
 
@@ -335,7 +335,7 @@ def check(settings: dict) -> Config:
     if not mistakes:
         mistakes += _missing_runs(config)
     if mistakes:
-        raise InputError("\n".join(mistakes))
+        raise InputError(*mistakes)
     return config
 
 

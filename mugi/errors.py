@@ -1,23 +1,80 @@
-"""Mistakes in the user's input: one line each, with what is allowed and the nearest valid name."""
+"""Mistakes in the user's input: where, what, what is allowed, the nearest valid name.
+
+Everything that reads input raises `InputError` with all the mistakes it finds; they become text
+here and nowhere else, one line each. Code that knows more about the place adds it with `at`.
+"""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong.
+
+    what: the mistake, in words; where: file, line, key or option it is in, from the outside in;
+    allowed: what may stand there; nearest: the one of these most like what does stand there.
+    """
+
+    what: str
+    where: str = ""
+    allowed: tuple[str, ...] = ()
+    nearest: str = ""
+
+    def at(self, place: object) -> "Mistake":
+        """Return the mistake in a place (a file, a line, a key), outside of `where`."""
+        return replace(self, where=f"{place}: {self.where}" if self.where else str(place))
+
+    def __str__(self) -> str:
+        line = f"{self.where}: {self.what}" if self.where else self.what
+        line += f" (did you mean '{self.nearest}'?)" if self.nearest else ""
+        return f"{line}; one of: {', '.join(self.allowed)}" if self.allowed else line
 
 
 class InputError(ValueError):
-    """Bad input. The message is one line per mistake and goes to the user without a traceback."""
+    """Bad input: one or more mistakes, which go to the user without a traceback, one line each."""
+
+    def __init__(self, *mistakes: Mistake | str):
+        self.mistakes = tuple(
+            one
+            for mistake in mistakes
+            for one in (
+                [mistake] if isinstance(mistake, Mistake) else map(Mistake, mistake.split("\n"))
+            )
+        )
+        super().__init__(*map(str, self.mistakes))
+
+    def at(self, place: object) -> "InputError":
+        """Return the error with all its mistakes in a place: `raise error.at(path) from None`."""
+        return type(self)(*(mistake.at(place) for mistake in self.mistakes))
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.mistakes))
+
+
+def closest(name: object, choices: Iterable[object], cutoff: float = 0.5) -> str:
+    """Return the choice most like `name`, or an empty string if none is like it."""
+    similar = difflib.get_close_matches(str(name), [str(choice) for choice in choices], 1, cutoff)
+    return similar[0] if similar else ""
+
+
+def unknown(kind: str, name: object, choices: Iterable[object]) -> Mistake:
+    """Return the mistake of a name that is not one of `choices`."""
+    choices = tuple(str(choice) for choice in choices)
+    return Mistake(f"unknown {kind} '{name}'", allowed=choices, nearest=closest(name, choices))
+
+
+def raise_all(mistakes: Sequence[Mistake | str]) -> None:
+    """Raise InputError with all `mistakes`, if there are any."""
+    if mistakes:
+        raise InputError(*mistakes)
 
 
 def nearest(name: object, choices: Iterable[object]) -> str:
     """Return `` (did you mean 'x'?)`` for the choice closest to `name`, or an empty string."""
-    found = difflib.get_close_matches(str(name), [str(choice) for choice in choices], 1, 0.5)
-    return f" (did you mean '{found[0]}'?)" if found else ""
-
-
-def unknown(what: str, name: object, choices: Iterable[object]) -> str:
-    """Return the line for a name that is not one of `choices`, with the nearest valid one."""
-    choices = [str(choice) for choice in choices]
-    return f"unknown {what} '{name}'{nearest(name, choices)}; one of: {', '.join(choices)}"
+    near = closest(name, choices)
+    return f" (did you mean '{near}'?)" if near else ""
 
 
 def describe(mistake: dict) -> str:

@@ -12,9 +12,8 @@ import pandas as pd
 
 from mugi.colours import DESIGN_COLOURS
 from mugi.errors import InputError, nearest, unknown
-from mugi.files import pictures, read_yaml, write_bytes
+from mugi.files import pictures, read_yaml, write_bytes, write_table
 from mugi.hardware import check_runs, evaluate, expand
-from mugi.hardware.command import write_table
 from mugi.hardware.sweep import MOST_RUNS
 
 KEYS = ("runs", "maximize", "minimize", "per", "keep")
@@ -45,7 +44,7 @@ class Sweep:
 
 def load_sweep(path: str) -> Sweep:
     """Read a sweep; raises InputError with a line for every mistake, those of single runs too."""
-    sheet = read_yaml(path)
+    sheet = read_yaml(path).content
     lines = [unknown("key", key, KEYS) for key in sheet if key not in KEYS]
     parts = []
     for read in (_runs, _signs, _per, _keep):
@@ -54,7 +53,7 @@ def load_sweep(path: str) -> Sweep:
         except InputError as error:
             lines += str(error).splitlines()
     if lines:
-        raise InputError("\n".join(f"{path}: {line}" for line in lines))
+        raise InputError(*(f"{path}: {line}" for line in lines))
     return Sweep(*parts)
 
 
@@ -119,11 +118,11 @@ def _runs(sheet: dict) -> pd.DataFrame:
                 lines.append(f"grid {number}: {key}: {error}")
         expanded.append(values)
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     runs = expand(expanded)
     mistakes = check_runs(runs)
     if mistakes:
-        raise InputError("\n".join(_by_mistake(mistakes, runs)))
+        raise InputError(*(_by_mistake(mistakes, runs)))
     return runs
 
 
@@ -209,7 +208,7 @@ def _signs(sheet: dict) -> dict[str, int]:
     if not names:
         lines = ["maximize or minimize must name a metric"]
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     return dict(wanted)
 
 
@@ -220,7 +219,7 @@ def _per(sheet: dict) -> list[str]:
     wrong = [name for name in names if name not in columns]
     if wrong:
         texts = [unknown("column of runs", name, sorted(columns)) for name in wrong]
-        raise InputError("\n".join(f"per: {text}" for text in texts))
+        raise InputError(*(f"per: {text}" for text in texts))
     return names
 
 
@@ -342,4 +341,4 @@ def _check_plot(args: argparse.Namespace, sweep: Sweep) -> None:
     if Path(f"{args.plot}.csv") == Path(args.output):
         lines.append(f"--plot would write {args.output} too")
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)

@@ -1,123 +1,128 @@
-"""Reading tables and YAML with clear mistakes; writing whole files or none, the same bytes."""
+"""The only reader of YAML and of tables, and the only writer: whole files or none, the same bytes.
 
-from __future__ import annotations
+Mistakes name the file, the line (of YAML and CSV) and the key or column.
+"""
 
 import hashlib
 import io
 import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
-from mugi.errors import InputError, nearest
-from mugi.lazy import Lazy
+from mugi.errors import InputError, Mistake, closest, raise_all
 
-pd = Lazy("pandas")
-
-
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write `data` to a temporary file beside `path`, then move it there in one step."""
-    path = Path(path)
-    check_writable(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+Key = tuple[str | int, ...]  # the way to a value: keys of mappings, places in lists
+TABLES = (".csv", ".parquet")
 
 
-def check_writable(path: str | Path) -> None:
-    """Make the folder of `path`; raise InputError if a file cannot be written there."""
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {path.parent}: {error.strerror}") from None
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"cannot write {path}: {path.parent} is not writable")
+@dataclass(frozen=True)
+class Document:
+    """What a YAML file holds, and where each key and item of it stands.
 
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write `text` in UTF-8, whole or not at all."""
-    write_bytes(path, text.encode())
-
-
-def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write `frame` without its index; floats keep every digit."""
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
-
-
-def read_table(path: Path, columns=(), numbers=()) -> pd.DataFrame:
-    """Read a CSV, empty cells as empty text; `InputError` if one of the `columns` is missing.
-
-    Every cell of the columns `numbers` must be a number.
+    name: the file; content: plain mappings, lists and values; places: `file:line` by key.
     """
-    try:
-        table = pd.read_csv(path, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(f"{path}: {reason}") from None
-    needed = [*columns, *(name for name in numbers if name not in columns)]
-    mistakes = [
-        f"{path}: missing column '{name}'{nearest(name, table.columns)}"
-        for name in needed
-        if name not in table
-    ]
-    for name in [name for name in numbers if name in table]:
-        bad = table.index[pd.to_numeric(table[name], errors="coerce").isna()]
-        if len(bad):
-            cell = table.loc[bad[0], name]
-            mistakes.append(f"{path}: line {bad[0] + 2}, {name}: '{cell}' is not a number")
-    if not len(table) and not mistakes:
-        mistakes.append(f"{path}: no rows")
-    if mistakes:
-        raise InputError("\n".join(mistakes))
-    return table
+
+    name: str
+    content: dict | list
+    places: Mapping[Key, str]
+
+    def where(self, key: Key = ()) -> str:
+        """Return `file:line: key`; the line of what a key that is not there would stand in."""
+        known = next((key[:n] for n in range(len(key), 0, -1) if key[:n] in self.places), ())
+        place = self.places.get(known, self.name)
+        return f"{place}: {'.'.join(map(str, key))}" if key else place
+
+    def part(self, *key: str | int) -> "Document":
+        """Return the value under a key as a document of its own."""
+        content = self.content
+        for step in key:
+            content = content[step]
+        inner = {k[len(key) :]: v for k, v in self.places.items() if k[: len(key)] == key}
+        return Document(self.name, content, inner)
+
+    def updated(self, changes: "Document") -> "Document":
+        """Return this document with changes on top, key by key as Snakemake's --configfile."""
+        content = merge(self.content, changes.content)
+        return Document(changes.name, content, {**self.places, **changes.places})
 
 
-def pictures(figure) -> dict[str, bytes]:
-    """Return a matplotlib figure or seaborn grid by suffix, pdf and png, without dates."""
-    found = {}
-    for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
-        content = io.BytesIO()
-        figure.savefig(content, format=suffix, metadata=metadata)
-        found[suffix] = content.getvalue()
-    return found
+def read_yaml(path: str | Path, kind: type = dict) -> Document:
+    """Return the mapping (or list, by `kind`) in a YAML file; raises InputError if there is none.
 
-
-def read_yaml(path: str | Path) -> dict:
-    """Return the mapping in a YAML file; raise InputError if there is none."""
+    Refused are keys that stand twice in a mapping; `<<` merges below what the mapping itself says.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+        raise InputError(Mistake(error.strerror, str(path))) from None
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not YAML: {error}") from None
-    return parse_yaml(path, text)
+        raise InputError(Mistake(f"not YAML: {error}", str(path))) from None
+    return parse_yaml(path, text, kind)
 
 
-def parse_yaml(name: str | Path, text: str, kind: type = dict) -> dict | list:
-    """Return the mapping, or list, that YAML text holds; raise InputError with name and line."""
+def parse_yaml(name: str | Path, text: str, kind: type = dict) -> Document:
+    """Return what YAML text holds, as `read_yaml` does for a file called `name`."""
+    name = str(name)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    places: dict[Key, str] = {}
     try:
-        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
+        node = loader.get_single_node()
+        _refuse_repeats(node, name)
+        content = loader.construct_document(node) if node else None
+        _note_places(node, (), name, places)
+    except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-        line = f" line {mark.line + 1}" if mark else ""
         reason = problem or " ".join(str(error).split())
-        raise InputError(f"{name}{line}: not YAML: {reason}") from None
+        place = f"{name}:{mark.line + 1}" if mark else name
+        raise InputError(Mistake(f"not YAML: {reason}", place)) from None
+    finally:
+        loader.dispose()
     if not isinstance(content, kind):
         what = "keys and values" if kind is dict else "a list"
-        raise InputError(f"{name}: must hold {what}")
-    return content
+        raise InputError(Mistake(f"must hold {what}", name))
+    return Document(name, content, places)
+
+
+def _refuse_repeats(root: yaml.Node | None, name: str) -> None:
+    """Raise InputError for every key that stands twice in one mapping."""
+    mistakes, waiting, seen = [], [root] if root else [], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:  # an alias of what was looked at
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            first: dict[tuple, int] = {}
+            for key, value in node.value:
+                line, written = key.start_mark.line + 1, (key.tag, str(key.value))
+                if written in first:
+                    what = f"key '{key.value}' is there twice, first in line {first[written]}"
+                    mistakes.append((line, Mistake(what, f"{name}:{line}")))
+                first.setdefault(written, line)
+                waiting.append(value)
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+    raise_all([mistake for _, mistake in sorted(mistakes, key=lambda pair: pair[0])])
+
+
+def _note_places(node: yaml.Node | None, key: Key, name: str, places: dict[Key, str]) -> None:
+    """Write down the line of every key and item; construction has resolved merges by now."""
+    if isinstance(node, yaml.MappingNode):
+        inner = [(k.value, k, value) for k, value in node.value if isinstance(k, yaml.ScalarNode)]
+    elif isinstance(node, yaml.SequenceNode):
+        inner = [(number, item, item) for number, item in enumerate(node.value)]
+    else:
+        return
+    for step, mark, value in inner:
+        places[(*key, step)] = f"{name}:{mark.start_mark.line + 1}"
+        _note_places(value, (*key, step), name, places)
 
 
 def merge(base: dict, changes: dict) -> dict:
@@ -127,3 +132,136 @@ def merge(base: dict, changes: dict) -> dict:
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge(merged[key], value) if both else value
     return merged
+
+
+def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[str] = (), **how):
+    """Read a table from CSV or Parquet, by its ending; empty cells of a CSV are empty text.
+
+    Raises InputError if one of the `columns` or of `numbers` is missing, if a cell of `numbers` is
+    not a number, or if there are no rows. `how` goes to `pandas.read_csv`, such as `dtype=str`.
+    """
+    path, numbers = Path(path), list(numbers)
+    try:
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            table = pd.read_csv(path, keep_default_na=False, low_memory=False, **how)
+    except (OSError, ValueError) as error:  # of pandas and pyarrow too
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise InputError(Mistake(reason, str(path))) from None
+    mistakes = [
+        Mistake(f"missing column '{name}'", str(path), nearest=closest(name, table.columns))
+        for name in dict.fromkeys([*columns, *numbers])
+        if name not in table
+    ]
+    for name in [name for name in numbers if name in table]:
+        wrong = table.index[pd.to_numeric(table[name], errors="coerce").isna()]
+        if len(wrong):
+            cell = table.loc[wrong[0], name]
+            place = f"{path}: line {wrong[0] + 2}, {name}"
+            mistakes.append(Mistake(f"'{cell}' is not a number", place))
+    if not len(table) and not mistakes:
+        mistakes.append(Mistake("no rows", str(path)))
+    raise_all(mistakes)
+    return table
+
+
+def check_writable(path: str | Path, endings: tuple[str, ...] = ()) -> None:
+    """Make the folder of `path`; raises InputError if a file cannot be written there.
+
+    `endings` are the allowed ones, any if there are none.
+    """
+    path = Path(path)
+    if endings and path.suffix not in endings:
+        raise InputError(Mistake(f"'{path}' must end in {' or '.join(endings)}"))
+    place = f"cannot write {path}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(Mistake(f"{path.parent}: {error.strerror}", place)) from None
+    if path.is_dir():
+        raise InputError(Mistake("it is a folder", place))
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(Mistake(f"{path.parent} is not writable", place))
+
+
+def write_whole(path: str | Path, write: Callable[[str], None]) -> None:
+    """Let `write(temporary)` fill a file beside `path`, then move it there in one step.
+
+    A reader sees the old file or the whole new one; nothing is left of a write that fails.
+    """
+    path = Path(path)
+    check_writable(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        write(temporary)
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets only the owner read
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write `data`, whole or not at all."""
+    write_whole(path, lambda temporary: Path(temporary).write_bytes(data) and None)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` in UTF-8, whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table without its index as CSV or Parquet, by the ending; floats keep every digit."""
+    write_tables([table], path)
+
+
+def write_tables(tables: Iterable[pd.DataFrame], path: str | Path) -> None:
+    """Write tables of the same columns below each other, one at a time, as `write_table` does."""
+    check_writable(path, TABLES)
+    append = _append_parquet if Path(path).suffix == ".parquet" else _append_csv
+    write_whole(path, lambda temporary: append(tables, temporary))
+
+
+def _append_csv(tables: Iterable[pd.DataFrame], path: str) -> None:
+    for number, table in enumerate(tables):
+        table.to_csv(path, index=False, header=not number, mode="a", lineterminator="\n")
+
+
+def _append_parquet(tables: Iterable[pd.DataFrame], path: str) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    tables = iter(tables)
+    first = pyarrow.Table.from_pandas(next(tables), preserve_index=False)
+    texts = [field.name for field in first.schema if not pyarrow.types.is_floating(field.type)]
+    with parquet.ParquetWriter(
+        path, first.schema, use_dictionary=texts, compression="zstd"
+    ) as writer:
+        writer.write_table(first)
+        for table in tables:
+            writer.write_table(pyarrow.Table.from_pandas(table, first.schema, False))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def pictures(figure) -> dict[str, bytes]:
+    """Return a matplotlib figure or seaborn grid by suffix, pdf and png, without dates."""
+    drawn = {}
+    for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
+        content = io.BytesIO()
+        figure.savefig(content, format=suffix, metadata=metadata)
+        drawn[suffix] = content.getvalue()
+    return drawn

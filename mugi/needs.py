@@ -22,7 +22,7 @@ def needed(figure: str, runs: pd.DataFrame) -> pd.DataFrame:
     models = runs.loc[(runs["design"] == "mugi") & (runs["seq_len"] == 4096), "model"].unique()
     models = [model for model in MODELS if model in models] or MODELS[:1]
     presets = [preset for preset in PRESETS if (runs["preset"] == preset).any()] or PRESETS[:1]
-    grids = read_yaml(NEEDS).get(figure)
+    grids = read_yaml(NEEDS).content.get(figure)
     if not grids:
         return runs[KEYS].head(0)
     frames = [expand([{"model": models, "preset": presets, **grid}]) for grid in grids]

@@ -13,7 +13,7 @@ from mugi.errors import InputError
 from mugi.files import read_yaml
 
 ROOT = Path(__file__).parent.parent
-DEFAULT = read_yaml(ROOT / "config.yaml")
+DEFAULT = read_yaml(ROOT / "config.yaml").content
 
 # changes to the default configuration -> what its one line says
 MISTAKES = {

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mugi.errors import InputError
-from mugi.files import write_csv
+from mugi.files import write_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 
@@ -56,7 +56,7 @@ def accuracy_table(runs: dict, model="tiny", **more) -> pd.DataFrame:
 
 
 def drawn(tmp_path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    write_csv(table, tmp_path / "sweep.csv")
+    write_table(table, tmp_path / "sweep.csv")
     fig06.make(tmp_path / "sweep.csv", tmp_path / "fig06")
     assert (tmp_path / "fig06.png").stat().st_size > 5000
     assert (tmp_path / "fig06.pdf").stat().st_size > 5000
@@ -146,7 +146,7 @@ def test_the_end_to_end_table(tmp_path):
     table = pd.concat(
         [accuracy_table(RUNS), accuracy_table(quantised, woq="int4:group=64", kvq="int4:group=64")]
     )
-    write_csv(table, tmp_path / "accuracy.csv")
+    write_table(table, tmp_path / "accuracy.csv")
     table_accuracy.make([tmp_path / "accuracy.csv", PUBLISHED], tmp_path / "table_accuracy")
     text = (tmp_path / "table_accuracy.md").read_text()
     assert "**tiny: 99 tokens in 3 documents of prose**" in text

@@ -19,7 +19,7 @@ from mugi import assumptions, needs
 from mugi.carbon import carbon
 from mugi.config import FIGURES, check
 from mugi.errors import InputError
-from mugi.files import read_table, read_yaml, write_csv
+from mugi.files import read_table, read_yaml, write_table
 from mugi.hardware import breakdown, evaluate, expand
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ def default_tables() -> dict[str, Path]:
         "carbon": carbon(runs[runs["seq_len"] == 4096]),
     }
     for name, table in tables.items():
-        write_csv(table, folder / f"{name}.csv")
+        write_table(table, folder / f"{name}.csv")
     return {name: folder / f"{name}.csv" for name in tables}
 
 
@@ -338,7 +338,7 @@ def flipped(**flips) -> pd.DataFrame:
 
 def labels(script, runs: pd.DataFrame, folder: Path) -> list[str]:
     """Draw a figure from `runs`; return the labels of its rows, or the text of a table."""
-    write_csv(runs, folder / "runs.csv")
+    write_table(runs, folder / "runs.csv")
     with pytest.MonkeyPatch.context() as patch:
         drawn = []
         patch.setattr(plt, "close", drawn.append)
@@ -508,7 +508,7 @@ def test_one_preset_is_enough(tmp_path):
     for name, path in default_tables().items():
         table = read_table(path)
         table = table[table["preset"] == "as-published"]
-        write_csv(table, tmp_path / f"{name}.csv")
+        write_table(table, tmp_path / f"{name}.csv")
         tables[name] = tmp_path / f"{name}.csv"
     for script in [fig13, table3]:
         written = pd.read_csv(f"{draw(script, tmp_path / 'out', tables)}.csv")
@@ -539,7 +539,7 @@ def test_fig15_bars_hold_the_whole_carbon():
 
 def test_script_is_a_command_and_names_missing_rows(tmp_path):
     runs = hardware()
-    write_csv(runs[runs.variant != "taylor"], tmp_path / "few.csv")
+    write_table(runs[runs.variant != "taylor"], tmp_path / "few.csv")
     command = [sys.executable, str(ROOT / "figures" / "fig16.py"), str(tmp_path / "few.csv"), "-o"]
     done = subprocess.run(
         [*command, str(tmp_path / "out" / "fig16")], capture_output=True, text=True
@@ -553,7 +553,7 @@ def test_script_is_a_command_and_names_missing_rows(tmp_path):
 
 def test_many_missing_rows_are_ten_lines(tmp_path):
     runs = hardware()
-    write_csv(runs[runs.seq_len == 4096], tmp_path / "few.csv")
+    write_table(runs[runs.seq_len == 4096], tmp_path / "few.csv")
     with pytest.raises(InputError) as error:
         fig14.make(tmp_path / "few.csv", tmp_path / "out")
     lines = str(error.value).splitlines()
@@ -579,7 +579,7 @@ def test_missing_columns_and_presets_are_input_errors(script, tmp_path):
     tables[kind] = tmp_path / f"{kind}.csv"
 
     def refused(table: pd.DataFrame, said: str) -> None:
-        write_csv(table, tables[kind])
+        write_table(table, tables[kind])
         with pytest.raises(InputError, match=said):
             draw(script, tmp_path, tables)
 

@@ -457,7 +457,7 @@ def test_commands_of_the_docs_run(tmp_path, monkeypatch):
         assert main([part.strip("'") for part in command.split()]) == 0, command
 
 
-DEFAULT = read_yaml(ROOT / "config.yaml")
+DEFAULT = read_yaml(ROOT / "config.yaml").content
 SMALL = {**DEFAULT, "hardware": DEFAULT["hardware"][:1], "figures": ["fig03"]}
 
 

@@ -14,7 +14,7 @@ from mugi.approximations.lookup import entries
 from mugi.approximations.search import surface
 from mugi.approximations.weigh import by_input
 from mugi.errors import InputError
-from mugi.files import write_csv
+from mugi.files import write_table
 from mugi.hardware import breakdown, evaluate
 from mugi.hardware import expand as expand_runs
 
@@ -81,7 +81,7 @@ def tables(hardware, tmp_path_factory) -> Path:
         "exp": error_table("exp", parse("pwl:segments=22,range=15"), -16, 0, 2**-8),
         "selected/exp": error_table("exp", parse("pwl:segments=8,range=8"), -16, 0, 2**-8),
     }.items():
-        write_csv(table, folder / f"{name}.csv")
+        write_table(table, folder / f"{name}.csv")
     return folder
 
 
@@ -109,7 +109,7 @@ def test_a_figure_without_its_columns_says_which(figure, tmp_path):
     names = FIGURES[figure]
     paths = [tmp_path / f"{name}.csv" for name in ([names] if isinstance(names, str) else names)]
     for path in paths:
-        write_csv(pd.DataFrame({"metod": ["exact"]}), path)
+        write_table(pd.DataFrame({"metod": ["exact"]}), path)
     with pytest.raises(InputError, match="missing column"):
         figure.make(paths[0] if isinstance(names, str) else paths, tmp_path / "figure")
     assert not list(tmp_path.glob("figure*"))

@@ -16,7 +16,7 @@ from mugi.accuracy.corpus import OWN_PREFIX
 from mugi.approximations import NATIVE, Approximation
 from mugi.approximations.grid import expand_operations
 from mugi.errors import InputError
-from mugi.files import check_writable, write_csv, write_text
+from mugi.files import check_writable, write_table, write_text
 
 KEYS = ["model", *Approximation._fields, "task"]
 COLUMNS = [
@@ -130,8 +130,8 @@ def run(args: argparse.Namespace) -> None:
     if args.lm_eval_json:
         write_text(args.lm_eval_json, json.dumps(study.lm_eval, indent=1))
     if args.documents:
-        write_csv(study.documents_table()[DOCUMENT_COLUMNS], args.documents)
-    write_csv(_complete(args, study.rows), args.output)
+        write_table(study.documents_table()[DOCUMENT_COLUMNS], args.documents)
+    write_table(_complete(args, study.rows), args.output)
 
 
 def _task_limit(text: str) -> tuple[str, int | None]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mugi.errors import InputError, nearest
-from mugi.files import write_csv
+from mugi.files import write_table
 from mugi.numerics import CODES, from_bf16, split
 
 PROFILE_COLUMNS = [
@@ -106,4 +106,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Describe every profile and write one table."""
     tables = [concentration(read_profile(path)) for path in args.profiles]
-    write_csv(pd.concat(tables), args.output)
+    write_table(pd.concat(tables), args.output)

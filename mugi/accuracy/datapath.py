@@ -18,7 +18,7 @@ from mugi.approximations import parse
 from mugi.array.converter import Array
 from mugi.array.gemm import add, gemm
 from mugi.errors import InputError
-from mugi.files import check_writable, write_csv
+from mugi.files import check_writable, write_table
 from mugi.numerics import from_bf16, to_bf16
 from mugi.quantisation import Quantised, quantise
 
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
         {"model": args.name, "woq": str(method)} | place | compare(inputs, weights, method)
         for place, inputs, weights in layers
     ]
-    write_csv(pd.DataFrame(rows), args.output)
+    write_table(pd.DataFrame(rows), args.output)
 
 
 def _captured(model, tokens, last: int) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:

@@ -50,7 +50,7 @@ def clips_in(folder: Path, rate: int, seconds: float, limit: int | None) -> list
         except InputError as error:
             mistakes.append(str(error))
     if mistakes:
-        raise InputError("\n".join(mistakes))
+        raise InputError(*mistakes)
     return clips
 
 
@@ -123,7 +123,7 @@ def _check(model: PreTrainedModel, processor, clips: list[Clip]) -> None:
         if not _words(processor, clip.transcript):
             mistakes.append(f"{clip.name}: no words in the transcript '{clip.transcript}'")
     if mistakes:
-        raise InputError("\n".join(mistakes))
+        raise InputError(*mistakes)
 
 
 def _words(processor, text: str) -> list[str]:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from mugi.accuracy import cells, corpus, subject
 from mugi.approximations import NATIVE, Method, parse
 from mugi.errors import InputError
-from mugi.files import check_writable, write_csv
+from mugi.files import check_writable, write_table
 
 SPLITS = ["tuning", "held_out"]
 EXACT = "exact"
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
     tables[args.surface] = (_surface(found, methods, layers), SURFACE)
     for path, (rows, columns) in tables.items():
         if path:
-            write_csv(pd.DataFrame([row | setting for row in rows], columns=columns), path)
+            write_table(pd.DataFrame([row | setting for row in rows], columns=columns), path)
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -165,7 +165,7 @@ def _check_lengths(model: PreTrainedModel, examples: list[Example]) -> None:
         if frames < needed:
             mistakes.append(f"{example.name}: {frames} frames; needed: {needed}")
     if mistakes:
-        raise InputError("\n".join(mistakes))
+        raise InputError(*mistakes)
 
 
 def _pixels(model: PreTrainedModel, processor, example: Example) -> torch.Tensor:

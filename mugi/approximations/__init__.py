@@ -92,7 +92,7 @@ def parse(text: str, *functions: str) -> Named:
         return method(**parameters)
     except ValidationError as error:
         lines = [f"'{text}': {describe(mistake)}" for mistake in error.errors()]
-        raise InputError("\n".join(lines)) from None
+        raise InputError(*lines) from None
 
 
 def parse_operations(text: str) -> Approximation:
@@ -115,5 +115,5 @@ def parse_operations(text: str) -> Approximation:
         except InputError as error:
             mistakes.append(str(error))
     if mistakes:
-        raise InputError("\n".join(mistakes))
+        raise InputError(*mistakes)
     return Approximation(**methods)

@@ -10,7 +10,7 @@ from mugi.approximations import FUNCTIONS, Method, parse
 from mugi.approximations.select import selected
 from mugi.approximations.tables import pick_alone
 from mugi.errors import InputError
-from mugi.files import write_csv
+from mugi.files import write_table
 from mugi.numerics import CODES, from_bf16
 
 
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
         error_table(args.function, method, args.low, args.high, args.smallest)
         for method in dict.fromkeys(methods)
     ]
-    write_csv(pd.concat(tables, ignore_index=True), args.output)
+    write_table(pd.concat(tables, ignore_index=True), args.output)
 
 
 def error_table(

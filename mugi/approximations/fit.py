@@ -11,7 +11,7 @@ from mugi.approximations.grid import expand
 from mugi.approximations.search import ERRORS, KL, surface
 from mugi.approximations.select import SEARCHED
 from mugi.errors import InputError
-from mugi.files import check_writable, write_csv
+from mugi.files import check_writable, write_table
 
 SHIFTS = range(-16, 17)
 
@@ -95,4 +95,4 @@ def run(args: argparse.Namespace) -> None:
     table = pd.concat(tables, ignore_index=True)
     if not len(table):
         raise InputError(f"--error {KL}: only softmax has it")
-    write_csv(table, args.output)
+    write_table(table, args.output)

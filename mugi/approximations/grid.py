@@ -29,7 +29,7 @@ def expand(texts: Iterable[str], operation: str) -> list[Method]:
                 found += str(error).splitlines()
         mistakes += found[:1]  # the others of a grid are much the same
     if mistakes:
-        raise InputError("\n".join(dict.fromkeys(mistakes)))
+        raise InputError(*(dict.fromkeys(mistakes)))
     return list(methods)
 
 
@@ -47,7 +47,7 @@ def expand_operations(texts: Iterable[str]) -> list[Approximation]:
         except InputError as error:
             mistakes += str(error).splitlines()
     if mistakes:
-        raise InputError("\n".join(dict.fromkeys(mistakes)))
+        raise InputError(*(dict.fromkeys(mistakes)))
     return list(approximations)
 
 

@@ -10,7 +10,7 @@ from mugi.approximations import FUNCTIONS, parse
 from mugi.approximations.tables import TableStack, look_up, pick_positions
 from mugi.approximations.vlp import VLP
 from mugi.errors import InputError
-from mugi.files import write_csv
+from mugi.files import write_table
 from mugi.numerics import Fields, from_bf16, join, split, to_bf16
 
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write one row an entry of the lookup table."""
     method = check_lookup(args.function, args.method, args.input)
-    write_csv(entries(method, args.function, np.array(args.input)), args.output)
+    write_table(entries(method, args.function, np.array(args.input)), args.output)
 
 
 def check_lookup(function: str, text: str, inputs: list[float]) -> VLP:

@@ -13,7 +13,7 @@ from mugi.approximations.grid import expand
 from mugi.approximations.search import Kinds, absolute_errors, pooled
 from mugi.approximations.select import SEARCHED, selected
 from mugi.errors import InputError
-from mugi.files import write_csv
+from mugi.files import write_table
 from mugi.numerics import from_bf16
 
 BIN_BITS = 6  # codes that share sign, exponent and the first bit of the mantissa are one bin
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
             tables.append(by_input(layers, method).assign(chosen_by=" and ".join(by)))
     if not tables:
         raise InputError("no methods for these inputs: give --softmax, --activation or --sweep")
-    write_csv(pd.concat(tables, ignore_index=True), args.output)
+    write_table(pd.concat(tables, ignore_index=True), args.output)
 
 
 def by_input(layers: list[Inputs], method: Method) -> pd.DataFrame:

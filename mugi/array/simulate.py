@@ -27,7 +27,7 @@ from mugi.array.converter import Array
 from mugi.array.gemm import MAX_MAGNITUDE, gemm
 from mugi.array.nonlinear import BOTH_SIGNS, NEGATIVE, nonlinear
 from mugi.errors import InputError
-from mugi.files import write_csv
+from mugi.files import write_table
 from mugi.numerics import from_bf16, to_bf16
 
 GEMM_ROWS = 8  # as many as the array has columns: a batch of 8, or a group of GQA
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     """Simulate every operation and write the table."""
     if args.windows < 2:
         raise InputError(f"--windows is {args.windows}; allowed: 2 or more")
-    write_csv(simulated(Array(args.array_height), args.windows), args.output)
+    write_table(simulated(Array(args.array_height), args.windows), args.output)
 
 
 def simulated(array: Array, windows: int) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from mugi.approximations.vlp import VLP
 from mugi.array import gemm, nonlinear
 from mugi.array.converter import NEVER, WINDOW_CYCLES, Array, sweep
 from mugi.errors import InputError
-from mugi.files import write_csv
+from mugi.files import write_table
 from mugi.numerics import from_bf16, to_bf16
 
 MAX_ROWS = 64  # above 127 rows the columns need registers, which this table does not show
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
             raise InputError(f"--method is {args.method}; allowed: a vlp method")
         inputs = _windows("--inputs", args.inputs or EXAMPLE_INPUTS)
         table = trace_nonlinear(method, args.operation, to_bf16(inputs.T))
-    write_csv(table, args.output)
+    write_table(table, args.output)
 
 
 def _windows(option: str, lists: list[list[float]]) -> np.ndarray:

@@ -41,7 +41,7 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
     if not lines and runs.empty:
         lines = ["there are no runs"]
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     found, complete = _text_mistakes(runs) + _number_mistakes(runs), None
     good = np.delete(np.arange(len(runs)), [row for row, _ in found])
     if len(good):
@@ -49,7 +49,7 @@ def checked(runs: pd.DataFrame) -> pd.DataFrame:
         found += [(good[row], text) for row, text in _geometry_mistakes(complete)]
     if found:
         lines = [f"line {row + 2}: {text}" for row, text in sorted(set(found))]
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     return complete
 
 

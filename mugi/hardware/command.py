@@ -2,10 +2,8 @@
 
 import argparse
 import itertools
-import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pandas as pd
 
 from mugi.assumptions import REGISTRY, pairs
 from mugi.errors import InputError
-from mugi.files import check_writable, parse_yaml
+from mugi.files import check_writable, parse_yaml, write_tables
 from mugi.hardware.check import checked
 from mugi.hardware.report import describe
 from mugi.hardware.sweep import KEYS, MOST_RUNS, breakdown, expand, stream
@@ -62,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     for path in filter(None, (args.output, args.breakdown)):
         check_writable(path)
     if args.output:
-        write_parts(results, args.output)
+        write_tables(results, args.output)
     if chosen:
         print(describe(first.iloc[0], breakdown(runs)))
     elif not args.output:
@@ -70,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             if not args.breakdown:
                 table.to_csv(sys.stdout, index=False, header=number == 0)
     if args.breakdown:
-        write_parts(breakdowns(runs), args.breakdown)
+        write_tables(breakdowns(runs), args.breakdown)
     if count := sum(fitted):
         print(
             f"mugi evaluate: {count} runs have SRAM sizes CACTI was not run for; their SRAM costs"
@@ -116,51 +114,12 @@ def breakdowns(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield breakdown(runs[low : low + RUNS_BROKEN_DOWN])
 
 
-def write_table(table: pd.DataFrame, path: str) -> None:
-    """Write a table as CSV or Parquet, by the ending; a reader never sees half of it."""
-    write_parts([table], path)
-
-
-def write_parts(tables: Iterable[pd.DataFrame], path: str) -> None:
-    """Write tables below each other as `write_table` does, one at a time."""
-    check_writable(path)
-    target = Path(path)
-    handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    append = _append_parquet if target.suffix == ".parquet" else _append_csv
-    try:
-        append(iter(tables), part)
-        Path(part).chmod(0o644)
-        os.replace(part, target)
-    except BaseException:
-        os.unlink(part)
-        raise
-
-
-def _append_csv(tables: Iterator[pd.DataFrame], path: str) -> None:
-    next(tables).to_csv(path, index=False)
-    for table in tables:
-        table.to_csv(path, index=False, header=False, mode="a")
-
-
-def _append_parquet(tables: Iterator[pd.DataFrame], path: str) -> None:
-    import pyarrow
-    from pyarrow import parquet
-
-    found = pyarrow.Table.from_pandas(next(tables), preserve_index=False)
-    texts = [field.name for field in found.schema if not pyarrow.types.is_floating(field.type)]
-    with parquet.ParquetWriter(path, found.schema, use_dictionary=texts) as writer:
-        writer.write_table(found)
-        for table in tables:
-            writer.write_table(pyarrow.Table.from_pandas(table, found.schema, False))
-
-
 def _grids(path: str) -> list[dict]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"'{path}': {error.strerror}") from error
-    grids = parse_yaml(path, text, list)
+    grids = parse_yaml(path, text, list).content
     if not all(isinstance(grid, dict) for grid in grids):
         raise InputError(f"'{path}' must be a list of grids, each mapping columns to values")
     lines = [
@@ -170,5 +129,5 @@ def _grids(path: str) -> list[dict]:
         if any(isinstance(v, dict | list) for v in (value if isinstance(value, list) else [value]))
     ]
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     return grids

@@ -18,7 +18,7 @@ from mugi.hardware.events import (
     Event,
     Section,
 )
-from mugi.hardware.expressions import Expression, check_names, parse
+from mugi.expressions import Expression, check_names, parse
 from mugi.hardware.technology import PER, technology, unit_cost
 
 FILES = (".yaml", ".yml")  # endings of designs that are read from a path, anew each time
@@ -154,13 +154,13 @@ def _read(name: str) -> dict:
     else:
         path = files("mugi.hardware").joinpath("designs", f"{name}.yaml")
     if not path.is_file():
-        raise InputError(unknown("design", name, designs()) + ", or the path of a YAML file")
+        raise InputError(unknown("design", name, [*designs(), "or the path of a YAML file"]))
     return _parse_yaml(name, path.read_text())
 
 
 @cache
 def _parse_yaml(name: str, text: str) -> dict:
-    table = parse_yaml(name, text)
+    table = parse_yaml(name, text).content
     lines = [f"{name}: {unknown('key', key, sorted(KEYS))}" for key in table if key not in KEYS]
     lines += [f"{name} {line}" for line in _misshapen(table, SHAPE, "")]
     parents = table.get("extends", [])
@@ -169,7 +169,7 @@ def _parse_yaml(name: str, text: str) -> dict:
     if not isinstance(table.get("vector_unit", True), bool):
         lines.append(f"{name} vector_unit: must be true or false, not {table['vector_unit']!r}")
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     return table
 
 
@@ -251,7 +251,7 @@ def _build(name: str, variant: str, table: dict) -> Design:
     }
     width = expression(table.get("array_width", "array_height"), "array_width")
     if lines:
-        raise InputError("\n".join(dict.fromkeys(lines)))
+        raise InputError(*(dict.fromkeys(lines)))
     return Design(
         name, variant, table["dataflow"], table.get("vector_unit", True), width, checks,
         _ordered(parameters, file), components, **sections,

@@ -144,7 +144,7 @@ def expand(grids: list[dict]) -> pd.DataFrame:
             index = pd.MultiIndex.from_product(values.values(), names=list(values))
             frames.append(index.to_frame(index=False))
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)
 
 

@@ -52,14 +52,14 @@ def _packaged(name: str) -> dict:
 
 @cache
 def _loaded(name: str, text: str) -> dict:
-    table = parse_yaml(name, text)
+    table = parse_yaml(name, text).content
     lines = [f"{name}: {unknown('key', key, KEYS)}" for key in table if key not in KEYS]
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     if "extends" in table:
         table = merge(technology(str(table["extends"])), table)
     if lines := _mistakes(table):
-        raise InputError("\n".join(f"{name}: {line}" for line in lines))
+        raise InputError(*(f"{name}: {line}" for line in lines))
     return table
 
 

@@ -98,7 +98,7 @@ def load_model(name: str) -> Model:
         if not Path(name).is_file():
             raise InputError(f"model file '{name}' does not exist")
         return _parsed(name, Path(name).read_text())
-    raise InputError(unknown("model", name, models()) + ", or the path of a YAML file")
+    raise InputError(unknown("model", name, [*models(), "or the path of a YAML file"]))
 
 
 @cache
@@ -108,7 +108,7 @@ def _packaged_model(name: str) -> Model:
 
 
 def _parsed(name: str, text: str) -> Model:
-    return _checked(name, parse_yaml(name, text))
+    return _checked(name, parse_yaml(name, text).content)
 
 
 def _checked(name: str, table: dict) -> Model:
@@ -121,13 +121,13 @@ def _checked(name: str, table: dict) -> Model:
         if key != "source" and (type(value) is not int or value < 1):
             lines.append(f"{name}: {key} must be a positive whole number, not {value!r}")
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     model = Model(name, **table)
     for key, divisor in (("dim", model.heads), ("heads", model.kv_heads)):
         if getattr(model, key) % divisor and not (key == "dim" and model.head_dim):
             lines.append(f"{name}: {key} {getattr(model, key)} does not divide by {divisor} heads")
     if lines:
-        raise InputError("\n".join(lines))
+        raise InputError(*lines)
     return model
 
 

@@ -10,7 +10,7 @@ from mugi.cli import main
 from mugi.errors import InputError
 from mugi.hardware import check_runs, evaluate, expand
 from mugi.hardware.design import designs, load_design, variants
-from mugi.hardware.expressions import parse
+from mugi.expressions import parse
 from mugi.hardware.workload import load_model
 
 RUN = {
@@ -181,7 +181,7 @@ def test_division_by_zero_names_file_and_key(tmp_path):
 def test_design_that_is_not_yaml(tmp_path):
     path = tmp_path / "broken.yaml"
     path.write_text("parameters: {W: 1\nextends: [")
-    with pytest.raises(InputError, match=r"broken.yaml line 2: not YAML"):
+    with pytest.raises(InputError, match=r"broken.yaml:2: not YAML"):
         load_design(str(path))
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from mugi.cli import main
 from mugi.hardware import breakdown, command, evaluate, expand, models, sweep
-from mugi.hardware.command import write_parts
+from mugi.files import write_tables
 
 GRID = {"design": "mugi", "array_height": [64, 256], "model": "llama_2_7b", "batch_size": [1, 8]}
 RUNS = expand([GRID | {"seq_len": 256}])
@@ -85,7 +85,7 @@ def test_breakdowns_of_a_few_runs_at_a_time_are_the_whole(tmp_path, monkeypatch,
     monkeypatch.setattr(command, "RUNS_BROKEN_DOWN", 3)
     runs = RUNS.assign(**{"assumption.dram_time": [None, None, None, "per_op"]})
     path = tmp_path / f"parts.{ending}"
-    write_parts(command.breakdowns(runs), str(path))
+    write_tables(command.breakdowns(runs), str(path))
     read = pd.read_csv if ending == "csv" else pd.read_parquet
     pd.testing.assert_frame_equal(read(path), breakdown(runs), check_dtype=False)
 
@@ -131,6 +131,6 @@ def test_parts_are_the_whole(tmp_path, monkeypatch, ending):
     """Results computed in parts by several processes are those of one table, in order."""
     monkeypatch.setattr(sweep, "RUNS_A_PART", 3)
     path = tmp_path / f"results.{ending}"
-    write_parts(sweep.stream(RUNS), str(path))
+    write_tables(sweep.stream(RUNS), str(path))
     read = pd.read_csv if ending == "csv" else pd.read_parquet
     pd.testing.assert_frame_equal(read(path), evaluate(RUNS), check_dtype=False)
