@@ -1,20 +1,17 @@
 """INT4 weights and KV cache in a model: scoped, counted and undone."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 
 import torch
 from accelerate.hooks import ModelHook, SequentialHook
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import AttentionMaskInterface, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from mugi.errors import InputError
 from mugi.int4 import LARGEST, LEVELS
+from mugi.llm.attention import attention_by, own_attention, probe
 from mugi.methods import Int4
-
-_NAMES = (f"mugi_cache_{number}" for number in count())
 
 
 def fake_quantise(values: torch.Tensor, method: Int4) -> torch.Tensor:
@@ -150,25 +147,13 @@ def _cache(model: PreTrainedModel, method: Int4 | None) -> Iterator[None]:
     layers, sites = _decoder_layers(model), set()
     before = model.config._attn_implementation
 
-    def interface(module, query, key, value, *args, **kwargs):
+    def function(module, query, key, value, *args, **kwargs):
         sites.add(module)
-        inner = sys.modules[type(module).__module__].eager_attention_forward
-        if before != "eager":
-            inner = AttentionInterface()[before]
         key, value = fake_quantise(key, method), fake_quantise(value, method)
-        return inner(module, query, key, value, *args, **kwargs)
+        return own_attention(module, before)(module, query, key, value, *args, **kwargs)
 
-    name = next(_NAMES)
-    AttentionInterface.register(name, interface)
-    AttentionMaskInterface.register(name, AttentionMaskInterface()[before])
-    try:
-        model.set_attn_implementation(name)
-        with torch.inference_mode():
-            model(torch.zeros(1, 2, dtype=torch.long, device=model.device), use_cache=False)
+    with attention_by(model, function, AttentionMaskInterface()[before]):
+        probe(model)
         if len(sites) != layers:
             raise InputError(f"kvq: patched {len(sites)} attention sites of {layers} layers")
         yield
-    finally:
-        model.set_attn_implementation(before)
-        AttentionInterface._global_mapping.pop(name, None)
-        AttentionMaskInterface._global_mapping.pop(name, None)
