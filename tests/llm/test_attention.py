@@ -11,7 +11,7 @@ from mugi.bf16 import from_bf16, to_bf16
 from mugi.errors import InputError
 from mugi.llm.attention import layer_counts
 from mugi.llm.emulate import TableActivation
-from mugi.llm.inject import activation_layers, injected
+from mugi.llm.inject import activation_layers, emulated
 from mugi.methods import Approximation, parse
 from mugi.methods.tables import look_up
 from tests.llm.tiny_models import FAMILIES, LAYERS, built, inputs_of
@@ -46,12 +46,12 @@ def distance(one: torch.Tensor, other: torch.Tensor) -> float:
 def test_swapped_inside_and_untouched_outside(family):
     model = built(family)
     before, native = state(model), output(model)
-    with injected(model, Approximation()):
+    with emulated(model, Approximation()):
         assert torch.equal(output(model), native)
     for operation in ("softmax", "activation"):
-        with injected(model, Approximation(**{operation: EXACT})):
+        with emulated(model, Approximation(**{operation: EXACT})):
             exact = output(model)
-        with injected(model, Approximation(**{operation: COARSE})):
+        with emulated(model, Approximation(**{operation: COARSE})):
             coarse = output(model)
         # the position bias of Swin lifts its scores to 8 and more, where BF16 is coarse
         error, limit = distance(exact, native), 0.15 if family == "Swinv2" else 0.05
@@ -59,7 +59,7 @@ def test_swapped_inside_and_untouched_outside(family):
         assert distance(coarse, native) > max(0.005, 1.3 * error), operation
     with (
         pytest.raises(ZeroDivisionError),
-        injected(model, Approximation(EXACT, EXACT)),
+        emulated(model, Approximation(EXACT, EXACT)),
     ):
         1 / 0  # noqa: B018
     assert state(model) == before
@@ -70,7 +70,7 @@ def test_swapped_inside_and_untouched_outside(family):
 def test_close_to_native_in_bfloat16(family):
     model = built(family, torch.bfloat16)
     native = output(model)
-    with injected(model, Approximation(EXACT, EXACT)):
+    with emulated(model, Approximation(EXACT, EXACT)):
         assert distance(output(model), native) < 0.1
     assert torch.equal(output(model), native)
 
@@ -85,13 +85,13 @@ def test_every_layer_has_its_own_method(family):
     fine, coarse = Approximation(EXACT, EXACT), Approximation(COARSE, COARSE)
     found = []
     for which in ({0}, {layers - 1}, set(range(layers)), set()):
-        with injected(model, [coarse if n in which else fine for n in range(layers)]):
+        with emulated(model, [coarse if n in which else fine for n in range(layers)]):
             found.append(output(model))
             tables = [m for m in model.modules() if isinstance(m, TableActivation)]
             assert len(tables) == (2 if 0 < len(which) < layers else 1)
-    with injected(model, fine):
+    with emulated(model, fine):
         assert torch.equal(output(model), found.pop())
-    with injected(model, coarse):
+    with emulated(model, coarse):
         assert torch.equal(output(model), found[-1])
     for index, one in enumerate(found):
         assert all(not torch.equal(one, other) for other in found[:index])
@@ -110,7 +110,7 @@ def test_layers_without_a_method_keep_their_own(family, attention):
     with torch.inference_mode():
         native = model(**asked)
         layers = LAYERS.get(family, 2)
-        with injected(model, [Approximation()] * (layers - 1) + [Approximation(COARSE)]):
+        with emulated(model, [Approximation()] * (layers - 1) + [Approximation(COARSE)]):
             swapped = model(**asked)
     assert torch.equal(swapped[hidden][-2], native[hidden][-2]) or family == "Swinv2"  # stages
     assert torch.equal(swapped[hidden][1], native[hidden][1])
@@ -161,7 +161,7 @@ def test_whisper_is_what_its_definition_says(monkeypatch):
         weights = softmax_by_hand(scores, method) if method else torch.softmax(scores, -1)
         return (weights @ value).transpose(1, 2), None
 
-    with injected(model, layers):
+    with emulated(model, layers):
         found = output(model)
     monkeypatch.setattr(
         transformers.models.whisper.modeling_whisper, "eager_attention_forward", eager
@@ -178,7 +178,7 @@ def test_whisper_is_what_its_definition_says(monkeypatch):
 def test_models_without_interface_are_what_their_definition_says(family, function, monkeypatch):
     """Position bias, shift mask and causal mask are in the scores before the tables."""
     model = built(family, torch.float64)
-    with injected(model, Approximation(SLIDING, SLIDING)):
+    with emulated(model, Approximation(SLIDING, SLIDING)):
         found = output(model)
     monkeypatch.setattr(functional, "softmax", lambda x, **others: softmax_by_hand(x, SLIDING))
     for ((parent, name, _),) in activation_layers(model)[1]:
@@ -198,7 +198,7 @@ def test_softcap_is_applied_to_scores(monkeypatch):
         scores = torch.tanh(query @ key.transpose(2, 3) * scaling / softcap) * softcap + mask
         return (softmax_by_hand(scores, SLIDING) @ value).transpose(1, 2), None
 
-    with injected(model, Approximation(SLIDING)):
+    with emulated(model, Approximation(SLIDING)):
         found = output(model)
     monkeypatch.setattr(
         transformers.models.gemma2.modeling_gemma2, "eager_attention_forward", eager
@@ -213,24 +213,24 @@ def test_softcap_is_applied_to_scores(monkeypatch):
 def test_cross_attention_has_a_switch_of_its_own():
     model = built("Whisper")
     native = output(model)
-    with injected(model, Approximation(COARSE)):
+    with emulated(model, Approximation(COARSE)):
         alone = output(model)
-    with injected(model, Approximation(COARSE, cross_softmax=COARSE)):
+    with emulated(model, Approximation(COARSE, cross_softmax=COARSE)):
         both = output(model)
-    with injected(model, Approximation(cross_softmax=COARSE)):
+    with emulated(model, Approximation(cross_softmax=COARSE)):
         cross = output(model)
     assert min(map(distance, (alone, both, cross), (native, alone, native))) > 0.005
     line = "cross_softmax: LlamaForCausalLM has no cross-attention"
     with (
         pytest.raises(InputError, match=line),
-        injected(built("Llama"), Approximation(cross_softmax=EXACT)),
+        emulated(built("Llama"), Approximation(cross_softmax=EXACT)),
     ):
         pass
 
 
 def refused(model, approximation: Approximation) -> str:
     before = state(model)
-    with pytest.raises(InputError) as caught, injected(model, approximation):
+    with pytest.raises(InputError) as caught, emulated(model, approximation):
         pass
     assert state(model) == before
     assert "\n" not in str(caught.value)

@@ -13,9 +13,9 @@ from accelerate import dispatch_model
 
 from mugi.llm import record
 from mugi.llm.emulate import Heads, TableActivation, TableAttention
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from mugi.llm.layers import layered
-from mugi.methods import parse, parse_operations
+from mugi.methods import parse
 
 TOKENS = torch.arange(40).view(2, 20) * 7 % 257
 TABLES = "softmax=vlp:lut=12,max_exp=3,group=8;activation=vlp:lut=10,max_exp=1"
@@ -33,7 +33,7 @@ def spread(tiny_llama, tmp_path):
 
 @torch.inference_mode()
 def logits(model, text: str) -> torch.Tensor:
-    with injected(model, parse_operations(text)):
+    with emulated(model, text):
         return model(TOKENS, use_cache=False).logits
 
 

@@ -14,8 +14,8 @@ import torch
 from mugi.errors import InputError
 from mugi.llm import kernels
 from mugi.llm.emulate import Heads, TableActivation, TableAttention
-from mugi.llm.inject import injected
-from mugi.methods import parse, parse_operations
+from mugi.llm.inject import emulated
+from mugi.methods import parse
 
 CPU = torch.device("cpu")
 compiler = pytest.mark.skipif(
@@ -166,12 +166,12 @@ def untried(monkeypatch):
 @pytest.mark.parametrize("name", ["", "auto"])
 def test_the_default_on_a_cpu_is_cpp_with_the_bits_of_torch(untried, tiny_llama, monkeypatch, name):
     method = "vlp:lut=12,max_exp=3,group=8"
-    approximation = parse_operations(f"softmax={method};activation={method}")
+    approximation = f"softmax={method};activation={method}"
     tokens = torch.arange(40).view(2, 20) * 7 % 257
     found = {}
     for kernel in (name, "torch"):
         monkeypatch.setenv(kernels.VARIABLE, kernel)
-        with injected(tiny_llama, approximation), torch.inference_mode():
+        with emulated(tiny_llama, approximation), torch.inference_mode():
             found[kernel] = tiny_llama(tokens).logits
     assert torch.equal(found[name], found["torch"])
     monkeypatch.setenv(kernels.VARIABLE, name)

@@ -5,7 +5,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from mugi.errors import InputError
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from mugi.llm.layers import layered
 from mugi.llm.load import load
 from mugi.llm.settings import ModelSettings
@@ -21,7 +21,7 @@ WINDOW = torch.arange(20) * 37 % 257
 def whole_logits(model, assignment, window) -> torch.Tensor:
     """Logits of one window by an ordinary run with an approximation a layer."""
     layers = [Approximation(softmax=method) for method in assignment]
-    with injected(model, layers), torch.inference_mode():
+    with emulated(model, layers), torch.inference_mode():
         return model(window[None], use_cache=False).logits
 
 

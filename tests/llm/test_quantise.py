@@ -21,9 +21,9 @@ from transformers import (
 from mugi.bf16 import from_bf16, to_bf16
 from mugi.errors import InputError
 from mugi.int4 import quantise
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from mugi.llm.quantise import fake_quantise
-from mugi.methods import Approximation, parse, parse_operations
+from mugi.methods import Approximation, parse
 from tests.test_int4 import NUMBERS, SCHEMES
 
 TOKENS = torch.arange(40).reshape(2, 20)
@@ -84,7 +84,7 @@ def test_weights(tiny_llama, kind, dtype):
     model = (tiny_llama if kind == "llama" else gpt2()).to(dtype)
     method = parse("int4:group=24")
     before, native, expected = state(model), logits(model), logits(by_hand(model, method))
-    with injected(model, Approximation(woq=method)):
+    with emulated(model, Approximation(woq=method)):
         found = logits(model)
     torch.testing.assert_close(found, expected)
     assert not torch.equal(found, native)
@@ -116,7 +116,7 @@ def test_cache_is_quantised_after_the_rotary_embedding(tiny_llama, attention):
     for interface in (AttentionInterface, AttentionMaskInterface):
         interface._global_mapping.pop("recorded")
     assert len(seen) == 3
-    with injected(tiny_llama, Approximation(kvq=method)):
+    with emulated(tiny_llama, Approximation(kvq=method)):
         found = logits(tiny_llama)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     assert (found - native).abs().mean() > 0.01 * native.std()
@@ -125,7 +125,7 @@ def test_cache_is_quantised_after_the_rotary_embedding(tiny_llama, attention):
 
 @torch.inference_mode()
 def test_reading_the_cache_token_by_token_is_reading_it_at_once(tiny_llama):
-    with injected(tiny_llama, parse_operations("kvq=int4:group=8")):
+    with emulated(tiny_llama, "kvq=int4:group=8"):
         whole, cache, steps = logits(tiny_llama), None, []
         for step in range(TOKENS.shape[1]):
             output = tiny_llama(TOKENS[:, step : step + 1], past_key_values=cache, use_cache=True)
@@ -139,12 +139,12 @@ def test_everything_at_once(tiny_llama):
     tables = "softmax=vlp:lut=8,max_exp=3;activation=vlp:lut=12,max_exp=3"
     before, found = state(tiny_llama), []
     for text in ["native", both, tables, f"{both};{tables}"]:
-        with injected(tiny_llama, parse_operations(text)):
+        with emulated(tiny_llama, text):
             found.append(logits(tiny_llama))
     assert len({result.numpy().tobytes() for result in found}) == 4
     assert same(before, state(tiny_llama))
     other = by_hand(tiny_llama, parse("int4:group=16"))
-    with injected(other, parse_operations(f"kvq=int4:group=8;{tables}")):
+    with emulated(other, f"kvq=int4:group=8;{tables}"):
         torch.testing.assert_close(logits(other), found[3])
 
 
@@ -152,7 +152,7 @@ def test_an_exception_restores_everything(tiny_llama):
     before = state(tiny_llama)
     with (
         pytest.raises(KeyError),
-        injected(tiny_llama, parse_operations("woq=int4:group=16;kvq=int4:group=8")),
+        emulated(tiny_llama, "woq=int4:group=16;kvq=int4:group=8"),
     ):
         raise KeyError
     assert same(before, state(tiny_llama))
@@ -164,15 +164,15 @@ def test_models_that_do_not_fit(tiny_llama):
             hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
             image_size=8, patch_size=4,
         )  # fmt: skip
-        with injected(ViTModel(config), parse_operations("woq=int4:group=8")):
+        with emulated(ViTModel(config), "woq=int4:group=8"):
             pass
     with pytest.raises(InputError, match="are not linear layers, for example"):
         config = MixtralConfig(
             vocab_size=20, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
             num_attention_heads=2, num_key_value_heads=1, num_local_experts=2,
         )  # fmt: skip
-        with injected(MixtralForCausalLM(config), parse_operations("woq=int4:group=8")):
+        with emulated(MixtralForCausalLM(config), "woq=int4:group=8"):
             pass
-    layers = [parse_operations("woq=int4:group=8"), Approximation(), Approximation()]
-    with pytest.raises(InputError, match="give every layer the same"), injected(tiny_llama, layers):
+    layers = ["woq=int4:group=8", "native", "native"]
+    with pytest.raises(InputError, match="give every layer the same"), emulated(tiny_llama, layers):
         pass
