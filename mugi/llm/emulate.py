@@ -159,10 +159,13 @@ class TableAttention:
             # queries of padding, of real tokens, of padding: each with tiles of their own
             ends = [min(max(end - own, 0), queries) for end in (key_range.start, key_range.stop)]
             for query_range in map(slice, [0, *ends], [*ends, queries]):
-                part = seen[None, :, query_range, key_range]
-                if part.any():
+                visible = seen[None, :, query_range, key_range]
+                if visible.any():
                     out[index : index + 1, query_range] = self._tiles(
-                        heads.sequence(index, query_range, key_range), part, scaling, causal=False
+                        heads.sequence(index, query_range, key_range),
+                        visible,
+                        scaling,
+                        causal=False,
                     )
         return out
 
@@ -269,7 +272,7 @@ class TableAttention:
         batch, query_heads, queries, _ = heads.query.shape
         keys = heads.key.shape[2]
         shared = query_heads // heads.key.shape[1]
-        key, value = (part.repeat_interleave(shared, 1) for part in (heads.key, heads.value))
+        key, value = (kv.repeat_interleave(shared, 1) for kv in (heads.key, heads.value))
         scores = self._scores(heads.query, key.transpose(2, 3), scaling, heads.softcap)
         if causal:
             later = torch.ones(queries, keys, dtype=torch.bool, device=scores.device)

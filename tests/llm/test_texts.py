@@ -2,6 +2,7 @@
 
 import hashlib
 
+import datasets
 import pytest
 
 from mugi.errors import InputError
@@ -81,3 +82,32 @@ def test_what_is_no_text_gets_one_line(name, content, line, tmp_path, monkeypatc
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=line):
         texts.text(name)
+
+
+def test_the_first_tokens_of_documents_joined_by_blank_lines(tiny_llama, byte_tokenizer):
+    tokens = texts.first_tokens(tiny_llama, byte_tokenizer, ["ab", "cd"], 5, 256)
+    assert byte_tokenizer.decode(tokens) == "ab\n\nc"
+    with pytest.raises(InputError, match="7 tokens of text are needed; there are 6"):
+        texts.first_tokens(tiny_llama, byte_tokenizer, ["ab", "cd"], 7, 7)
+    with pytest.raises(InputError, match="257 tokens a window: the model's context is 256 tokens"):
+        texts.first_tokens(tiny_llama, byte_tokenizer, ["ab"], 1, 257)
+
+
+def test_long_documents_of_c4(monkeypatch):
+    lengths = [10, 4096, 4097, 5000]
+    found = [{"text": "x" * length} for length in lengths]
+    monkeypatch.setattr(datasets, "load_dataset", lambda *names, **settings: found)
+    assert [len(document) for document in texts.c4_documents()] == [4097, 5000]
+
+    def refuse(*names, **settings):
+        raise OSError("no connection\nsecond line")
+
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    with pytest.raises(InputError, match=r"text c4 \(allenai/c4 of the .*hub\): no connection$"):
+        next(texts.c4_documents())
+
+
+def test_without_lm_eval_is_one_line(monkeypatch):
+    monkeypatch.setattr(texts.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="package lm_eval is not installed; run `make install`"):
+        texts.prose_documents()
