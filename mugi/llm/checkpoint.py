@@ -24,7 +24,23 @@ def prepare(name: str, folder: Path) -> None:
     """
     if name not in EMBEDDED:
         raise InputError(unknown("embedded model", name, EMBEDDED))
-    embedded = EMBEDDED[name]
+    model, processor = _made(EMBEDDED[name])
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        checkpoint = Path(temporary) / folder.name
+        model.save_pretrained(checkpoint)
+        processor.save_pretrained(checkpoint)
+        write_sums(checkpoint)
+        shutil.rmtree(folder, ignore_errors=True)
+        checkpoint.rename(folder)
+
+
+def _made(embedded: EmbeddedModel | None) -> tuple:
+    """Return a model and what prepares its inputs: unpacked, or the tiny one for None."""
+    if embedded is None:
+        from mugi.llm.tiny import tiny_model
+
+        return tiny_model()
     source = _package_folder(embedded) / embedded.file
     digest = sha256_of(source)
     if digest != embedded.sha256:
@@ -34,15 +50,7 @@ def prepare(name: str, folder: Path) -> None:
         )
     from mugi.llm import convert  # not before the file is checked: it takes seconds
 
-    model, processor = convert.FORMATS[embedded.format](source)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        checkpoint = Path(temporary) / folder.name
-        model.save_pretrained(checkpoint)
-        processor.save_pretrained(checkpoint)
-        write_sums(checkpoint)
-        shutil.rmtree(folder, ignore_errors=True)
-        checkpoint.rename(folder)
+    return convert.FORMATS[embedded.format](source)
 
 
 def _package_folder(embedded: EmbeddedModel) -> Path:
