@@ -239,7 +239,7 @@ def test_a_text_is_the_approximation_that_it_names(tiny_llama):
         ("softmax=vpl:lut=8,max_exp=3", "unknown method 'vpl' (did you mean 'vlp'?)"),
         ("softmaxes=exact", "unknown operation 'softmaxes' (did you mean 'softmax'?)"),
         ("softmax=vlp:lut=8", "max_exp"),
-        ("kvq=exact", "exact cannot compute cache; allowed: int4"),
+        ("kvq=exact", "exact cannot compute cache; one of: int4"),
     ],
 )
 def test_a_text_that_names_none_leaves_no_trace(tiny_llama, text, line):

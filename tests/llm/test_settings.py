@@ -1,13 +1,11 @@
 """What names a model and how it runs: defaults, and mistakes before anything is loaded."""
 
-import argparse
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from mugi.accuracy.arguments import add_model_arguments, model_settings
 from mugi.errors import InputError
 from mugi.llm.settings import ModelSettings, device_kind
 
@@ -21,19 +19,6 @@ def test_defaults(tmp_path):
     )
     assert (settings.device, settings.threads, settings.is_local) == ("cpu", 1, False)
     assert ModelSettings("org/model").name == "model"
-
-
-def parsed(*arguments: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    add_model_arguments(parser)
-    return parser.parse_args([*arguments])
-
-
-def test_arguments_are_the_settings(tmp_path):
-    assert model_settings(parsed(str(tmp_path))) == ModelSettings(str(tmp_path))
-    options = ["--name=m", "--dtype=bfloat16", "--attention=eager", "--device=cpu", "--threads=2"]
-    found = model_settings(parsed("org/model", *options))
-    assert found == ModelSettings("org/model", "m", "bfloat16", "eager", "cpu", 2)
 
 
 @pytest.mark.parametrize(
@@ -56,13 +41,6 @@ def test_a_mistake_is_one_line(changes, line, tmp_path, monkeypatch):
         ModelSettings(**{"source": "smollm2"} | changes).check()
     (mistake,) = error.value.mistakes
     assert str(mistake).startswith(line)
-
-
-def test_mistakes_come_together_and_name_the_options(tmp_path):
-    with pytest.raises(InputError) as error:
-        model_settings(parsed(str(tmp_path), "--threads=0", "--device=gpu"))
-    starts = [str(mistake).partition(":")[0] for mistake in error.value.mistakes]
-    assert starts == ["--threads 0", "--device gpu"]
 
 
 @pytest.mark.parametrize(
