@@ -1,4 +1,4 @@
-"""Load a model from a checkpoint folder or the hub, in one line where that fails."""
+"""Load a model from a checkpoint folder or the hub; what fails is said in one line."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -32,8 +32,11 @@ def load(
 
     A hub id needs network, and a gated model an access token in HF_TOKEN (never on the command
     line). Raises InputError with one line if the source cannot be loaded. On a GPU the weights go
-    there directly, not through memory of their size; `auto` spreads the layers over all GPUs. This
-    is where the process gets its threads: the tables' kernels take as many as torch.
+    there directly, not through memory of their size; `auto` spreads the layers over all GPUs.
+
+    This is the one place where a process gets its threads. The tables' C++ kernels take as many as
+    torch, from an OpenMP of their own: with more than one thread the idle ones of both spin and
+    take the cores from each other and from jobs beside them; with one, no thread is started.
     """
     torch.set_num_threads(settings.threads)
     source = settings.source
