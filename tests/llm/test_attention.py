@@ -287,3 +287,19 @@ def test_activations_that_the_model_does_not_call_are_noticed(monkeypatch):
     line = "ViTForImageClassification does not call its activation modules"
     assert refused(model, Approximation(None, EXACT)) == line
     assert refused(model, Approximation(EXACT, EXACT)) == line
+
+
+def test_a_mask_of_numbers_is_refused():
+    model = built("Llama")
+    mask = torch.zeros(2, 1, 14, 14)
+    line = "attention with a mask of numbers cannot be emulated yet"
+    with emulated(model, Approximation(EXACT)), pytest.raises(InputError, match=line):
+        model(**inputs_of(model), attention_mask=mask)
+
+
+def test_a_configuration_that_does_not_say_its_layers_is_refused():
+    model = built("Llama")
+    model.config = transformers.PreTrainedConfig()
+    line = "the configuration of this  model has no num_hidden_layers"
+    with pytest.raises(InputError, match=line):
+        layer_counts(model)
