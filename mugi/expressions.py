@@ -170,7 +170,7 @@ def _arithmetic(function, *operands):
 
     def calculate(symbols):
         values = [operand(symbols) for operand in operands]
-        if not all(map(_is_number, values)):
+        if any(map(_is_text, values)):
             raise TypeError("text where a number is needed")
         result = function(*values)
         if type(result) is int and abs(result) > LARGEST_NUMBER:
@@ -180,10 +180,9 @@ def _arithmetic(function, *operands):
     return calculate
 
 
-def _is_number(value: object) -> bool:
-    """Return whether a value is a number or holds numbers only; arrays of text do not."""
-    dtype = getattr(value, "dtype", None)
-    return isinstance(value, int | float) if dtype is None else dtype.kind in "biuf"
+def _is_text(value: object) -> bool:
+    """Return whether a value is text or an array that may hold some (of numpy's kinds O, S, U)."""
+    return isinstance(value, str) or getattr(getattr(value, "dtype", None), "kind", "f") in "OSU"
 
 
 def _conditional(test, body, orelse):
