@@ -83,7 +83,7 @@ class Expression:
         except TypeError as error:
             raise self._error(f"is not arithmetic: {error}") from None
         except OverflowError as error:
-            raise self._error(f"is too large: {error}") from None
+            raise self._error(f"divides by zero or is not finite: {error}") from None
 
     def checked(self, value):
         """Return the expression's value; raises InputError if any of it is not finite."""
