@@ -14,11 +14,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from mugi.accuracy import kernels
-from mugi.accuracy.inject import injected
-from mugi.accuracy.models import load
-from mugi.approximations import parse_operations
 from mugi.files import write_table
+from mugi.llm import kernels
+from mugi.llm.inject import injected
+from mugi.llm.load import load
+from mugi.methods import parse_operations
 
 CASES = [
     "softmax=vlp:lut=8,max_exp=3",

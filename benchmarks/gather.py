@@ -17,10 +17,10 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from mugi.accuracy.emulate import TableActivation, TableAttention
-from mugi.accuracy.kernels import KERNELS, VARIABLE
-from mugi.approximations import parse
 from mugi.files import write_table
+from mugi.llm.emulate import TableActivation, TableAttention
+from mugi.llm.kernels import KERNELS, VARIABLE
+from mugi.methods import parse
 
 KERNEL = os.environ.get(VARIABLE) or KERNELS[0]
 CASES = {

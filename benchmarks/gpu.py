@@ -19,11 +19,11 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 from triton.testing import do_bench
 
-from mugi.accuracy.emulate import TableActivation, TableAttention
-from mugi.accuracy.inject import injected
-from mugi.accuracy.kernels import VARIABLE
-from mugi.approximations import parse, parse_operations
 from mugi.files import write_table
+from mugi.llm.emulate import TableActivation, TableAttention
+from mugi.llm.inject import injected
+from mugi.llm.kernels import VARIABLE
+from mugi.methods import parse, parse_operations
 
 METHODS = ["vlp:lut=8,max_exp=3", "vlp:lut=12,max_exp=3"]
 TOKENS, QUERIES, HEADS, CHANNELS, LAYERS = 4096, 256, 32, 11008, 4

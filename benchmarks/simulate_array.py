@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mugi.approximations import parse
 from mugi.array.converter import Array
 from mugi.array.gemm import gemm
 from mugi.array.nonlinear import nonlinear
 from mugi.array.softmax import softmax
+from mugi.bf16 import to_bf16
 from mugi.files import write_table
-from mugi.numerics import to_bf16
+from mugi.methods import parse
 
 HEIGHT = 256
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mugi.approximations import OPERATIONS, Method, parse, parse_operations
-from mugi.approximations.grid import expand
-from mugi.approximations.select import SEARCHED
+from mugi.analysis.select import SEARCHED
 from mugi.files import read_yaml, write_table
+from mugi.methods import OPERATIONS, Method, parse, parse_operations
+from mugi.methods.grid import expand
 
 ACTIVATION = "silu"  # of the embedded model
 

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mugi.hardware import evaluate, expand
 from mugi.files import write_tables
+from mugi.hardware import evaluate, expand
 from mugi.hardware.sweep import stream
 
 ONE_RUN = (

@@ -13,9 +13,9 @@ import pandas as pd
 import seaborn as sns
 import style
 
-from mugi.approximations import parse
 from mugi.errors import InputError
 from mugi.files import read_table
+from mugi.methods import parse
 
 LABELS = {
     "weighted_absolute_error": "mean |error|",

@@ -13,8 +13,8 @@ import pandas as pd
 import seaborn as sns
 import style
 
-from mugi.approximations import FUNCTIONS
 from mugi.files import read_table
+from mugi.methods import FUNCTIONS
 
 NUMBERS = ["mantissa", "exponent", "argument", "value"]
 

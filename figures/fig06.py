@@ -8,9 +8,9 @@ import pandas as pd
 import style
 from matplotlib.colors import LogNorm
 
-from mugi.approximations import NATIVE
 from mugi.errors import InputError
 from mugi.files import read_table
+from mugi.methods import NATIVE
 
 KEYS = ["model", "softmax", "activation"]
 EXACT = "exact"

@@ -12,9 +12,9 @@ import pandas as pd
 import seaborn as sns
 import style
 
-from mugi.approximations import parse
-from mugi.approximations.select import family_of
+from mugi.analysis.select import family_of
 from mugi.files import read_table
+from mugi.methods import parse
 
 NAMES = {"exp": "exp (softmax)", "silu": "SiLU", "gelu": "GELU"}
 CLOSE_UP = {"exp": (-0.5, 0.0), "silu": (-0.5, 0.5), "gelu": (-0.5, 0.5)}  # the paper's insets

@@ -13,9 +13,9 @@ import pandas as pd
 import seaborn as sns
 import style
 
-from mugi.approximations import parse
-from mugi.approximations.select import family_of
+from mugi.analysis.select import family_of
 from mugi.files import read_table
+from mugi.methods import parse
 
 NAMES = {"exp": "exp (softmax)", "silu": "SiLU", "gelu": "GELU", "gelu_tanh": "GELU"}
 NEAR, FAR = -8, 7  # powers of two: bins closer to zero are drawn as one, farther ones are not

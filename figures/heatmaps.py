@@ -9,8 +9,8 @@ import style
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
-from mugi.approximations import NATIVE, OPERATIONS, parse
 from mugi.errors import InputError
+from mugi.methods import NATIVE, OPERATIONS, parse
 
 # operation, method, anchored end of the LUT -> title; panels stand in this order
 PANELS = {

@@ -17,8 +17,8 @@ import seaborn as sns
 import style
 import work
 
-from mugi.approximations import Method, parse
 from mugi.files import read_table
+from mugi.methods import Method, parse
 
 # kind of method on a chip -> its name, the chip's design, variant and array height, and its colour
 CHIPS = {

@@ -11,13 +11,13 @@ from mugi.errors import InputError
 COMMANDS = {
     "check": ("mugi.config", "check a configuration file"),
     "schema": (
-        "mugi.config_docs",
+        "mugi.config.docs",
         "print the configuration's JSON schema or its table in Markdown",
     ),
-    "approximate": ("mugi.approximations.command", "error of an approximation on every input"),
-    "fit": ("mugi.approximations.fit", "parameters of approximations that suit given inputs"),
-    "weigh": ("mugi.approximations.weigh", "error of approximations by how often inputs occur"),
-    "lookup": ("mugi.approximations.lookup", "a VLP lookup table and what is read in it"),
+    "approximate": ("mugi.analysis.errors_of_methods", "error of an approximation on every input"),
+    "fit": ("mugi.analysis.fit", "parameters of approximations that suit given inputs"),
+    "weigh": ("mugi.analysis.weigh", "error of approximations by how often inputs occur"),
+    "lookup": ("mugi.analysis.lookup", "a VLP lookup table and what is read in it"),
     "simulate": ("mugi.array.simulate", "the array against plain references and the cost model"),
     "trace": ("mugi.array.trace", "signals of a small array, cycle by cycle"),
     "prepare": ("mugi.accuracy.prepare", "write an embedded model as a local checkpoint"),

@@ -1,4 +1,4 @@
-"""BF16 from its definition, in exact fractions: slow, and independent of `mugi.numerics`.
+"""BF16 from its definition, in exact fractions: slow, and independent of `mugi.bf16`.
 
 1 sign bit, 8 exponent bits biased by 127, 7 mantissa bits; exponent 0 holds zero and the
 subnormals, exponent 255 infinity (mantissa 0) and NaN.

@@ -35,7 +35,7 @@ def tiny_llama(one_thread):
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from mugi.accuracy.products import in_blocks
+    from mugi.llm.products import in_blocks
 
     torch.manual_seed(0)
     config = LlamaConfig(

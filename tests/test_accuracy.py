@@ -14,15 +14,17 @@ from lm_eval._cli import HarnessCLI
 from lm_eval.api.registry import get_model
 from scipy.stats import bootstrap
 
-from mugi.accuracy import corpus, harness, models, perplexity, summary
+from mugi.accuracy import harness, perplexity, summary
 from mugi.accuracy.cells import Cells, bf16_products, write_sums
-from mugi.accuracy.controls import exact_of, references_of
-from mugi.accuracy.inject import injected
 from mugi.accuracy.lm_eval import main as lm_eval_main
-from mugi.approximations import Approximation, parse, parse_operations
-from mugi.approximations.grid import expand_operations
 from mugi.cli import main
 from mugi.errors import InputError
+from mugi.llm import load as models
+from mugi.llm import texts as corpus
+from mugi.llm.inject import injected
+from mugi.methods import Approximation, parse, parse_operations
+from mugi.methods.grid import expand_operations
+from mugi.methods.references import exact_of, references_of
 
 NATIVE = Approximation()
 EXACT = parse_operations("softmax=exact;activation=exact")

@@ -10,23 +10,23 @@ import mpmath
 import numpy as np
 import pandas as pd
 import pytest
-from bf16_oracle import INF, nearest_code, rounded_fields, value_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpmath import mp
 
-from mugi.approximations import NATIVE, Approximation, parse, parse_operations
-from mugi.approximations.exact import FUNCTIONS as FUNCTION_OF
-from mugi.approximations.exact import table
-from mugi.approximations.method import Exact
-from mugi.approximations.partial import Partial
-from mugi.approximations.pwl import PWL
-from mugi.approximations.tables import TableStack, look_up, pick_alone, pick_positions
-from mugi.approximations.taylor import Taylor
-from mugi.approximations.vlp import VLP
+from mugi.bf16 import CODES, from_bf16, split, to_bf16
 from mugi.cli import main
 from mugi.errors import InputError
-from mugi.numerics import CODES, from_bf16, split, to_bf16
+from mugi.methods import NATIVE, Approximation, parse, parse_operations
+from mugi.methods.exact import FUNCTIONS as FUNCTION_OF
+from mugi.methods.exact import table
+from mugi.methods.method import Exact
+from mugi.methods.partial import Partial
+from mugi.methods.pwl import PWL
+from mugi.methods.tables import TableStack, look_up, pick_alone, pick_positions
+from mugi.methods.taylor import Taylor
+from mugi.methods.vlp import VLP
+from tests.bf16_oracle import INF, nearest_code, rounded_fields, value_of
 
 FUNCTIONS = ["exp", "silu", "gelu", "gelu_tanh"]
 MINUS_ZERO, MINUS_INF = 0x8000, 0xFF80

@@ -10,23 +10,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from bf16_oracle import nearest_code, value_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mugi.accuracy.emulate import TableAttention
-from mugi.approximations import FUNCTIONS, parse
-from mugi.approximations.tables import look_up
-from mugi.approximations.vlp import VLP
 from mugi.array import converter, simulate, trace
 from mugi.array.charge import CostModel
 from mugi.array.converter import NEVER, Array, row_signals
 from mugi.array.gemm import gemm
 from mugi.array.nonlinear import BOTH_SIGNS, NEGATIVE, decode, nonlinear, post_process, subscribe
 from mugi.array.softmax import sequential_sum, softmax
+from mugi.bf16 import CODES, from_bf16, to_bf16
 from mugi.cli import main
 from mugi.errors import InputError
-from mugi.numerics import CODES, from_bf16, to_bf16
+from mugi.llm.emulate import TableAttention
+from mugi.methods import FUNCTIONS, parse
+from mugi.methods.tables import look_up
+from mugi.methods.vlp import VLP
+from tests.bf16_oracle import nearest_code, value_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 

@@ -6,14 +6,14 @@ import yaml
 from test_figures import ROOT, default_tables, fig13, fig14, table2
 
 from mugi import claims
-from mugi.approximations import parse
-from mugi.approximations.command import error_table
+from mugi.analysis.errors_of_methods import error_table
 from mugi.array.converter import Array
 from mugi.array.simulate import simulated
 from mugi.claims import judge, load_ledger
 from mugi.cli import main
 from mugi.errors import InputError
 from mugi.files import read_table
+from mugi.methods import parse
 
 # claims of each place in the paper, by the beginning of their ids
 COUNTS = {

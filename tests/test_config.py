@@ -8,7 +8,7 @@ import yaml
 
 from mugi.cli import main
 from mugi.config import FIGURES, Config, check, merge
-from mugi.config_docs import markdown, method_markdown
+from mugi.config.docs import markdown, method_markdown
 from mugi.errors import InputError
 from mugi.files import read_yaml
 
@@ -203,7 +203,7 @@ def test_all_mistakes_are_told_at_once():
 
 def test_the_default_and_the_smoke_configuration_are_valid():
     check(DEFAULT)
-    check(merge(DEFAULT, read_yaml(ROOT / "config" / "smoke.yaml")))
+    check(merge(DEFAULT, read_yaml(ROOT / "config" / "smoke.yaml").content))
 
 
 def test_smoke_changes_only_keys_that_the_default_has():
@@ -213,7 +213,7 @@ def test_smoke_changes_only_keys_that_the_default_has():
             if isinstance(value, dict):
                 yield from paths(value, (*prefix, key))
 
-    assert set(paths(read_yaml(ROOT / "config" / "smoke.yaml"))) <= set(paths(DEFAULT))
+    assert set(paths(read_yaml(ROOT / "config" / "smoke.yaml").content)) <= set(paths(DEFAULT))
 
 
 def test_default_configuration_names_every_key_of_the_schema():

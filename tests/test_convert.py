@@ -12,9 +12,9 @@ import torch
 from tokenizers import pre_tokenizers
 from transformers import WhisperTokenizer
 
-from mugi.accuracy import convert
-from mugi.accuracy.embedded import EMBEDDED
 from mugi.errors import InputError
+from mugi.llm import convert
+from mugi.llm.embedded import EMBEDDED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

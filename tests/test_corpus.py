@@ -7,9 +7,10 @@ import tarfile
 
 import pytest
 
-from mugi.accuracy import bigbench, corpus
+from mugi.accuracy import bigbench
 from mugi.cli import main
 from mugi.errors import InputError
+from mugi.llm import texts as corpus
 
 
 def test_prose():

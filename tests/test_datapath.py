@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from mugi.accuracy.datapath import compare, multiply
-from mugi.approximations import parse
 from mugi.array.converter import Array
+from mugi.bf16 import from_bf16, to_bf16
 from mugi.cli import main
-from mugi.numerics import from_bf16, to_bf16
-from mugi.quantisation import quantise
+from mugi.int4 import quantise
+from mugi.methods import parse
 
 
 def rounded(value: float) -> float:

@@ -11,12 +11,13 @@ import pytest
 import torch
 from accelerate import dispatch_model
 
-from mugi.accuracy import models, record
-from mugi.accuracy.emulate import Heads, TableActivation, TableAttention
-from mugi.accuracy.inject import injected
-from mugi.accuracy.layers import Text, layered
-from mugi.approximations import parse, parse_operations
 from mugi.cli import main
+from mugi.llm import load as models
+from mugi.llm import record
+from mugi.llm.emulate import Heads, TableActivation, TableAttention
+from mugi.llm.inject import injected
+from mugi.llm.layers import Text, layered
+from mugi.methods import parse, parse_operations
 
 TOKENS = torch.arange(40).view(2, 20) * 7 % 257
 TABLES = "softmax=vlp:lut=12,max_exp=3,group=8;activation=vlp:lut=10,max_exp=1"

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from mugi.accuracy.emulate import Heads, TableActivation, TableAttention
-from mugi.approximations import parse
-from mugi.approximations.tables import TableStack, look_up
-from mugi.numerics import from_bf16, to_bf16
+from mugi.bf16 import from_bf16, to_bf16
+from mugi.llm.emulate import Heads, TableActivation, TableAttention
+from mugi.methods import parse
+from mugi.methods.tables import TableStack, look_up
 
 CPU = torch.device("cpu")
 SMALLEST_NORMAL = 2.0**-126  # subnormal results depend on the processor's BF16 instructions

@@ -28,10 +28,10 @@ from transformers import (
 )
 
 from mugi.accuracy import speech, vision
-from mugi.accuracy.inject import injected
-from mugi.accuracy.video import Video
-from mugi.approximations import Approximation, parse_operations
 from mugi.cli import main
+from mugi.llm.inject import injected
+from mugi.llm.video import Video
+from mugi.methods import Approximation, parse_operations
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

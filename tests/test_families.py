@@ -8,13 +8,13 @@ import transformers
 from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from mugi.accuracy.attend import layer_counts
-from mugi.accuracy.emulate import TableActivation
-from mugi.accuracy.inject import activation_layers, injected
-from mugi.approximations import Approximation, parse
-from mugi.approximations.tables import look_up
+from mugi.bf16 import from_bf16, to_bf16
 from mugi.errors import InputError
-from mugi.numerics import from_bf16, to_bf16
+from mugi.llm.attention import layer_counts
+from mugi.llm.emulate import TableActivation
+from mugi.llm.inject import activation_layers, injected
+from mugi.methods import Approximation, parse
+from mugi.methods.tables import look_up
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -427,7 +427,7 @@ def test_a_figure_needs_the_runs_it_says_and_no_other(name):
 
 
 def test_needs_name_every_figure_of_the_hardware():
-    assert set(READING) == set(read_yaml(needs.NEEDS)) <= set(FIGURES)
+    assert set(READING) == set(read_yaml(needs.NEEDS).content) <= set(FIGURES)
 
 
 def test_a_narrowed_configuration_is_told_which_runs_its_figures_lack():

@@ -7,20 +7,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mugi import approximations
-from mugi.approximations import FUNCTIONS, parse
-from mugi.approximations.distribution import MASKED, Inputs, captured, drawn
-from mugi.approximations.grid import expand
-from mugi.approximations.lookup import entries
-from mugi.approximations.search import ERRORS, KL, Kinds, surface
-from mugi.approximations.select import family_of, selected
-from mugi.approximations.tables import look_up, pick_alone
-from mugi.approximations.weigh import by_input
+from mugi import methods
+from mugi.analysis.distribution import MASKED, Inputs, captured, drawn
+from mugi.analysis.lookup import entries
+from mugi.analysis.search import ERRORS, KL, Kinds, surface
+from mugi.analysis.select import family_of, selected
+from mugi.analysis.weigh import by_input
+from mugi.bf16 import CODES, from_bf16, to_bf16
 from mugi.cli import main
 from mugi.config import check, merge
 from mugi.errors import InputError
 from mugi.files import read_yaml
-from mugi.numerics import CODES, from_bf16, to_bf16
+from mugi.methods import FUNCTIONS, parse
+from mugi.methods.grid import expand
+from mugi.methods.tables import look_up, pick_alone
 
 ROOT = Path(__file__).parents[1]
 SOFTMAX = [
@@ -433,7 +433,7 @@ def test_the_method_of_the_docs_can_be_added(tmp_path, monkeypatch):
     text = (ROOT / "docs" / "approximations.md").read_text(encoding="utf-8")
     namespace = {}
     exec(re.search(r"```python\n(.*?)```", text, re.S)[1], namespace)
-    monkeypatch.setitem(approximations.METHODS, "nearest", namespace["Nearest"])
+    monkeypatch.setitem(methods.METHODS, "nearest", namespace["Nearest"])
     command = re.findall(r"^mugi (fit .*nearest.*)$", text, re.M)[0]
     arguments = [part.strip("'") for part in command.split()]
     arguments[-1] = str(tmp_path / "fit.csv")
@@ -441,7 +441,7 @@ def test_the_method_of_the_docs_can_be_added(tmp_path, monkeypatch):
     table = pd.read_csv(tmp_path / "fit.csv")
     error = table[table["error"] == "weighted_absolute_error"].set_index("method")["value"]
     assert error["nearest:points=256,range=16"] < 0.1 * error["nearest:points=16,range=16"]
-    assert approximations.parse("nearest:points=2,range=4").stack("silu").tables.shape == (
+    assert methods.parse("nearest:points=2,range=4").stack("silu").tables.shape == (
         1,
         1 << 16,
     )

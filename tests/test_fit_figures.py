@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mugi.approximations import parse
-from mugi.approximations.command import error_table
-from mugi.approximations.grid import expand
-from mugi.approximations.lookup import entries
-from mugi.approximations.search import surface
-from mugi.approximations.weigh import by_input
+from mugi.analysis.errors_of_methods import error_table
+from mugi.analysis.lookup import entries
+from mugi.analysis.search import surface
+from mugi.analysis.weigh import by_input
 from mugi.errors import InputError
 from mugi.files import write_table
 from mugi.hardware import breakdown, evaluate
 from mugi.hardware import expand as expand_runs
+from mugi.methods import parse
+from mugi.methods.grid import expand
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 

@@ -7,9 +7,10 @@ import datasets
 import huggingface_hub
 import pytest
 
-from mugi.accuracy import harness, hub
+from mugi.accuracy import harness
 from mugi.cli import main
 from mugi.errors import InputError
+from mugi.llm import hub
 
 TASK = """
 task: numbers

@@ -11,10 +11,10 @@ from transformers import (
     GPT2LMHeadModel,
 )
 
-from mugi.accuracy.emulate import TableActivation
-from mugi.accuracy.inject import injected
-from mugi.approximations import Approximation, parse
 from mugi.errors import InputError
+from mugi.llm.emulate import TableActivation
+from mugi.llm.inject import injected
+from mugi.methods import Approximation, parse
 
 EXACT = parse("exact")
 COARSE = parse("vlp:lut=3,max_exp=0,mantissa=1")

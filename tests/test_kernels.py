@@ -9,11 +9,11 @@ import sys
 import pytest
 import torch
 
-from mugi.accuracy import kernels
-from mugi.accuracy.emulate import TableActivation, TableAttention
-from mugi.accuracy.inject import injected
-from mugi.approximations import parse, parse_operations
 from mugi.errors import InputError
+from mugi.llm import kernels
+from mugi.llm.emulate import TableActivation, TableAttention
+from mugi.llm.inject import injected
+from mugi.methods import parse, parse_operations
 
 CPU = torch.device("cpu")
 compiler = pytest.mark.skipif(
@@ -87,7 +87,7 @@ def test_attention_of_a_whole_sequence(kernel):
     plain, fused = kernel(lambda: TableAttention(parse("vlp:lut=12,max_exp=3,group=8", "exp"), CPU))
     generator = torch.Generator().manual_seed(2)
     heads = [torch.randn(2, count, 21, 16, generator=generator).bfloat16() for count in (4, 2, 2)]
-    from mugi.accuracy.emulate import Heads
+    from mugi.llm.emulate import Heads
 
     expected = plain(Heads(*heads), None, 0.25, causal=True)
     assert torch.equal(fused(Heads(*heads), None, 0.25, causal=True), expected)
@@ -109,7 +109,7 @@ def test_a_kernel_that_is_not_there(monkeypatch, name, message):
 
 @compiler
 def test_a_compiler_that_fails(monkeypatch, tmp_path):
-    from mugi.accuracy.kernels import cpp
+    from mugi.llm.kernels import cpp
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(cpp, "FLAGS", ["--no-such-flag"])
@@ -129,7 +129,7 @@ def test_a_compiler_that_fails(monkeypatch, tmp_path):
     ],
 )
 def test_no_compiler_and_no_folder_to_compile_into(monkeypatch, variable, value, message):
-    from mugi.accuracy.kernels import cpp
+    from mugi.llm.kernels import cpp
 
     monkeypatch.setenv(variable, value)
     cpp.library.cache_clear()
@@ -150,7 +150,7 @@ def test_published_grouping_stays_in_torch(monkeypatch, text):
 @pytest.fixture
 def untried(monkeypatch):
     """No kernel asked for, and none tried yet."""
-    from mugi.accuracy.kernels import cpp
+    from mugi.llm.kernels import cpp
 
     def forget():
         cpp.library.cache_clear()
@@ -217,7 +217,7 @@ def test_without_compiler_or_folder_the_default_is_torch(
 
 @compiler
 def test_two_processes_may_compile_at_once(tmp_path):
-    code = "from mugi.accuracy.kernels import cpp; cpp.library()"
+    code = "from mugi.llm.kernels import cpp; cpp.library()"
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
     jobs = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(2)]
     assert [job.wait() for job in jobs] == [0, 0]

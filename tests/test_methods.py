@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bf16_oracle import nearest_code, value_of
 
-from mugi.approximations import exact, parse
-from mugi.approximations.exact import FUNCTIONS
-from mugi.approximations.method import Method
-from mugi.approximations.partial import Partial
-from mugi.approximations.pwl import PWL
-from mugi.approximations.taylor import Taylor
-from mugi.approximations.vlp import VLP
+from mugi.bf16 import CODES, from_bf16, to_bf16
 from mugi.errors import InputError
-from mugi.numerics import CODES, from_bf16, to_bf16
+from mugi.methods import exact, parse
+from mugi.methods.exact import FUNCTIONS
+from mugi.methods.method import Method
+from mugi.methods.partial import Partial
+from mugi.methods.pwl import PWL
+from mugi.methods.taylor import Taylor
+from mugi.methods.vlp import VLP
+from tests.bf16_oracle import nearest_code, value_of
 
 ROOT = Path(__file__).parents[1]
 READ = ["*.yaml", "config/*.yaml", "docs/*.md", "README.md", "tests/*.py", "figures/*.py"]

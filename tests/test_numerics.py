@@ -8,12 +8,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from bf16_oracle import INF, nearest_code, rounded_fields, value_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mugi import numerics
-from mugi.numerics import CODES, SPECIAL_EXPONENT, ZERO_EXPONENT, from_bf16, join, split, to_bf16
+from mugi import bf16 as numerics
+from mugi.bf16 import CODES, SPECIAL_EXPONENT, ZERO_EXPONENT, from_bf16, join, split, to_bf16
+from tests.bf16_oracle import INF, nearest_code, rounded_fields, value_of
 
 MAGNITUDES = np.arange(INF, dtype=np.uint16)  # finite, not negative
 IS_NAN = (CODES & 0x7FFF) > INF

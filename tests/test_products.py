@@ -9,7 +9,8 @@ torch = pytest.importorskip("torch")
 
 from transformers.pytorch_utils import Conv1D  # noqa: E402
 
-from mugi.accuracy import cells, products  # noqa: E402
+from mugi.accuracy import cells  # noqa: E402
+from mugi.llm import products  # noqa: E402
 
 SIZES = [0, 1, 2, 5, 17, 64, 255, 256, 257, 600]
 

@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 import torch
 
-from mugi.accuracy import record
-from mugi.accuracy.attend import attending
 from mugi.accuracy.concentration import PROFILE_COLUMNS, concentration, drawn_layers, read_profile
-from mugi.accuracy.emulate import TableAttention
-from mugi.accuracy.inject import activation_sites
-from mugi.approximations import parse
+from mugi.bf16 import from_bf16, to_bf16
 from mugi.claims import judge, load_ledger
 from mugi.cli import main
 from mugi.files import read_table
-from mugi.numerics import from_bf16, to_bf16
+from mugi.llm import record
+from mugi.llm.attention import attending
+from mugi.llm.emulate import TableAttention
+from mugi.llm.inject import activation_sites
+from mugi.methods import parse
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
 

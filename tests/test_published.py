@@ -5,7 +5,7 @@ from importlib.resources import files
 import pandas as pd
 import pytest
 
-from mugi.approximations import parse
+from mugi.methods import parse
 
 PUBLISHED = pd.read_csv(
     files("mugi") / "data" / "published_accuracy.csv", keep_default_na=False, dtype=str

@@ -21,12 +21,12 @@ from transformers import (
     ViTModel,
 )
 
-from mugi.accuracy.inject import injected
-from mugi.accuracy.quantise import fake_quantise
-from mugi.approximations import Approximation, parse, parse_operations
+from mugi.bf16 import from_bf16, to_bf16
 from mugi.errors import InputError
-from mugi.numerics import from_bf16, to_bf16
-from mugi.quantisation import quantise
+from mugi.int4 import quantise
+from mugi.llm.inject import injected
+from mugi.llm.quantise import fake_quantise
+from mugi.methods import Approximation, parse, parse_operations
 
 SCHEMES = ["symmetric", "asymmetric"]
 NUMBERS = arrays(
@@ -125,7 +125,7 @@ def test_bad_texts(text, line):
     assert line in str(error.value)
 
 
-@pytest.mark.parametrize("module", ["mugi.quantisation", "mugi.approximations"])
+@pytest.mark.parametrize("module", ["mugi.int4", "mugi.methods"])
 def test_either_module_may_be_imported_first(module):
     subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
 

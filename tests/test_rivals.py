@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from mugi.approximations import parse, parse_operations
-from mugi.approximations.exact import FUNCTIONS
+from mugi.bf16 import CODES, from_bf16
 from mugi.errors import InputError
-from mugi.numerics import CODES, from_bf16
+from mugi.methods import parse, parse_operations
+from mugi.methods.exact import FUNCTIONS
 
 X = from_bf16(CODES)
 FINITE = np.isfinite(X)

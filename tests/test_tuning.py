@@ -10,9 +10,6 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from mugi.accuracy import tune
-from mugi.accuracy.emulate import TableAttention
-from mugi.accuracy.inject import injected
-from mugi.accuracy.layers import EXACT, Text, layered
 from mugi.accuracy.tuning import (
     Split,
     candidates,
@@ -23,10 +20,13 @@ from mugi.accuracy.tuning import (
     progress,
     uniform,
 )
-from mugi.approximations import Approximation, parse
 from mugi.cli import main
 from mugi.errors import InputError
 from mugi.files import read_table
+from mugi.llm.emulate import TableAttention
+from mugi.llm.inject import injected
+from mugi.llm.layers import EXACT, Text, layered
+from mugi.methods import Approximation, parse
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "figures"))
@@ -268,7 +268,7 @@ def test_an_interrupted_run_goes_on(tuned, checkpoint, tmp_path_factory):
 def test_documents_of_c4_are_tuned_on_or_held_out(checkpoint, tmp_path, monkeypatch):
     documents = ["too short", "first " * 9, "second " * 9, "third " * 9, "fourth " * 9]
     monkeypatch.setattr(tune.corpus, "c4_documents", lambda: iter(documents))
-    monkeypatch.setattr("mugi.accuracy.hub.revision", lambda dataset: "0" * 40)
+    monkeypatch.setattr("mugi.llm.hub.revision", lambda dataset: "0" * 40)
     seen = []
     original = tune.Bench._windows
 
@@ -339,7 +339,7 @@ def test_fig07_without_published_points_is_one_line(tuned):
 @pytest.mark.slow
 def test_the_embedded_model_runs_from_any_layer_on(smollm2):
     """In BF16, over more than one tile of queries, with sliding windows."""
-    from mugi.accuracy.models import load
+    from mugi.llm.load import load
 
     model, _ = load(str(smollm2), "bfloat16", "sdpa", "cpu")
     window = torch.arange(300) * 97 % 40000

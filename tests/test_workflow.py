@@ -127,7 +127,7 @@ def test_sources_follow_imports():
     figure = sources("figures/fig16.py")
     assert {"figures/fig16.py", "figures/style.py"} <= set(figure)
     accuracy = sources("mugi.accuracy.command")
-    assert {"mugi/accuracy/emulate.py", "mugi/approximations/vlp.py"} <= set(accuracy)
+    assert {"mugi/llm/emulate.py", "mugi/methods/vlp.py"} <= set(accuracy)
     assert not [path for path in accuracy if "hardware" in path]
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import yaml
 
-from mugi.accuracy.corpus import SEPARATOR
 from mugi.errors import InputError
 from mugi.files import check_writable, sha256_of, write_text
+from mugi.llm.texts import SEPARATOR
 
 REQUIREMENT = "bigbench==1.0.0"
 SHA256 = "1bb398a5512c6d798cdebe0dfa0ac03f67f6033fa6b39c6ef71df978c7cbc5c2"

@@ -18,7 +18,7 @@ from mugi.files import sha256_of, write_text
 from mugi.sources import ROOT, sources
 
 PACKAGES = ("torch", "transformers", "lm_eval")
-KERNELS = "mugi/accuracy/kernels/*.cpp"
+KERNELS = "mugi/llm/kernels/*.cpp"
 CHECKSUMS = "SHA256SUMS"
 
 
@@ -104,7 +104,7 @@ def model_digest(source: str) -> str:
     """
     folder = Path(source)
     if not folder.is_dir():
-        from mugi.accuracy.models import commit
+        from mugi.llm.load import commit
 
         return f"{source}@{commit(source)}"
     found = _sums(folder)

@@ -11,12 +11,13 @@ import pandas as pd
 from tqdm import tqdm
 
 import mugi
-from mugi.accuracy import cells, corpus, subject
-from mugi.accuracy.corpus import OWN_PREFIX
-from mugi.approximations import NATIVE, Approximation
-from mugi.approximations.grid import expand_operations
+from mugi.accuracy import cells, subject
 from mugi.errors import InputError
 from mugi.files import check_writable, write_table, write_text
+from mugi.llm import texts as corpus
+from mugi.llm.texts import OWN_PREFIX
+from mugi.methods import NATIVE, Approximation
+from mugi.methods.grid import expand_operations
 
 KEYS = ["model", *Approximation._fields, "task"]
 COLUMNS = [

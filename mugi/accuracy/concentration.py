@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mugi.bf16 import CODES, from_bf16, split
 from mugi.errors import InputError, nearest
 from mugi.files import write_table
-from mugi.numerics import CODES, from_bf16, split
 
 PROFILE_COLUMNS = [
     *["model", "operation", "function", "recipe", "layer", "layers", "seq_len", "code", "count"],

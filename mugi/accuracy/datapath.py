@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mugi.accuracy import corpus, subject
-from mugi.approximations import parse
+from mugi.accuracy import subject
 from mugi.array.converter import Array
 from mugi.array.gemm import add, gemm
+from mugi.bf16 import from_bf16, to_bf16
 from mugi.errors import InputError
 from mugi.files import check_writable, write_table
-from mugi.numerics import from_bf16, to_bf16
-from mugi.quantisation import Quantised, quantise
+from mugi.int4 import Quantised, quantise
+from mugi.llm import texts as corpus
+from mugi.methods import parse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +58,7 @@ def _captured(model, tokens, last: int) -> Iterator[tuple[dict, np.ndarray, np.n
     middle and the last block, float64 values of BF16 numbers."""
     import torch
 
-    from mugi.accuracy.quantise import blocks_of
+    from mugi.llm.quantise import blocks_of
 
     blocks, seen = blocks_of(model), {}
     linear = {

@@ -6,11 +6,11 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from mugi.accuracy import cells, speech, vision
-from mugi.accuracy.embedded import DIGITS
-from mugi.accuracy.families import kind_of
-from mugi.approximations import Approximation
 from mugi.errors import InputError
 from mugi.files import sha256_of
+from mugi.llm.embedded import DIGITS
+from mugi.llm.families import kind_of
+from mugi.methods import Approximation
 
 KINDS = ("speech", "image", "video", "features")
 

@@ -15,13 +15,13 @@ from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from mugi.accuracy.corpus import OWN_PREFIX, TASKS
-from mugi.accuracy.inject import injected
 from mugi.accuracy.perplexity import in_batches
-from mugi.accuracy.products import in_blocks
 from mugi.accuracy.summary import LOGARITHMIC
-from mugi.approximations import NATIVE, parse_operations
 from mugi.errors import InputError, nearest
+from mugi.llm.inject import injected
+from mugi.llm.products import in_blocks
+from mugi.llm.texts import OWN_PREFIX, TASKS
+from mugi.methods import NATIVE, parse_operations
 
 _FILES = {"arrow", "csv", "json", "parquet", "text"}  # what data sets of files are read by
 STDERR_SAMPLES = 100  # of lm-eval's own standard errors, where it has no formula

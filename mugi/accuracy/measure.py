@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mugi.accuracy import cells, corpus, summary
-from mugi.accuracy.controls import references_of
-from mugi.approximations import NATIVE, Approximation
+from mugi.accuracy import cells, summary
 from mugi.errors import InputError
+from mugi.llm import texts as corpus
+from mugi.methods import NATIVE, Approximation
+from mugi.methods.references import references_of
 
 
 class Study:
@@ -43,7 +44,7 @@ class Study:
         """The model, and its tokenizer or what else prepares its inputs."""
         import torch
 
-        from mugi.accuracy import models
+        from mugi.llm import load as models
 
         args = self.args
         if args.threads:
@@ -77,7 +78,7 @@ class Study:
         """Add token perplexity, KL divergence and agreement on a text, or on C4."""
         args = self.args
         if text == corpus.C4:
-            from mugi.accuracy import hub
+            from mugi.llm import hub
 
             name, stride = corpus.C4, args.window
             facts = {"text_sha256": "", "window_tokens": args.window, "stride_tokens": stride}
@@ -140,7 +141,8 @@ class Study:
         """Raise InputError for names that are no tasks, one line each, and for data sets whose
         version cannot be told."""
         if names:
-            from mugi.accuracy import harness, hub
+            from mugi.accuracy import harness
+            from mugi.llm import hub
 
             self.manager = harness.task_manager(names, self.args.task_folder)
             self.datasets = {

@@ -20,11 +20,11 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel
 
-from mugi.accuracy import corpus
-from mugi.accuracy.controls import references_of
-from mugi.accuracy.inject import injected
-from mugi.approximations import Approximation
 from mugi.errors import InputError
+from mugi.llm import texts as corpus
+from mugi.llm.inject import injected
+from mugi.methods import Approximation
+from mugi.methods.references import references_of
 
 _HELD = 1 << 28  # log-probabilities of the references kept at a time, 1 GiB
 _GPU_BATCH = 64  # where `auto` starts on a GPU

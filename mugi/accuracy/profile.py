@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> None:
     subject.check(args)
     model, tokenizer = subject.load(args)
 
-    from mugi.accuracy import corpus, record
+    from mugi.llm import record
+    from mugi.llm import texts as corpus
 
     documents = corpus.prose_documents()
     tokens = subject.tokens(model, tokenizer, documents, args.tokens, lengths[-1])

@@ -19,10 +19,10 @@ from scipy.signal import resample_poly
 from transformers import PreTrainedModel, WhisperProcessor
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
-from mugi.accuracy.controls import references_of
-from mugi.accuracy.inject import injected
-from mugi.approximations import Approximation
 from mugi.errors import InputError
+from mugi.llm.inject import injected
+from mugi.methods import Approximation
+from mugi.methods.references import references_of
 
 _CLIPS = 64  # in a part; log-probabilities of one part under the references are held
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mugi.accuracy.cells import device_kind
-from mugi.accuracy.corpus import SEPARATOR
-from mugi.accuracy.embedded import HUB_ID
 from mugi.errors import InputError, nearest
+from mugi.llm.embedded import HUB_ID
+from mugi.llm.texts import SEPARATOR
 
 DEVICES = "cpu, cuda, cuda:N, or auto: the layers spread over all GPUs"
 
@@ -53,7 +53,7 @@ def load(args: argparse.Namespace):
     """Return the model and tokenizer that checked arguments name."""
     import torch  # not before the arguments are checked: it takes seconds
 
-    from mugi.accuracy import models
+    from mugi.llm import load as models
 
     if args.threads:
         torch.set_num_threads(args.threads)

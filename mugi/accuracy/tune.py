@@ -13,10 +13,11 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from mugi.accuracy import cells, corpus, subject
-from mugi.approximations import NATIVE, Method, parse
+from mugi.accuracy import cells, subject
 from mugi.errors import InputError
 from mugi.files import check_writable, write_table
+from mugi.llm import texts as corpus
+from mugi.methods import NATIVE, Method, parse
 
 SPLITS = ["tuning", "held_out"]
 EXACT = "exact"
@@ -119,7 +120,7 @@ class Bench:
         self.bar = stack.enter_context(tqdm(unit="step", desc=args.name, file=sys.stderr))
         version = {}
         if self.text is None:
-            from mugi.accuracy import hub
+            from mugi.llm import hub
 
             version = {"datasets": hub.revisions([corpus.C4_DATASET])}
         self.key = version | {
@@ -151,7 +152,7 @@ class Bench:
     @cached_property
     def layers(self):
         """The model's layers, ready for a softmax each."""
-        from mugi.accuracy.layers import layered
+        from mugi.llm.layers import layered
 
         model, tokenizer = subject.load(self.args)
         self.windows = dict(zip(SPLITS, self._windows(model, tokenizer), strict=True))
@@ -180,8 +181,8 @@ class Bench:
 
     def split(self, name: str):
         """Return one split, whose text is cut and run only if something has to be measured."""
-        from mugi.accuracy.layers import Text
         from mugi.accuracy.tuning import Split
+        from mugi.llm.layers import Text
 
         @cache
         def text() -> Text:

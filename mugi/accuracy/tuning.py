@@ -15,8 +15,8 @@ from dataclasses import asdict
 
 import torch
 
-from mugi.accuracy.layers import EXACT, Text
-from mugi.approximations import Method, parse
+from mugi.llm.layers import EXACT, Text
+from mugi.methods import Method, parse
 
 GREEDY, DESCENT = "greedy", "descent"
 UNIFORM = "uniform"

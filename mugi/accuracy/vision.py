@@ -19,13 +19,13 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from transformers import PreTrainedModel
 
-from mugi.accuracy.controls import references_of
-from mugi.accuracy.embedded import DIGITS
-from mugi.accuracy.inject import injected
-from mugi.accuracy.video import SUFFIXES as VIDEO_SUFFIXES
-from mugi.accuracy.video import Video
-from mugi.approximations import NATIVE, Approximation
 from mugi.errors import InputError, unknown
+from mugi.llm.embedded import DIGITS
+from mugi.llm.inject import injected
+from mugi.llm.video import SUFFIXES as VIDEO_SUFFIXES
+from mugi.llm.video import Video
+from mugi.methods import NATIVE, Approximation
+from mugi.methods.references import references_of
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 _BATCH = 8

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mugi.array.converter import NEVER, WINDOW_CYCLES, Array, at_cycle, batches, row_signals
+from mugi.bf16 import from_bf16, to_bf16
 from mugi.errors import InputError
-from mugi.numerics import from_bf16, to_bf16
 
 MAX_MAGNITUDE = WINDOW_CYCLES - 1
 _IDLE = -(1 << 40)  # ready time of a row without products: it waits for nobody

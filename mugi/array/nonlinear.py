@@ -13,11 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mugi.approximations import FUNCTIONS, exact
-from mugi.approximations.vlp import VLP
 from mugi.array.converter import NEVER, WINDOW_CYCLES, Array, at_cycle, batches, row_signals
-from mugi.errors import InputError, unknown
-from mugi.numerics import (
+from mugi.bf16 import (
     INF_CODE,
     SPECIAL_EXPONENT,
     ZERO_EXPONENT,
@@ -25,6 +22,9 @@ from mugi.numerics import (
     join,
     split,
 )
+from mugi.errors import InputError, unknown
+from mugi.methods import FUNCTIONS, exact
+from mugi.methods.vlp import VLP
 
 SIGN_BIT = 0x8000
 BOTH_SIGNS = (False, True)

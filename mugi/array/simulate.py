@@ -19,16 +19,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from mugi.approximations import parse
-from mugi.approximations.method import bf16
-from mugi.approximations.tables import look_up
 from mugi.array.charge import CostModel
 from mugi.array.converter import Array
 from mugi.array.gemm import MAX_MAGNITUDE, gemm
 from mugi.array.nonlinear import BOTH_SIGNS, NEGATIVE, nonlinear
+from mugi.bf16 import from_bf16, to_bf16
 from mugi.errors import InputError
 from mugi.files import write_table
-from mugi.numerics import from_bf16, to_bf16
+from mugi.methods import parse
+from mugi.methods.method import bf16
+from mugi.methods.tables import look_up
 
 GEMM_ROWS = 8  # as many as the array has columns: a batch of 8, or a group of GQA
 

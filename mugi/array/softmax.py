@@ -5,11 +5,11 @@ from typing import Literal
 
 import numpy as np
 
-from mugi.approximations.vlp import VLP
 from mugi.array.converter import Array
 from mugi.array.nonlinear import NEGATIVE, SIGN_BIT, nonlinear
+from mugi.bf16 import INF_CODE, from_bf16, to_bf16
 from mugi.errors import InputError
-from mugi.numerics import INF_CODE, from_bf16, to_bf16
+from mugi.methods.vlp import VLP
 
 MASKED_CODE = SIGN_BIT | INF_CODE
 PASSES = 2  # each reads and writes every value once

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mugi.approximations import FUNCTIONS, parse
-from mugi.approximations.vlp import VLP
 from mugi.array import gemm, nonlinear
 from mugi.array.converter import NEVER, WINDOW_CYCLES, Array, sweep
+from mugi.bf16 import from_bf16, to_bf16
 from mugi.errors import InputError
 from mugi.files import write_table
-from mugi.numerics import from_bf16, to_bf16
+from mugi.methods import FUNCTIONS, parse
+from mugi.methods.vlp import VLP
 
 MAX_ROWS = 64  # above 127 rows the columns need registers, which this table does not show
 # two windows with every kind of result: in the window, at 0, below the window, beyond the LUT

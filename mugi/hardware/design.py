@@ -10,6 +10,7 @@ import numpy as np
 
 from mugi.assumptions import acting_in
 from mugi.errors import InputError, unknown
+from mugi.expressions import Expression, check_names, parse
 from mugi.files import parse_yaml
 from mugi.hardware.events import (
     GEMM_SYMBOLS,
@@ -18,7 +19,6 @@ from mugi.hardware.events import (
     Event,
     Section,
 )
-from mugi.expressions import Expression, check_names, parse
 from mugi.hardware.technology import PER, technology, unit_cost
 
 FILES = (".yaml", ".yml")  # endings of designs that are read from a path, anew each time

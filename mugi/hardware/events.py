@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from mugi.hardware import memory
 from mugi.expressions import Expression
+from mugi.hardware import memory
 from mugi.hardware.tiling import OFFCHIP_TILE, cut
 
 WORD_EVENTS = (

@@ -8,9 +8,9 @@ import yaml
 
 from mugi.cli import main
 from mugi.errors import InputError
+from mugi.expressions import parse
 from mugi.hardware import check_runs, evaluate, expand
 from mugi.hardware.design import designs, load_design, variants
-from mugi.expressions import parse
 from mugi.hardware.workload import load_model
 
 RUN = {

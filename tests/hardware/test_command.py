@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from mugi.cli import main
-from mugi.hardware import breakdown, command, evaluate, expand, models, sweep
 from mugi.files import write_tables
+from mugi.hardware import breakdown, command, evaluate, expand, models, sweep
 
 GRID = {"design": "mugi", "array_height": [64, 256], "model": "llama_2_7b", "batch_size": [1, 8]}
 RUNS = expand([GRID | {"seq_len": 256}])

@@ -1,6 +1,6 @@
 """Results are those of the golden files; see golden.py to regenerate them."""
 
-from golden import differences
+from tests.hardware.golden import differences
 
 
 def test_golden():

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from oracle import Oracle
 
 from mugi.assumptions import PRESETS, REGISTRY, acting_in, resolve
 from mugi.hardware import evaluate
+from tests.hardware.oracle import Oracle
 
 CHIPS = [
     ("mugi", "vlp", [64, 128, 256]), ("mugi", "lut", [128, 256]), ("carat", "", [64, 128, 256]),

@@ -6,10 +6,10 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_runs import random_runs
 
 from mugi.hardware import breakdown, evaluate
 from mugi.hardware.workload import GROUPS
+from tests.hardware.random_runs import random_runs
 
 RUNS = {
     "design": "mugi",

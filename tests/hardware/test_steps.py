@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_runs import random_runs
 
 from mugi.hardware import decode, evaluate, softmax, stepped, timing, workload
 from mugi.hardware.events import gemm_features
 from mugi.hardware.floors import floor_sum, fraction
 from mugi.hardware.series import ONES, POSITIONS, ROW, Series, Table
 from mugi.hardware.steps import Runs, whole
+from tests.hardware.random_runs import random_runs
 
 
 class Literal(softmax.Matrices):

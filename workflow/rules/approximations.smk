@@ -8,7 +8,7 @@ rule approximations:
 
 rule approximate_function:
     input:
-        sources=sources("mugi.approximations.command"),
+        sources=sources("mugi.analysis.errors_of_methods"),
     output:
         "results/approximations/{function}.csv",
     log:
@@ -32,7 +32,7 @@ rule approximate_function:
 rule approximate_selected:
     input:
         sweep="results/accuracy/sweep.csv",
-        sources=sources("mugi.approximations.command"),
+        sources=sources("mugi.analysis.errors_of_methods"),
     output:
         "results/approximations/selected/{function}.csv",
     log:
@@ -52,7 +52,7 @@ rule approximate_selected:
 
 rule look_up:
     input:
-        sources=sources("mugi.approximations.lookup"),
+        sources=sources("mugi.analysis.lookup"),
     output:
         "results/approximations/lookup.csv",
     log:
@@ -74,7 +74,7 @@ rule fit_approximations:
     input:
         table="results/accuracy/profile/{model}.parquet",
         samples="results/accuracy/profile/{model}.npz",
-        sources=sources("mugi.approximations.fit"),
+        sources=sources("mugi.analysis.fit"),
     output:
         "results/approximations/fit/{model}.csv",
     log:
@@ -100,7 +100,7 @@ rule fit_shifted:
     input:
         table="results/accuracy/profile/{model}.parquet",
         samples="results/accuracy/profile/{model}.npz",
-        sources=sources("mugi.approximations.fit"),
+        sources=sources("mugi.analysis.fit"),
     output:
         "results/approximations/shifted/{model}.csv",
     log:
@@ -127,7 +127,7 @@ rule weigh_approximations:
         table="results/accuracy/profile/{model}.parquet",
         samples="results/accuracy/profile/{model}.npz",
         sweep="results/accuracy/sweep.csv",
-        sources=sources("mugi.approximations.weigh"),
+        sources=sources("mugi.analysis.weigh"),
     output:
         "results/approximations/weighted/{model}.csv",
     log:

@@ -2,7 +2,7 @@
 
 from datasets import Dataset
 
-from mugi.accuracy import corpus
+from mugi.llm import texts as corpus
 
 
 def prose(**_) -> dict[str, Dataset]:

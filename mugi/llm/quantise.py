@@ -1,0 +1,174 @@
+"""INT4 weights and KV cache in a model: scoped, counted and undone."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import torch
+from accelerate.hooks import ModelHook, SequentialHook
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from mugi.errors import InputError
+from mugi.int4 import LARGEST, LEVELS
+from mugi.methods import Int4
+
+_NAMES = (f"mugi_cache_{number}" for number in count())
+
+
+def fake_quantise(values: torch.Tensor, method: Int4) -> torch.Tensor:
+    """Return `values` (…, N) quantised in groups along the last axis, in their own dtype.
+
+    The torch twin of `mugi.int4.quantise`; in BF16 the product of code and scale is
+    rounded once more, which the array, scaling sums instead of weights, does not do.
+    """
+    columns = values.shape[-1]
+    groups = -(-columns // method.group)
+    padded = torch.nn.functional.pad(values.float(), (0, groups * method.group - columns))
+    parts = padded.unflatten(-1, (groups, method.group))
+    if method.scheme == "symmetric":
+        scales = _round(_over(parts.abs().amax(-1, keepdim=True), LARGEST))
+        codes = _steps(parts, scales).clamp_(-LARGEST, LARGEST)
+    else:
+        lowest = parts.amin(-1, keepdim=True).clamp_(max=0)
+        highest = parts.amax(-1, keepdim=True).clamp_(min=0)
+        scales = _round(_over(highest, LEVELS) - _over(lowest, LEVELS))
+        zeros = _steps(-lowest, scales).clamp_(0, LEVELS)
+        codes = (_steps(parts, scales) + zeros).clamp_(0, LEVELS) - zeros
+    return (codes * scales).flatten(-2)[..., :columns].to(values.dtype)
+
+
+def _over(spans: torch.Tensor, steps: int) -> torch.Tensor:
+    return spans / torch.full_like(spans, steps)  # CUDA would multiply by 1 / a plain number
+
+
+def _round(scales: torch.Tensor) -> torch.Tensor:
+    return scales.bfloat16().float()
+
+
+def _steps(parts: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+    return (parts / scales.masked_fill(scales == 0, torch.inf)).round_()
+
+
+@contextmanager
+def quantised(
+    model: PreTrainedModel, weights: Int4 | None = None, cache: Int4 | None = None
+) -> Iterator[None]:
+    """Run `model` with INT4 weights and an INT4 KV cache inside the `with` block.
+
+    Weights: those of every linear layer of the decoder blocks, groups along its inputs, never the
+    embeddings and the head. Cache: keys (after the rotary embedding) and values of every token and
+    head, groups along the head dimension; every read of a key or value is quantised, also that of
+    the newest token. Both are restored bit for bit. Raises InputError for a model without such
+    weights or cache, or if the number of patched sites does not fit its layers.
+    """
+    with _weights(model, weights), _cache(model, cache):
+        yield
+
+
+@contextmanager
+def _weights(model: PreTrainedModel, method: Int4 | None) -> Iterator[None]:
+    if method is None:
+        yield
+        return
+    kept = [(linear, linear.weight.data) for linear in _linear_layers(model)]
+    hooks = [(linear, linear._hf_hook) for linear, weight in kept if weight.is_meta]
+    kept = [(linear, weight) for linear, weight in kept if not weight.is_meta]
+    try:
+        for linear, _ in kept:
+            _quantise_weight(linear, method)
+        for linear, hook in hooks:
+            linear._hf_hook = SequentialHook(hook, _AfterLoading(method))
+        yield
+    finally:
+        for linear, weight in kept:
+            linear.weight.data = weight
+        for linear, hook in hooks:
+            linear._hf_hook = hook
+
+
+@torch.no_grad()
+def _quantise_weight(linear: torch.nn.Module, method: Int4) -> None:
+    turned = isinstance(linear, Conv1D)
+    new = fake_quantise(linear.weight.T if turned else linear.weight, method)
+    linear.weight.data = new.T if turned else new
+
+
+class _AfterLoading(ModelHook):
+    """Quantises a weight that accelerate loads for each use, because no GPU has room for it."""
+
+    def __init__(self, method: Int4):
+        self.method = method
+
+    def pre_forward(self, module: torch.nn.Module, *args, **kwargs) -> tuple:
+        _quantise_weight(module, self.method)
+        return args, kwargs
+
+
+def _linear_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
+    """Return the linear layers of the decoder blocks, which hold all their matrices."""
+    blocks = blocks_of(model)
+    found = [part for part in blocks.modules() if isinstance(part, torch.nn.Linear | Conv1D)]
+    matrices = {name: p for name, p in blocks.named_parameters() if p.ndim > 1}
+    covered = {id(linear.weight) for linear in found}
+    others = [name for name, matrix in matrices.items() if id(matrix) not in covered]
+    if others:
+        raise InputError(
+            f"woq: {len(others)} matrices of this model's blocks are not linear layers, for "
+            f"example {others[0]}; allowed: models whose blocks hold linear layers only"
+        )
+    if not found or len(found) % len(blocks):
+        raise InputError(f"woq: {len(found)} linear layers in {len(blocks)} blocks")
+    return found
+
+
+def blocks_of(model: PreTrainedModel) -> torch.nn.ModuleList:
+    """Return the blocks of a decoder-only model; InputError for other models."""
+    layers = _decoder_layers(model)
+    for part in model.base_model.children():
+        if isinstance(part, torch.nn.ModuleList) and len(part) == layers:
+            return part
+    raise InputError(f"woq: no list of {layers} blocks in {type(model).__name__}")
+
+
+def _decoder_layers(model: PreTrainedModel) -> int:
+    """Return how many blocks a decoder-only model has."""
+    if not model.can_generate() or model.config.is_encoder_decoder:
+        raise InputError(
+            f"woq and kvq: {type(model).__name__} is no decoder-only model; "
+            "allowed: causal language models"
+        )
+    return model.config.num_hidden_layers
+
+
+@contextmanager
+def _cache(model: PreTrainedModel, method: Int4 | None) -> Iterator[None]:
+    if method is None:
+        yield
+        return
+    layers, sites = _decoder_layers(model), set()
+    before = model.config._attn_implementation
+
+    def interface(module, query, key, value, *args, **kwargs):
+        sites.add(module)
+        inner = sys.modules[type(module).__module__].eager_attention_forward
+        if before != "eager":
+            inner = AttentionInterface()[before]
+        key, value = fake_quantise(key, method), fake_quantise(value, method)
+        return inner(module, query, key, value, *args, **kwargs)
+
+    name = next(_NAMES)
+    AttentionInterface.register(name, interface)
+    AttentionMaskInterface.register(name, AttentionMaskInterface()[before])
+    try:
+        model.set_attn_implementation(name)
+        with torch.inference_mode():
+            model(torch.zeros(1, 2, dtype=torch.long, device=model.device), use_cache=False)
+        if len(sites) != layers:
+            raise InputError(f"kvq: patched {len(sites)} attention sites of {layers} layers")
+        yield
+    finally:
+        model.set_attn_implementation(before)
+        AttentionInterface._global_mapping.pop(name, None)
+        AttentionMaskInterface._global_mapping.pop(name, None)

@@ -1,0 +1,194 @@
+"""Counting the inputs of softmax and activation while a model runs, by BF16 code.
+
+Memory does not depend on the amount of text, and exponents are exact. The model runs with softmax
+computed exactly in BF16.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import torch
+from transformers import PreTrainedModel
+
+from mugi.bf16 import INF_CODE
+from mugi.llm.attention import attending
+from mugi.llm.emulate import TableAttention
+from mugi.llm.inject import activation_sites
+from mugi.methods import parse
+
+COLUMNS = ["operation", "function", "recipe", "layer", "layers", "seq_len", "code", "count"]
+_CODES = 1 << 16
+_MASKED = INF_CODE | 0x8000
+_SAMPLED_HEADS = 2
+_SAMPLED_TOKENS = 32
+Observer = Callable[[int, torch.Tensor], None]
+
+
+def profile(model: PreTrainedModel, tokens: torch.Tensor, lengths: list[int]) -> pd.DataFrame:
+    """Return how often the LUT sees each code, one row a code that occurs, sorted.
+
+    For softmax the code is of the score minus its row's maximum, masked scores left out; for an
+    activation of its input. All rows, heads, tokens and channels count. `tokens`, 1-D, are cut into
+    as many whole windows of each length as they hold. Columns are `COLUMNS`: `layer` counts from 0.
+    """
+    parts = []
+    for length in lengths:
+        counts = _Counts(model)
+        with _observed(model, counts.below_maximum, counts.inputs):
+            for window in tokens.unfold(0, length, length):
+                _forward(model, window)
+        parts.append(counts.table().assign(seq_len=length))
+    return _sorted(pd.concat(parts), model, "lut")
+
+
+def profile_as_published(model: PreTrainedModel, tokens: torch.Tensor, length: int) -> pd.DataFrame:
+    """Return the counts behind the paper's Fig. 4, in the form of `profile`.
+
+    For softmax raw scores, masked ones as -inf, of one key and all queries; for an activation the
+    inputs of one token: at a quarter, half and the end of the window, whose place is `seq_len`.
+    """
+    last = length - 1
+    counts = {place: _Counts(model) for place in (last // 4, last // 2, last)}
+
+    def softmax(layer: int, scores: torch.Tensor) -> None:
+        for place, count in counts.items():
+            count.scores(layer, scores, place)
+
+    def activation(layer: int, inputs: torch.Tensor) -> None:
+        for place, count in counts.items():
+            count.inputs(layer, inputs[:, place])
+
+    with _observed(model, softmax, activation):
+        for window in tokens.unfold(0, length, length):
+            _forward(model, window)
+    parts = [count.table().assign(seq_len=place + 1) for place, count in counts.items()]
+    return _sorted(pd.concat(parts), model, "published")
+
+
+def samples(model: PreTrainedModel, tokens: torch.Tensor) -> dict[str, np.ndarray]:
+    """Return codes (uint16) of one window, for what counts cannot tell: whole rows and groups.
+
+    `softmax_layerLL` (2 heads, the last 256 queries or the rest behind a multiple of 256, keys):
+    score minus row maximum, masked ones -inf (0xFF80). `activation_layerLL` (first 32 tokens,
+    channels).
+    """
+    found = {}
+
+    def softmax(layer: int, scores: torch.Tensor) -> None:  # the last tile of queries stays
+        codes = _below_maximum(scores).permute(0, 1, 3, 4, 2).flatten(0, 2).cpu().numpy()
+        codes = codes[:: -(-len(codes) // _SAMPLED_HEADS)].view(np.uint16)
+        found[f"softmax_layer{layer:02}"] = np.where(codes == 0, codes, codes | 0x8000)
+
+    def activation(layer: int, inputs: torch.Tensor) -> None:
+        codes = _codes(inputs[0, :_SAMPLED_TOKENS]).cpu().numpy()
+        found[f"activation_layer{layer:02}"] = codes.astype(np.uint16)
+
+    with _observed(model, softmax, activation):
+        _forward(model, tokens)
+    return dict(sorted(found.items()))
+
+
+class _Counts:
+    """Counts by code of both operations and all layers.
+
+    Scores are (batch, KV heads, keys, query heads per KV head, queries), -inf where masked.
+    """
+
+    def __init__(self, model: PreTrainedModel):
+        self.functions = {"softmax": "exp", "activation": activation_sites(model)[0]}
+        shape = (len(self.functions), model.config.num_hidden_layers, _CODES)
+        self.counts = torch.zeros(shape, dtype=torch.int64, device=model.device)
+
+    def below_maximum(self, layer: int, scores: torch.Tensor) -> None:
+        """Count scores minus their rows' maxima."""
+        found = self._counted(_below_maximum(scores), _CODES // 2)
+        found[INF_CODE] = 0
+        counts = self.counts[0, layer]
+        counts[0] += found[0]
+        counts[_CODES // 2 + 1 :] += found[1:]
+
+    def scores(self, layer: int, scores: torch.Tensor, key: int) -> None:
+        """Count raw scores of one key, which a tile of earlier queries does not hold."""
+        if key < scores.shape[2]:
+            self.counts[0, layer] += self._counted(_codes(scores[:, :, key]))
+        else:
+            self.counts[0, layer, _MASKED] += scores[:, :, 0].numel()
+
+    def inputs(self, layer: int, inputs: torch.Tensor) -> None:
+        """Count inputs of the activation, any shape."""
+        self.counts[1, layer] += self._counted(_codes(inputs))
+
+    def _counted(self, codes: torch.Tensor, codes_there_are: int = _CODES) -> torch.Tensor:
+        found = torch.bincount(codes.flatten(), minlength=codes_there_are)
+        return found.to(self.counts.device)
+
+    def table(self) -> pd.DataFrame:
+        """Return the codes that occur with their operation, function and layer."""
+        counts = self.counts.cpu().numpy()
+        operation, layer, code = counts.nonzero()
+        return pd.DataFrame(
+            {
+                "operation": np.array(list(self.functions))[operation],
+                "function": np.array(list(self.functions.values()))[operation],
+                "layer": layer,
+                "code": code.astype(np.uint16),
+                "count": counts[operation, layer, code],
+            }
+        )
+
+
+def _sorted(table: pd.DataFrame, model: PreTrainedModel, recipe: str) -> pd.DataFrame:
+    table = table.assign(recipe=recipe, layers=model.config.num_hidden_layers)[COLUMNS]
+    return table.sort_values(["operation", "layer", "seq_len", "code"], ignore_index=True)
+
+
+def _codes(values: torch.Tensor) -> torch.Tensor:
+    """Return the BF16 codes as int32, 0 to 65535."""
+    return values.to(torch.bfloat16).contiguous().view(torch.int16).int() & 0xFFFF
+
+
+def _below_maximum(scores: torch.Tensor) -> torch.Tensor:
+    """Return the codes of (row maximum - score), int16: those of exp's argument but for the sign,
+    and +inf where masked."""
+    largest = scores.amax(2, keepdim=True).clamp_min_(torch.finfo(scores.dtype).min)
+    return (largest - scores).view(torch.int16) & 0x7FFF
+
+
+@torch.inference_mode()
+def _forward(model: PreTrainedModel, window: torch.Tensor) -> None:
+    model(window[None], use_cache=False, logits_to_keep=1)
+
+
+@contextmanager
+def _observed(model: PreTrainedModel, softmax: Observer, activation: Observer) -> Iterator[None]:
+    """Call `softmax(layer, scores)` for each tile of queries and `activation(layer, inputs)`."""
+    watching = False
+
+    class Observed(TableAttention):
+        layer = 0
+
+        def _softmax(self, scores, *others):
+            if watching:
+                softmax(self.layer, scores)
+            return super()._softmax(scores, *others)
+
+    attention = Observed(parse("exact"), model.device)
+
+    def attend(layer: int, *arguments) -> torch.Tensor:
+        attention.layer = layer
+        return attention(*arguments)
+
+    def before(layer: int) -> Callable[..., None]:
+        return lambda module, inputs: activation(layer, inputs[0]) if watching else None
+
+    sites = activation_sites(model)[1]
+    hooks = [site.register_forward_pre_hook(before(n)) for n, (_, _, site) in enumerate(sites)]
+    try:
+        with attending(model, attend):
+            watching = True
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,182 @@
+"""Real text and questions for the default run, taken from installed packages: no download.
+
+The prose is the benchmark descriptions inside the pinned lm-eval package, the questions are the
+MMLU development questions in the same package. Both are checked against a sha256, so that
+another lm-eval version cannot silently change the numbers. The second text is the reference topics
+of the running Python, which differ from version to version: tables name their sha256. Texts of the
+user and the C4 documents of the paper are read here, too.
+"""
+
+import hashlib
+import importlib.util
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from mugi.errors import InputError, nearest
+
+PROSE_SHA256 = "41d07a60598d"
+QUESTIONS_SHA256 = "081478485b1d"
+_MIN_CHARACTERS = 300
+_ANSWER = re.compile(r"answer is \(([A-E])\)")
+_OPTIONS = re.compile(r"\s*\(([A-E])\)\s*")
+
+
+TASKS = Path(__file__).parent.parent / "accuracy" / "tasks"
+OWN_PREFIX = "mugi_"  # of local tasks
+SEPARATOR = "\n\n"
+C4 = "c4"
+C4_DATASET = "allenai/c4"
+C4_CHARACTERS = 4096  # published: longer texts only
+
+
+class Text(NamedTuple):
+    """A text by name: documents, in windows that run over all of them joined by a blank line."""
+
+    name: str
+    documents: list[str]
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the joined documents."""
+        return hashlib.sha256(SEPARATOR.join(self.documents).encode()).hexdigest()
+
+
+def text(name: str) -> Text:
+    """Return an embedded text by name, or that of a UTF-8 file, whose paragraphs are documents.
+
+    Raises InputError if there is none or if it is empty.
+    """
+    check_text(name)
+    if name in TEXTS:
+        return Text(name, TEXTS[name]())
+    path = Path(name)
+    try:
+        paragraphs = path.read_text(encoding="utf-8").split(SEPARATOR)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}"
+        ) from None
+    documents = [paragraph for paragraph in paragraphs if paragraph.strip()]
+    if not documents:
+        raise InputError(f"{path}: no text in it")
+    return Text(path.stem, documents)
+
+
+def check_text(name: str) -> None:
+    """Raise InputError if `name` is neither a text by name nor a file."""
+    known = [*TEXTS, C4]
+    if name not in known and not Path(name).is_file():
+        raise InputError(
+            f"unknown text '{name}'{nearest(name, known)}; "
+            f"one of: {', '.join(known)}, or a text file"
+        )
+
+
+def c4_documents() -> Iterator[str]:
+    """Yield the validation documents of C4 with more than 4096 characters, from the hub.
+
+    They are the published evaluation's, in the data set's order. Raises InputError without network.
+    """
+    from datasets import load_dataset
+
+    try:
+        rows = load_dataset(C4_DATASET, "en", split="validation", streaming=True)
+        for row in rows:
+            if len(row["text"]) > C4_CHARACTERS:
+                yield row["text"]
+    except (OSError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"text c4 ({C4_DATASET} of the Hugging Face hub): {reason}") from None
+
+
+def pydoc_documents() -> list[str]:
+    """Return the reference topics of this Python, one document a topic, in order of name."""
+    from pydoc_data.topics import topics
+
+    return [topics[name].strip() for name in sorted(topics)]
+
+
+def _lm_eval_tasks() -> Path:
+    spec = importlib.util.find_spec("lm_eval")
+    if spec is None:
+        raise InputError("package lm_eval is not installed; run `make install`")
+    return Path(spec.submodule_search_locations[0]) / "tasks"
+
+
+def _check(name: str, text: str, expected: str) -> None:
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if not digest.startswith(expected):
+        raise InputError(
+            f"{name} has sha256 {digest[:12]}…, expected {expected}…: "
+            "is lm_eval the version pinned in constraints.txt?"
+        )
+
+
+def _paragraphs(path: Path) -> list[str]:
+    """Paragraphs of plain English prose in one README."""
+    blocks = re.split(r"\n\s*\n", path.read_text(encoding="utf-8"))
+    texts = [block.strip().replace("\n", " ") for block in blocks]
+    return [
+        text
+        for text in texts
+        if len(text) > _MIN_CHARACTERS
+        and text.isascii()
+        and text.count("|") < 3
+        and "@" not in text
+        and "`" not in text
+    ]
+
+
+def prose_documents() -> list[str]:
+    """Return the prose, one document per README, paragraphs joined by a blank line.
+
+    184 paragraphs and 124,464 characters in all, in order of path, each paragraph once.
+    """
+    seen: set[str] = set()
+    documents = []
+    for path in sorted(_lm_eval_tasks().glob("**/README.md")):
+        fresh = [text for text in _paragraphs(path) if not (text in seen or seen.add(text))]
+        if fresh:
+            documents.append("\n\n".join(fresh))
+    _check("the prose corpus", "\n\n".join(documents), PROSE_SHA256)
+    return documents
+
+
+def questions() -> list[dict]:
+    """Return the 282 MMLU development questions: subject, question, choices, answer index."""
+    prompts = _lm_eval_tasks() / "mmlu" / "flan_cot_fewshot" / "_cot_prompts.json"
+    text = prompts.read_text(encoding="utf-8")
+    _check("the MMLU development file", text, QUESTIONS_SHA256)
+    return [
+        _question(subject, block)
+        for subject, prompt in sorted(json.loads(text).items())
+        for block in prompt.split("Q: ")[1:]
+    ]
+
+
+def _question(subject: str, block: str) -> dict:
+    """Parse `question (A) … (D) … A: reasoning … answer is (X)`, with 4 or 5 options."""
+    asked, _, reasoning = block.partition("\nA:")
+    question, *options = _OPTIONS.split(asked.strip())
+    answer = _ANSWER.search(reasoning)
+    return {
+        "subject": subject,
+        "question": question,
+        "choices": [option.strip() for option in options[1::2]],
+        "answer": "ABCDE".index(answer.group(1)),
+    }
+
+
+TEXTS = {"prose": prose_documents, "pydoc": pydoc_documents}
+"""Name of an embedded text -> its documents."""
+
+
+def sha256_of_task(name: str) -> str:
+    """Return the digest of the text or questions of a local lm-eval task, or an empty text."""
+    if name == "mugi_mmlu_dev":
+        return hashlib.sha256(json.dumps(questions()).encode()).hexdigest()
+    source = name.removeprefix(OWN_PREFIX)
+    return text(source).sha256 if name != source and source in TEXTS else ""

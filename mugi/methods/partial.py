@@ -1,0 +1,29 @@
+"""Partial approximation (PA): the sigmoid inside an activation as a clipped line.
+
+MobileNetV3's hard-swish for SiLU, and the same idea for GELU = x·sigmoid(1.702 x).
+"""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from mugi.methods.method import Method, bf16, table_of
+from mugi.methods.tables import TableStack
+
+_SLOPE = {"silu": 1.0, "gelu": 1.702, "gelu_tanh": 1.702}
+
+
+class Partial(Method):
+    """x·min(max(slope·x + 3, 0), 6)/6, every step in BF16; no parameters."""
+
+    name: Literal["partial"] = "partial"
+    functions: ClassVar = tuple(_SLOPE)
+
+    def stack(self, function: str) -> TableStack:
+        """Return the one table of `function`."""
+        return table_of(function, lambda x: _hard(x, _SLOPE[function]))
+
+
+def _hard(x: np.ndarray, slope: float) -> np.ndarray:
+    gate = np.clip(bf16(bf16(slope * x) + 3), 0, 6)
+    return bf16(bf16(x * gate) / 6)
