@@ -32,7 +32,7 @@ COMMANDS = {
     "explore": ("mugi.explore", "sweeps over any column, and their Pareto fronts"),
     "assumptions": ("mugi.assumptions", "list the switches of the cost model"),
     "carbon": ("mugi.carbon", "operational and embodied carbon of evaluated runs"),
-    "claims": ("mugi.claims", "judge the paper's claims from the result tables"),
+    "claims": ("mugi.commands.claims", "judge the paper's claims from the result tables"),
 }
 
 
