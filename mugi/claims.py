@@ -4,6 +4,7 @@ Where a table has the columns `preset` or `accounting`, a claim is judged on `as
 corrected value, shown beside it, is that of `corrected` where the table has it.
 """
 
+import contextlib
 import operator
 from collections.abc import Iterable, Mapping
 
@@ -56,8 +57,10 @@ def judge(*, ledger: Mapping[str, Claim], tables: Tables, partial: bool = False)
         result |= {"recorded_verdict": claim.verdict}
         result |= {column: getattr(claim, column) for column in TEXTS}
         try:
-            if claim.is_judged and (partial or claim.table in tables):
-                result |= _judged(claim, _table(claim, tables))
+            if claim.is_judged and claim.table in tables:
+                result |= _judged(claim, tables[claim.table])
+            elif claim.is_judged and partial:
+                raise NotRun(_is_missing(claim))
         except NotRun as error:
             mistakes += [] if partial else _of(name, claim, error)
             result |= {"verdict": NOT_RUN, "reason": f"Needs more runs: {error}"}
@@ -83,7 +86,7 @@ def _missing(ledger: Mapping[str, Claim], tables: Tables) -> list[Mistake]:
         if claim.is_judged and claim.table not in tables:
             needed.setdefault(claim.table, []).append(name)
     mistakes = []
-    for table, names in needed.items():
+    for names in needed.values():
         some = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
         line = f"{_is_missing(ledger[names[0]])}; {len(names)} claims need it: {some}"
         mistakes.append(Mistake(line))
@@ -92,12 +95,6 @@ def _missing(ledger: Mapping[str, Claim], tables: Tables) -> list[Mistake]:
 
 def _is_missing(claim: Claim) -> str:
     return f"table '{claim.table}' is missing, `snakemake {claim.target}` makes it"
-
-
-def _table(claim: Claim, tables: Tables) -> pd.DataFrame:
-    if claim.table not in tables:
-        raise NotRun(_is_missing(claim))
-    return tables[claim.table]
 
 
 def _judged(claim: Claim, table: pd.DataFrame) -> dict[str, object]:
@@ -124,13 +121,12 @@ def _judged(claim: Claim, table: pd.DataFrame) -> dict[str, object]:
 
 def _filled_in(claim: Claim, result: Mapping, tables: Tables) -> dict[str, str]:
     """Return the reason and the note of a result with the claim's values in their places."""
-    words = {}
+    words = dict.fromkeys(claim.values, f"({NOT_RUN})")
     for name, value in claim.values.items():
-        try:
-            number, _ = compute(value, _table(value, tables))
-            words[name] = f"{number:.{value.decimals}f}"
-        except NotRun:
-            words[name] = f"({NOT_RUN})"
+        if value.table in tables:
+            with contextlib.suppress(NotRun):
+                number, _ = compute(value, tables[value.table])
+                words[name] = f"{number:.{value.decimals}f}"
     return {
         key: PLACEHOLDER.sub(lambda match: words.get(match[1], match[0]), result[key])
         for key in ["reason", "note"]

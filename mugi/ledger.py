@@ -77,9 +77,9 @@ class Quantity(Section):
     model_config = ConfigDict(arbitrary_types_allowed=True)
     table: str | None = None
     column: Arithmetic | None = None
-    among: Selection = []
-    where: Selection = []
-    over: Selection = []
+    among: Selection = Field(default_factory=list)
+    where: Selection = Field(default_factory=list)
+    over: Selection = Field(default_factory=list)
     aggregate: Literal["geomean", "min", "max", "sum"] | None = None
 
 
@@ -121,7 +121,7 @@ class Claim(Quantity):
     corrected_column: Arithmetic | None = None
     verdict: Literal["reproduced", "reproduced, but", "differs", "not reproducible here", "not yet"]
     reason: str = ""
-    values: dict[str, Value] = {}
+    values: dict[str, Value] = Field(default_factory=dict)
 
     @property
     def is_judged(self) -> bool:
@@ -161,8 +161,8 @@ class Ledger(Section):
     """A ledger as it is written; `tables` names the Snakemake target that makes each table."""
 
     tables: dict[str, str]
-    shared: dict[str, dict] = {}  # what claims merge in with `<<`
-    selections: dict[str, Selection] = {}
+    shared: dict[str, dict] = Field(default_factory=dict)  # what claims merge in with `<<`
+    selections: dict[str, Selection] = Field(default_factory=dict)
     claims: dict[str, Claim]
 
 

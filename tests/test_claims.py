@@ -5,7 +5,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from test_figures import ROOT, default_tables, fig13, fig14, table2
 
 from mugi.analysis.errors_of_methods import error_table
 from mugi.array.converter import Array
@@ -17,6 +16,7 @@ from mugi.errors import InputError
 from mugi.files import read_table
 from mugi.ledger import Claim, load_ledger
 from mugi.methods import parse
+from tests.test_figures import ROOT, default_tables, fig13, fig14, table2
 
 RUNS = pd.DataFrame(
     {
@@ -279,13 +279,15 @@ def test_quantities_that_cannot_be_computed_are_input_errors(changes, said, judg
 
 def test_words_show_values(judged):
     values = {
-        "other": {"where": {"design": "mugi", "model": "13b"}, "over": None, "decimals": 0},
+        "other": {"where": {"design": "mugi", "model": "13b"}, "over": [], "decimals": 0},
         "small": {"column": "1 / speed", "decimals": 3},
-        "fixed": {"where": {"design": "mugi", "model": "13b"}, "over": {"model": "7b"}},
+        "rival": {
+            "among": {"design": "systolic"},
+            "where": {"model": "13b"},
+            "over": {"model": "7b"},
+        },
     }
-    values["fixed"]["among"] = {"design": "systolic"}
-    del values["fixed"]["where"]["design"]
-    note = "13b {other}, inverse {small}, {fixed}"
+    note = "13b {other}, inverse {small}, {rival}"
     result = judged(values=values, reason="{other} on 13b", verdict="reproduced, but", note=note)
     assert result["reason"] == "8 on 13b"
     assert result["note"] == "13b 8, inverse 0.500, 0.33"

@@ -1,11 +1,11 @@
 """The claims ledger: its shape, mistakes in it, and what a stranger's ledger may not do."""
 
 import pytest
-from test_claims import CLAIM, RUNS, written
 
 from mugi.claims import judge
 from mugi.errors import InputError
 from mugi.ledger import load_ledger
+from tests.test_claims import CLAIM, RUNS, written
 
 # claims of each place in the paper, by the beginning of their ids
 COUNTS = {
