@@ -72,7 +72,7 @@ def _each(problem, *columns: pd.Series) -> list[tuple[int, str]]:
     return [
         pair
         for code, row in enumerate(first)
-        for text in (problem(*(column.iloc[row] for column in columns)) or "").splitlines()
+        for text in str(problem(*(column.iloc[row] for column in columns)) or "").splitlines()
         for pair in _rows(codes == code, text)
     ]
 
