@@ -32,7 +32,7 @@ COMMANDS = {
     "evaluate": ("mugi.hardware.command", "time, energy and area of accelerators on LLMs"),
     "explore": ("mugi.explore", "sweeps over any column, and their Pareto fronts"),
     "assumptions": ("mugi.commands.assumptions", "list the switches of the cost model"),
-    "carbon": ("mugi.carbon", "operational and embodied carbon of evaluated runs"),
+    "carbon": ("mugi.commands.carbon", "operational and embodied carbon of evaluated runs"),
     "claims": ("mugi.commands.claims", "judge the paper's claims from the result tables"),
 }
 

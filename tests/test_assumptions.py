@@ -52,7 +52,8 @@ def test_mistakes_are_named_together():
         resolve("as-published", {"dram_tim": 1, "idle_activity": 2, "noc_tiling": "evn"})
     assert str(error.value).splitlines() == [
         "unknown assumption 'dram_tim'; `mugi assumptions` lists them (did you mean 'dram_time'?)",
-        "assumption.idle_activity is 0, 0.2, 1 or a number from 0 to 1, not '2' (did you mean '0.2'?)",
+        "assumption.idle_activity is 0, 0.2, 1 or a number from 0 to 1, not '2'"
+        " (did you mean '0.2'?)",
         "assumption.noc_tiling is even, output_tiles, all_tiles, array_tiles, not 'evn'"
         " (did you mean 'even'?)",
     ]
