@@ -105,6 +105,7 @@ def test_recorded_verdicts_are_those_of_the_default_run(corrected, default_resul
     unjudged = results[results.computed.isna()].verdict
     assert len(results) == len(without_a_model())
     assert set(unjudged) <= {"not yet", "not reproducible here"}
+    assert not (results.reason + results.note).str.contains(r"not in this run|\{").any()
     if corrected:
         assert different.id.tolist() == []
         one_model = results.location.isin(["§3.4", "Fig. 8"]) | (results.target == "array")
