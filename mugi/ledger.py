@@ -7,7 +7,7 @@ are compared with cells, its words are filled in by name.
 import re
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -17,9 +17,9 @@ from mugi.files import read_yaml
 from mugi.schema import Section, validated
 
 LEDGER = files("mugi") / "claims.yaml"
-REPRODUCED, BUT, DIFFERS = "reproduced", "reproduced, but", "differs"
-NOT_HERE, NOT_YET = "not reproducible here", "not yet"
-VERDICTS = [REPRODUCED, BUT, DIFFERS, NOT_HERE, NOT_YET]
+Verdict = Literal["reproduced", "reproduced, but", "differs", "not reproducible here", "not yet"]
+VERDICTS = list(get_args(Verdict))
+REPRODUCED, BUT, DIFFERS, NOT_HERE, NOT_YET = VERDICTS
 SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -89,10 +89,9 @@ class Value(Quantity):
     decimals: Annotated[int, Field(ge=0, le=12)] = 2
 
 
-class Test(Section):
+class Comparison(Section):
     """How a value must compare: `within` a relative distance of `printed`, `above` or `below`."""
 
-    __test__ = False  # not one of pytest's
     within: Annotated[float, Field(ge=0)] | None = None
     above: float | None = None
     below: float | None = None
@@ -117,9 +116,9 @@ class Claim(Quantity):
     source: Text
     note: str = ""
     target: str = ""
-    test: Test | None = None
+    test: Comparison | None = None
     corrected_column: Arithmetic | None = None
-    verdict: Literal["reproduced", "reproduced, but", "differs", "not reproducible here", "not yet"]
+    verdict: Verdict
     reason: str = ""
     values: dict[str, Value] = Field(default_factory=dict)
 
