@@ -52,7 +52,7 @@ class Assumption(Section):
     @property
     def choices(self) -> tuple[Value, ...]:
         """Return the named values, the published one first."""
-        return tuple(dict.fromkeys((self.published, self.in_preset("corrected"), *self.others)))
+        return tuple(dict.fromkeys((self.published, self.corrected, *self.others)))
 
     @property
     def allowed(self) -> str:
@@ -61,11 +61,6 @@ class Assumption(Section):
         if not self.interval:
             return names
         return f"{names} or a number from {self.interval[0]:g} to {self.interval[1]:g}"
-
-    def in_preset(self, preset: str) -> Value:
-        """Return the value under a preset."""
-        is_set_right = preset == "corrected" and self.corrected is not None
-        return self.corrected if is_set_right else self.published
 
     def parse(self, value: object) -> Value | None:
         """Return the allowed value that `value` spells, or None."""
@@ -85,8 +80,11 @@ class Assumption(Section):
 
 def load_assumptions(path=REGISTRY_FILE) -> dict[str, Assumption]:
     """Read assumptions by name; raises InputError with file, line and key of every mistake."""
-    entries = validated(dict[str, Assumption], read_yaml(path))
-    return {name: entry.model_copy(update={"name": name}) for name, entry in entries.items()}
+    named = {}
+    for name, entry in validated(dict[str, Assumption], read_yaml(path)).items():
+        corrected = entry.published if entry.kind == "choice" else entry.corrected
+        named[name] = entry.model_copy(update={"name": name, "corrected": corrected})
+    return named
 
 
 REGISTRY: dict[str, Assumption] = load_assumptions()
@@ -101,7 +99,8 @@ def preset(name: str) -> dict[str, Value]:
     """Return the value of every assumption under a preset; raises InputError for another name."""
     if name not in PRESETS:
         raise InputError(unknown("preset", name, PRESETS))
-    return {key: assumption.in_preset(name) for key, assumption in REGISTRY.items()}
+    field = "corrected" if name == "corrected" else "published"
+    return {key: getattr(assumption, field) for key, assumption in REGISTRY.items()}
 
 
 def check(name: str, value: object) -> Mistake | None:
@@ -152,7 +151,7 @@ def table(names: Iterable[str] = REGISTRY) -> pd.DataFrame:
                 "name": entry.name,
                 "kind": entry.kind,
                 "published": str(entry.published),
-                "corrected": str(entry.in_preset("corrected")),
+                "corrected": str(entry.corrected),
                 "others": ", ".join(map(str, entry.others)) + interval,
                 "reason": entry.reason,
                 "source": entry.source,
