@@ -24,7 +24,7 @@ DIGESTS = {
     ("vlp:lut=12,max_exp=3", "silu"): "db14397327c3d828",
     ("vlp:lut=12,max_exp=3", "gelu"): "7fda08021865e0dc",
     ("vlp:lut=12,max_exp=3", "gelu_tanh"): "93de9625f6fd9bd1",
-    ("vlp:lut=8,max_exp=1,adapt=6,leak=4", "exp"): "2daee321123a5211",
+    ("vlp:lut=8,max_exp=1,adapt=6,leak=4", "exp"): "094b86b02eaf6140",
     ("vlp:lut=8,min_exp=-6,underflow=keep,build=published", "silu"): "e9826655d9b2702d",
     (
         "vlp:lut=10,min_exp=-4,overflow=saturate,underflow=zero,mantissa=5",
@@ -68,6 +68,7 @@ def digest(text: str, function: str) -> str:
     content.update(stack.positions.astype("<u2").tobytes())
     if stack.adaption:
         content.update(stack.adaption.needed.tobytes())
+        content.update(f"{stack.adaption.leak} {stack.adaption.along}".encode())
     content.update(f"{stack.extreme} {stack.group} {stack.grouping} {stack.zeros}".encode())
     return content.hexdigest()[:16]
 
