@@ -7,6 +7,7 @@ import pandas as pd
 
 from mugi import methods
 from mugi.cli import main
+from mugi.config.docs import parameter_table
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,10 +24,11 @@ def test_the_method_of_the_docs_can_be_added(tmp_path, monkeypatch):
     table = pd.read_csv(tmp_path / "fit.csv")
     error = table[table["error"] == "weighted_absolute_error"].set_index("method")["value"]
     assert error["nearest:points=256,range=16"] < 0.1 * error["nearest:points=16,range=16"]
-    assert methods.parse("nearest:points=2,range=4").stack("silu").tables.shape == (
-        1,
-        1 << 16,
-    )
+    approximate = ["approximate", "silu", "-4", "4", "--method", "nearest:points=64,range=8"]
+    assert main([*approximate, "-o", str(tmp_path / "silu.csv")]) == 0
+    assert pd.read_csv(tmp_path / "silu.csv")["relative_error_percent"].abs().median() < 10
+    assert "| `nearest` | `points` |" in parameter_table()
+    assert methods.parse("nearest:points=2,range=4").stack("silu").tables.shape == (1, 1 << 16)
 
 
 def test_commands_of_the_docs_run(tmp_path, monkeypatch):
