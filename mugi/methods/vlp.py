@@ -210,7 +210,7 @@ def _fields(mantissa_bits: int) -> Fields:
 def _distinct(mantissa_bits: int) -> tuple[Fields, np.ndarray]:
     """Return the distinct fields of codes, and the place of each code's among them.
 
-    Rounding leaves an eighth of the codes or fewer, and so much less to compute.
+    A mantissa of 3 bits leaves a sixteenth of the codes to compute.
     """
     fields = _fields(mantissa_bits)
     key = (fields.exponent.astype(np.int64) << 8 | fields.mantissa) << 1 | fields.sign

@@ -26,7 +26,8 @@ def test_the_method_of_the_docs_can_be_added(tmp_path, monkeypatch):
     assert error["nearest:points=256,range=16"] < 0.1 * error["nearest:points=16,range=16"]
     approximate = ["approximate", "silu", "-4", "4", "--method", "nearest:points=64,range=8"]
     assert main([*approximate, "-o", str(tmp_path / "silu.csv")]) == 0
-    assert pd.read_csv(tmp_path / "silu.csv")["relative_error_percent"].abs().median() < 10
+    table = pd.read_csv(tmp_path / "silu.csv")
+    assert table.loc[table["x"] > 1, "relative_error_percent"].abs().max() < 20
     assert "| `nearest` | `points` |" in parameter_table()
     assert methods.parse("nearest:points=2,range=4").stack("silu").tables.shape == (1, 1 << 16)
 
