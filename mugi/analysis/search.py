@@ -181,7 +181,7 @@ def surface(
         for alike in _grouping_alike(stacks)
         for value in _errors(layers, {one: stacks[one] for one in alike}, errors, each_layer, rows)
     ]
-    order = {str(method): place for place, method in enumerate(methods)}
+    order = {str(method): number for number, method in enumerate(methods)}
 
     def place(row: tuple) -> tuple[int, int, int]:
         layer, method, error, _ = row
