@@ -43,3 +43,10 @@ def test_a_wrong_smallest_writes_nothing(smallest, tmp_path, capsys):
     assert main(["approximate", "exp", "-1", "0", *arguments]) == 2
     assert f"smallest is {smallest}; allowed: 0 or more" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_without_methods_nothing_is_written(tmp_path, capsys):
+    output = tmp_path / "exp.csv"
+    assert main(["approximate", "exp", "-1", "0", "-o", str(output)]) == 2
+    assert "no methods" in capsys.readouterr().err
+    assert not output.exists()
