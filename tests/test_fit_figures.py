@@ -25,7 +25,8 @@ import fig03
 import fig08
 import fig08_weighted
 import pareto
-from test_fit import activation_inputs, softmax_inputs
+
+from tests.analysis.inputs import activation_inputs, softmax_inputs
 
 GRIDS = {
     "softmax": [

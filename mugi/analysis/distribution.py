@@ -6,7 +6,7 @@ The inputs of softmax are scores of which the row's maximum was subtracted; mask
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -104,12 +104,15 @@ def _read_samples(path: Path) -> dict[str, np.ndarray]:
         raise InputError(Mistake(reason, str(path))) from None
 
 
+Number = Annotated[float, Field(gt=-1e30, lt=1e30, allow_inf_nan=False)]
+
+
 class Normal(Named):
     """A normal distribution."""
 
     name: Literal["normal"] = "normal"
-    mean: float = Field(gt=-1e30, lt=1e30)
-    std: float = Field(ge=0, lt=1e30)
+    mean: Number
+    std: Annotated[Number, Field(ge=0)]
 
     def draw(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Return independent draws."""
@@ -120,8 +123,8 @@ class Uniform(Named):
     """A uniform distribution from `low` to `high`."""
 
     name: Literal["uniform"] = "uniform"
-    low: float = Field(gt=-1e30, lt=1e30)
-    high: float = Field(gt=-1e30, lt=1e30)
+    low: Number
+    high: Number
 
     def check(self) -> None:
         """Raise ValueError unless low is less than high."""

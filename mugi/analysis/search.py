@@ -181,16 +181,16 @@ def surface(
         for alike in _grouping_alike(stacks)
         for value in _errors(layers, {one: stacks[one] for one in alike}, errors, each_layer, rows)
     ]
+    order = {str(method): number for number, method in enumerate(methods)}
+
+    def place(row: tuple) -> tuple[int, int, int]:
+        layer, method, error, _ = row
+        return -1 if layer == POOLED else int(layer), errors.index(error), order[method]
+
+    values.sort(key=place)
     table = pd.DataFrame(values, columns=["layer", "method", "error", "value"])
-    order = {text: place for place, text in enumerate(map(str, methods))}
-    places = {name: place for place, name in enumerate(errors)}
-    table = table.assign(
-        _layer=[-1 if layer == POOLED else int(layer) for layer in table["layer"]],
-        _error=table["error"].map(places),
-        _method=table["method"].map(order),
-    ).sort_values(["_layer", "_error", "_method"], ignore_index=True)
     family = table["method"].map({str(method): family_of(method) for method in methods})
-    winners = table.groupby(["_layer", "error", family])["value"].idxmin()
+    winners = table.groupby(["layer", "error", family])["value"].idxmin()
     table = table.assign(
         inputs=first.name,
         operation=first.operation,

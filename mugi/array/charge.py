@@ -54,8 +54,6 @@ class CostModel:
         return self._charge(self.design.nonlinear, features)
 
     def _charge(self, section: Section, features: dict) -> Charge:
-        counts, cycles = (
-            {event: float(np.squeeze(value)) for event, value in values.items()}
-            for values in section.evaluate(features, self.symbols)
-        )
-        return Charge(section, self.symbols, counts, cycles)
+        found = section.evaluate(features, self.symbols)
+        values = ({name: float(np.squeeze(v)) for name, v in each.items()} for each in found)
+        return Charge(section, self.symbols, *values)
