@@ -5,24 +5,47 @@ from __future__ import annotations
 import difflib
 
 import numpy as np
+import pandas as pd
 
 from mugi import assumptions
-from mugi.errors import InputError
+from mugi.errors import InputError, unknown
 from mugi.hardware import technology
-from mugi.hardware.chunk import alike
+from mugi.hardware.setups import distinct
 from mugi.hardware.design import given, load_design, variants
 from mugi.hardware.workload import PREFILL_TOKENS, load_model
-from mugi.lazy import Lazy
 
-pd = Lazy("pandas")  # takes longer to import than all of the model
 REQUIRED = ("design", "array_height", "model", "batch_size", "seq_len")
 TEXT = {"variant": "", "preset": "as-published", "technology": technology.DEFAULT}
 COUNTS = (
     "array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size", "seq_len",
 )  # fmt: skip
+KEYS = (
+    "design", "variant", "array_height", "array_width", "noc_rows", "noc_cols", "model",
+    "kv_heads", "batch_size", "seq_len", "preset", "technology",
+)  # fmt: skip
+MOST_RUNS = 5_000_000
 PREFIX = "assumption."
 COLUMNS = ("design", "model", *TEXT, *COUNTS)
 MHA_70B = f"{PREFIX}mha_70b_kv_heads"
+
+
+def expand(grids):
+    import math
+    lines, frames, total = [] if grids else ["there are no grids"], [], 0
+    for number, grid in enumerate(grids, 1):
+        for key in grid:
+            if key not in KEYS and not key.startswith("assumption."):
+                lines.append(f"grid {number}: {unknown('key', key, KEYS)}")
+        values = {k: v if isinstance(v, list | tuple) else [v] for k, v in grid.items()}
+        total += math.prod(map(len, values.values()))
+        if total > MOST_RUNS:
+            lines.append(f"grid {number}: {total:,} runs so far, more than {MOST_RUNS:,}")
+        if not lines:
+            index = pd.MultiIndex.from_product(values.values(), names=list(values))
+            frames.append(index.to_frame(index=False))
+    if lines:
+        raise InputError(*lines)
+    return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)
 
 
 def check_runs(runs: pd.DataFrame) -> list[str]:
@@ -68,7 +91,7 @@ def _rows(mask: np.ndarray, text: str) -> list[tuple[int, str]]:
 
 def _each(problem, *columns: pd.Series) -> list[tuple[int, str]]:
     """Return the rows of every distinct combination that `problem` has a line about."""
-    first, codes = alike(*columns)
+    first, codes = distinct(*columns)
     return [
         pair
         for code, row in enumerate(first)
@@ -200,7 +223,7 @@ def assumption_sets(runs: pd.DataFrame) -> tuple[list[dict], np.ndarray]:
     texts = [runs["preset"], runs["technology"]] + [
         runs[name].where(~blank(runs[name]), "").astype(str) for name in columns
     ]
-    first, codes = alike(*texts)
+    first, codes = distinct(*texts)
     sets = []
     for preset, technology_name, *values in zip(*(text.iloc[first] for text in texts), strict=True):
         flips = {
