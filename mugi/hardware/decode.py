@@ -1,252 +1,276 @@
 """Decode: operations that grow with the position, summed over all decode steps.
 
-`literal` computes every position by itself, as operations of a fixed size are computed. Nearly all
-that designs say grows evenly from one row of 256 positions to the next, the off-chip tile; then a
-few positions tell all others, and `kernel` adds them up.
+Nearly all that designs say grows evenly from one row of 256 positions to the next, 256 being the
+off-chip tile, so that few positions tell all others (`Growth`); what does not is computed at every
+position. `literal` adds positions up in numpy, `kernel` does in compiled loops: the same bytes.
 """
-
-from collections.abc import Mapping
 
 import numpy as np
 
-from mugi.hardware import compiler, kernel, timing, workload
-from mugi.hardware.events import gemm_features, noc_bits, nonlinear_features, outcome
+from mugi.hardware import timing, workload
+from mugi.hardware.events import Events, gemm_features, noc_bits, nonlinear_features, settled
 from mugi.hardware.memory import nonlinear_offchip, row_tiles
 from mugi.hardware.setups import Setups, distinct
 from mugi.hardware.tiling import OFFCHIP_TILE as ROW
 from mugi.hardware.workload import PREFILL_TOKENS
 
 FIRST = np.arange(1.0, ROW + 1)  # positions of the first row
-# Positions in which evenly growing values are looked at once more, and how far off they may be.
+# Positions at which evenly growing values are looked at once more, and how far off they may be.
 CHECKED = np.array([300.0, 641.0, 1000.0, 1793.0, 4096.0, 10007.0, 50021.0, 131071.0])
 TOLERANCE = 1e-9
 KINDS = ("even", *timing.TILES, "lut_tiles")  # of tiles, by their numbers in `kernel`
+MESH = ("P", "R", "Q", "fill", "nonlinear_fill", "frequency_mhz")  # symbols that a shape leaves open
 FILLS = ("none", "per_op", "per_tile")
 FEW = 300_000  # positions that take less time than importing numba
-SHAPES_AT_ONCE = 64  # whose values fit a cache
+SHAPES_AT_ONCE = 64  # whose values take some MB
 
 
 def stepped(setups: Setups, name: str, setup: np.ndarray, seq_len: np.ndarray) -> dict:
     """Return counts of events, cycles and DRAM bytes of qkt, av or softmax over decode steps.
 
     `setup` is each run's place among the setups and `seq_len` its length; values have one a run.
-    Setups of one shape differ in their NoC only, and share all but hops and cycles.
     """
-    softmax, symbols = name == "softmax", setups.symbols
+    few, table = seq_len.sum() <= FEW, {}
+    for runs, shapes, shape, meshes, mesh in _shapes(setups, name, setup):
+        growth = Growth(shapes, name)
+        even = growth.even[shape[mesh]]
+        for chosen, add in ((even, literal if few else compiled), (~even, literal)):
+            some = np.flatnonzero(chosen)
+            if some.size:
+                found = add(growth, meshes, shape, mesh[some], seq_len[runs[some]])
+                for event, values in found.items():
+                    table.setdefault(event, np.zeros(len(setup)))[runs[some]] = values
+    return table
+
+
+def _shapes(setups: Setups, name: str, setup: np.ndarray):
+    """Yield runs of a few shapes: which, the shapes, the setups, and places of both.
+
+    Setups of one shape differ in their NoC only, and share all but hops and cycles. Yields runs,
+    shapes, the shape of each setup, setups sorted by it, and the setup of each run.
+    """
+    softmax, symbols, sizes = name == "softmax", setups.symbols, setups.sizes
     events = setups.design.nonlinear if softmax else setups.design.gemm
-    batch = setups.sizes["batch"] * setups.sizes["heads" if softmax else "kv_heads"]
-    columns = [batch] if softmax else [batch, setups.sizes["sharing"], setups.sizes["head_dim"]]
+    batch = sizes["batch"] * sizes["heads" if softmax else "kv_heads"]
+    columns = [batch] if softmax else [batch, sizes["sharing"], sizes["head_dim"]]
     columns += [symbols["array_height"][:, 0], symbols["array_width"][:, 0]]
     noc = [symbols[key][:, 0] for key in "RQ"]
     if setups.design.depends(events.names(), {"P", "R", "Q"}):
         columns += noc
     shape_first, shape_of = distinct(*columns)
     mesh_first, mesh_of = distinct(shape_of, *noc)
-    mesh_shape = shape_of[mesh_first]
-    run_mesh, run_shape = mesh_of[setup], shape_of[setup]
-    compiled = np.sum(seq_len) > FEW
-    table: dict[str, np.ndarray] = {}
+    order = np.argsort(shape_of[mesh_first], kind="stable")
+    mesh_first, place = mesh_first[order], np.argsort(order)
+    shape, mesh = shape_of[mesh_first], place[mesh_of[setup]]
     for low in range(0, len(shape_first), SHAPES_AT_ONCE):
-        shapes = shape_first[low : low + SHAPES_AT_ONCE]
-        meshes = np.flatnonzero((mesh_shape >= low) & (mesh_shape < low + len(shapes)))
-        meshes = meshes[np.argsort(mesh_shape[meshes], kind="stable")]
-        runs = np.flatnonzero((run_shape >= low) & (run_shape < low + len(shapes)))
-        place = np.zeros(len(mesh_first), int)
-        place[meshes] = np.arange(len(meshes))
-        growth = Growth(setups.take(shapes), name)
-        mesh = setups.take(mesh_first[meshes])
-        found = growth.sums(
-            mesh, mesh_shape[meshes] - low, place[run_mesh[runs]], seq_len[runs], compiled
-        )
-        uneven = np.flatnonzero(~growth.even[run_shape[runs] - low])
-        if uneven.size:
-            exact = literal(setups, name, setup[runs[uneven]], seq_len[runs[uneven]])
-            for event, values in exact.items():
-                found[event][uneven] = values
-        for event, values in found.items():
-            table.setdefault(event, np.zeros(len(setup)))[runs] = values
-    return table
-
-
-def literal(setups: Setups, name: str, setup: np.ndarray, seq_len: np.ndarray) -> dict:
-    """Return what `stepped` does, with every position computed by itself."""
-    table: dict[str, np.ndarray] = {}
-    for one in np.unique(setup):
-        runs, alone = np.flatnonzero(setup == one), setups.take(np.array([one]))
-        positions = np.arange(PREFILL_TOKENS + 1.0, seq_len[runs].max() + 1)[None]
-        section, features, fill = operation(alone, name, positions)
-        result = outcome(section, features, fill, alone.symbols, alone.assumptions)
-        for event, values in result.items():
-            values = np.broadcast_to(values, positions.shape)[0]
-            before = np.append(0.0, np.cumsum(values))
-            found = table.setdefault(event, np.zeros(len(setup)))
-            found[runs] = before[seq_len[runs] - PREFILL_TOKENS]
-    return table
+        start, stop = np.searchsorted(shape, (low, low + SHAPES_AT_ONCE))
+        runs = np.flatnonzero((mesh >= start) & (mesh < stop))
+        shapes = setups.take(shape_first[low : low + SHAPES_AT_ONCE])
+        meshes = setups.take(mesh_first[start:stop], MESH)
+        yield runs, shapes, shape[start:stop] - low, meshes, mesh[runs] - start
 
 
 def operation(setups: Setups, name: str, positions: np.ndarray, offchip: tuple | None = None):
-    """Return events, features and fill of qkt, av or softmax at positions: (setups, positions)."""
+    """Return events, counts, cycles and features of qkt, av or softmax: (setups, positions).
+
+    offchip: off-chip tiles and words of softmax, if they are known.
+    """
     symbols, how, design = setups.symbols, setups.assumptions, setups.design
     if name == "softmax":
-        rows = (setups.sizes["batch"] * setups.sizes["heads"])[:, None]
+        section, rows = design.nonlinear, (setups.sizes["batch"] * setups.sizes["heads"])[:, None]
         features = nonlinear_features(rows, positions, 1.0, symbols, how, offchip)
-        return design.nonlinear, features, symbols["nonlinear_fill"]
-    sizes = workload.stepped_gemm(name, setups.sizes, positions)
-    return design.gemm, gemm_features(*sizes, design, symbols, how), symbols["fill"]
+    else:
+        section, sizes = design.gemm, workload.stepped_gemm(name, setups.sizes, positions)
+        features = gemm_features(*sizes, design, symbols, how)
+    counts, cycles = section.evaluate(features, symbols)
+    return section, counts, cycles, features | noc_bits(counts, symbols, name == "softmax")
 
 
 class Growth:
-    """An operation of some shapes over all positions, in the numbers of `kernel.sums`.
+    """Values of an operation of some shapes, by which `at` tells them at all positions.
 
-    even: the shapes of which all values grow evenly from row to row, as they must there.
+    even: shapes of which all values grow evenly from row to row, so that they tell.
     """
 
     def __init__(self, shapes: Setups, name: str):
-        self.shapes, self.how, self.softmax = shapes, shapes.assumptions, name == "softmax"
-        positions = np.concatenate([FIRST, [2.0 * ROW], CHECKED])[None]
-        offchip = None
-        self.sizes = np.zeros((shapes.count, 9))
+        self.shapes, self.name, self.softmax = shapes, name, name == "softmax"
+        self.how, self.places, columns = shapes.assumptions, {}, []
+        positions, offchip = np.concatenate([FIRST, [2.0 * ROW], CHECKED])[None], None
         if self.softmax:
-            positions, offchip = self._probed(positions)
-        section, features, _ = operation(shapes, name, positions, offchip)
-        counts, cycles = section.evaluate(features, shapes.symbols)
-        features |= noc_bits(counts, shapes.symbols, self.softmax)
-        self.sizes[:, :4] = self._array_tiles(features, name)
-        places: dict[int, int] = {}
-        columns: list[np.ndarray] = []
-
-        def place(value: object) -> int:
-            if id(value) not in places:
-                places[id(value)] = len(columns)
-                columns.append(np.broadcast_to(value, (shapes.count, positions.shape[1])))
-            return places[id(value)]
-
-        self.events = {
-            event: (place(count), KINDS.index(section.events[event].hops or "even"))
-            for event, count in counts.items()
-        } | {"dram_bytes": (place(features["dram_bytes"]), 0)}
-        names = timing.units(cycles, self.how)
-        pairs = dict.fromkeys(
-            tuple((place(cycles[e]), place(counts[e])) for e in unit) for unit in names
+            positions, offchip = self._probed()
+        self.section, self.counts, self.cycles, self.features = operation(
+            shapes, name, positions, offchip
         )
-        self.units = np.array(
-            [(*pair, number) for number, unit in enumerate(pairs) for pair in unit], int
-        ).reshape(-1, 3)
-        tiles = [0, 0] if self.softmax else [place(features[key]) for key in timing.TILES[:2]]
         channels = ("i_bits", "w_bits", "o_bits") if self.how["noc_link_bits"] else ()
-        bits = [place(features[key]) for key in channels]
-        self.special = np.array([*tiles, place(features["dram_bytes"]), *bits])
+        tiles = () if self.softmax else timing.TILES[:2]
+        self.growing = {key: self.features[key] for key in (*tiles, *channels, "dram_bytes")}
+        for value in [*self.counts.values(), *self.cycles.values(), *self.growing.values()]:
+            if id(value) not in self.places:
+                self.places[id(value)] = len(columns)
+                columns.append(np.broadcast_to(value, (shapes.count, positions.shape[1])))
         self.values = np.stack(columns)
         self.follows = np.zeros((len(columns), shapes.count, 2))
         if self.softmax:
-            first = self.values[:, :, :1]
-            self.follows = self.values[:, :, ROW + 1 : ROW + 3] - first
-        self.even = self._even(positions, offchip)
-        self.left = self._left()
+            self.follows = self.values[:, :, ROW + 1 : ROW + 3] - self.values[:, :, :1]
+        self.even = self._even(offchip)
 
-    def _probed(self, positions: np.ndarray) -> tuple:
-        """Return positions and off-chip words of softmax with which values tell all others.
+    def place(self, value: object) -> int:
+        """Return the place in `values` of a count, cycles or a feature of this operation."""
+        return self.places[id(value)]
 
-        Words do not grow evenly, so that values are seen without any, then with one of the SRAM
-        and one of the DRAM at position 1. Where values are checked the words are the true ones.
+    def _probed(self) -> tuple:
+        """Return positions and off-chip words of softmax by which values tell all others.
+
+        Words do not grow evenly, so that values are seen without any, then with one of the SRAM and
+        with one of the DRAM at position 1. Where values are checked, the words are the true ones.
         """
-        shapes, symbols = self.shapes, self.shapes.symbols
-        rows = (shapes.sizes["batch"] * shapes.sizes["heads"])[:, None]
-        lanes, elements, width = (
-            shapes.column(symbols[key])[:, None]
-            for key in ("lanes", "nonlinear_elements", "o_width")
-        )
-        self.sizes[:, 4:] = np.hstack([*row_tiles(rows, lanes), elements, width])
-        positions = np.concatenate([positions[0, : ROW + 1], [1.0, 1.0], CHECKED])[None]
-        offchip = np.zeros((3, shapes.count, positions.shape[1]))
-        offchip[:, :, ROW + 3 :] = nonlinear_offchip(rows, CHECKED[None], lanes, elements, width)
+        positions = np.concatenate([FIRST, [2.0 * ROW, 1.0, 1.0], CHECKED])[None]
+        offchip = np.zeros((3, self.shapes.count, positions.shape[1]))
         offchip[0], offchip[1, :, ROW + 1], offchip[2, :, ROW + 2] = 1.0, 1.0, 1.0
+        offchip[:, :, ROW + 3 :] = self._offchip(CHECKED[None], slice(None))
         return positions, tuple(offchip)
 
-    def _array_tiles(self, features: Mapping, name: str) -> np.ndarray:
-        """Return x, y, z and h of the array tiles x ceil((y + z s) / h) at positions s."""
-        symbols, column = self.shapes.symbols, self.shapes.column
-        if self.softmax:
-            columns = column(features["array_tiles"][:, :1])  # at position 1
-            return np.stack([columns, 0 * columns, 1 + 0 * columns, 1 + 0 * columns], axis=1)
-        passes = features["B"] * np.ceil(features["M"] / symbols["W"])
-        width = 0.0 if name == "qkt" else features["N"]
-        grows = 1.0 if name == "qkt" else 0.0
-        return np.stack([column(x) for x in (passes, width, grows, symbols["H"])], axis=1)
+    def _offchip(self, positions: np.ndarray, chosen: object) -> tuple:
+        """Return off-chip tiles and words of softmax of chosen shapes at positions."""
+        rows, lanes, elements, width = (x[chosen, None] for x in self.matrices())
+        return nonlinear_offchip(rows, positions, lanes, elements, width)
 
-    def _even(self, positions: np.ndarray, offchip: tuple | None) -> np.ndarray:
-        """Return the shapes of which all values are at the checked positions what they should be."""
+    def matrices(self) -> list[np.ndarray]:
+        symbols, sizes = self.shapes.symbols, self.shapes.sizes
+        keys = ("lanes", "nonlinear_elements", "o_width")
+        return [sizes["batch"] * sizes["heads"], *(self.shapes.column(symbols[k]) for k in keys)]
+
+    def _even(self, offchip: tuple | None) -> np.ndarray:
+        """Return the shapes of which all values are as told at the positions that are checked."""
         row, column = np.divmod(CHECKED.astype(int) - 1, ROW)
         rise = self.values[:, :, ROW : ROW + 1] - self.values[:, :, ROW - 1 : ROW]
-        expected = self.values[:, :, column] + row * rise
+        told = self.values[:, :, column] + row * rise
         if self.softmax:
             for number, words in enumerate(offchip[1:]):
-                expected += self.follows[:, :, number, None] * words[:, -len(CHECKED) :]
+                told += self.follows[:, :, number, None] * words[:, -len(CHECKED) :]
         found = self.values[:, :, -len(CHECKED) :]
-        return (np.abs(found - expected) <= TOLERANCE * np.abs(found)).all(axis=(0, 2))
+        return (np.abs(found - told) <= TOLERANCE * np.abs(found)).all(axis=(0, 2))
 
-    def _left(self) -> np.ndarray:
-        """Return which units may be the busiest at some position: (units, shapes).
+    def at(self, shape: int, rows: int) -> tuple:
+        """Return counts, cycles and features of a shape in the first rows: (rows, 256) each."""
+        positions = np.arange(1.0, rows * ROW + 1).reshape(rows, ROW)
+        if not self.even[shape]:
+            found = operation(self.shapes.take(np.array([shape])), self.name, positions.reshape(1, -1))
+            shaped = lambda value: np.broadcast_to(value, (1, rows * ROW)).reshape(rows, ROW)
+            return tuple({key: shaped(x) for key, x in table.items()} for table in found[1:])
+        row, features = np.arange(rows)[:, None], {}
+        if self.softmax:
+            tiles, *words = self._offchip(positions, np.array([shape]))
+            features = {"all_tiles": tiles, "output_tiles": tiles}
 
-        Left out are those that the one which takes longest in the end outlasts at all positions,
-        even with its count rounded down; `_even` values never change order within a row.
+        def told(value):
+            value, (one, two) = self.values[self.place(value), shape], self.follows[self.place(value), shape]
+            found = value[:ROW] + row * (value[ROW] - value[ROW - 1])
+            return found + (one * words[0] + two * words[1]) if one or two else found
+
+        x, y, z, h = self.array_tiles()[shape]
+        features["array_tiles"] = x * np.ceil((y + z * positions) / h)
+        tables = self.counts, self.cycles, self.growing
+        counts, cycles, more = ({key: told(v) for key, v in table.items()} for table in tables)
+        return counts, cycles, features | more
+
+    def array_tiles(self) -> np.ndarray:
+        """Return x, y, z and h of the array tiles x ceil((y + z s) / h) at positions s, by shape.
+
+        They do not start anew in every row.
         """
-        left = np.ones((len(self.units), self.shapes.count), bool)
-        alone = [np.sum(self.units[:, 2] == unit) == 1 for _, _, unit in self.units]
-        cycles, count = (self.values[self.units[:, i], :, : ROW + 1] for i in (0, 1))
-        fits = np.array(alone)[:, None] & (self.follows[self.units[:, 0]] == 0).all(axis=2)
-        fits &= (self.follows[self.units[:, 1]] == 0).all(axis=2)
-        whole = ((count == np.floor(count)) & (count > 0)).all(axis=2)
-        # the longest in the end; of several, one whose count is never rounded
-        everyone = np.arange(self.shapes.count)
-        leader = np.lexsort((whole, np.where(fits, cycles[:, :, ROW], -1.0)), axis=0)[-1]
-        top, least = cycles[leader, everyone], count[leader, everyone].min(axis=1)
-        sure = np.where(
-            whole[leader, everyone], 1.0, (1 - 1 / np.maximum(least, 1.0)) * (1 - 1e-12)
-        )[:, None]
-        rise, most = (x[..., ROW] - x[..., ROW - 1] for x in (cycles, top))
-        outlasted = (cycles[:, :, :ROW] <= sure * top[:, :ROW]).all(axis=2)
-        outlasted &= (rise <= sure[:, 0] * most) & fits & fits[leader, everyone]
-        outlasted[leader, everyone] = False
-        return left & ~outlasted
+        symbols, features = self.shapes.symbols, self.features
+        if self.softmax:
+            numbers = features["array_tiles"][:, :1], 0.0, 1.0, 1.0
+        else:
+            grows = self.name == "qkt"  # in N; the N of av is the size of a head
+            passes = features["B"] * np.ceil(features["M"] / symbols["W"])
+            numbers = passes, 0.0 if grows else features["N"], float(grows), symbols["H"]
+        return np.stack([self.shapes.column(number) for number in numbers], axis=1)
 
-    def sums(
-        self,
-        meshes: Setups,
-        shape: np.ndarray,
-        mesh: np.ndarray,
-        seq_len: np.ndarray,
-        compiled: bool,
-    ) -> dict[str, np.ndarray]:
-        """Return sums by event, of cycles and of DRAM bytes of runs.
 
-        `meshes` are setups sorted by their `shape` among these; `mesh` is each run's among those.
-        """
-        how, fill = self.how, "nonlinear_fill" if self.softmax else "fill"
-        places = [[v for v, kind in self.events.values() if not kind]]
-        places.append([pair for pair in self.events.values() if pair[1]])
-        plain, routed = (list(dict.fromkeys(some)) for some in places)
-        by_shape, shape_run = _sorted_runs(shape[mesh], seq_len, self.shapes.count)
-        by_mesh, mesh_run = _sorted_runs(mesh, seq_len, meshes.count)
-        dram = timing.dram_cycles(meshes.symbols, how) if how["dram_time"] == "per_op" else 0.0
-        mode = (
-            KINDS.index(how["noc_tiling"]), FILLS.index(how["pipeline_fill"]),
-            how["noc_hops"] == "mean_xy", how["noc_link_bits"], dram,
-        )  # fmt: skip
-        nodes = [meshes.column(meshes.symbols[key]) for key in (*"PRQ", fill)]
-        add = compiler.compiled_sums() if compiled else kernel.sums
-        counted, spread = add(
-            self.values, self.follows, np.array(plain, int), np.array(routed, int).reshape(-1, 2),
-            self.units, self.left, self.special, self.sizes, np.array(mode, float), by_shape,
-            (shape, np.stack(nodes, axis=1), *by_mesh),
-        )  # fmt: skip
-        table = {
-            event: spread[mesh_run, routed.index((v, kind))]
-            if kind
-            else counted[shape_run, plain.index(v)]
-            for event, (v, kind) in self.events.items()
-        }
-        return table | {"cycles": spread[mesh_run, -1]}
+def literal(
+    growth: Growth, meshes: Setups, shape: np.ndarray, mesh: np.ndarray, seq_len: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return counts of events, cycles and DRAM bytes of runs, added up position by position.
+
+    `meshes` are setups and `shape` their shapes among those of `growth`; `mesh` is each run's place
+    among the setups. Additions are in the order that `kernel` has.
+    """
+    table: dict[str, np.ndarray] = {}
+    for one in np.unique(mesh):
+        alone, runs = meshes.take(np.array([one])), np.flatnonzero(mesh == one)
+        rows = (seq_len[runs].max() - 1) // ROW + 1
+        fill = alone.symbols["nonlinear_fill" if growth.softmax else "fill"]
+        told = growth.at(shape[one], rows)
+        events = settled(growth.section, *told, fill, alone.symbols, alone.assumptions)
+        steps = np.stack([np.broadcast_to(x, (rows, ROW)) for x in events.values()])
+        steps[:, 0, :PREFILL_TOKENS] = 0
+        before = np.cumsum(steps, axis=1)
+        for run in runs:
+            row, rest = divmod(seq_len[run] - 1, ROW)
+            lanes = steps[:, row] * (FIRST <= rest + 1)
+            lanes = before[:, row - 1] + lanes if row else lanes
+            while lanes.shape[1] > 1:
+                lanes = lanes[:, : lanes.shape[1] // 2] + lanes[:, lanes.shape[1] // 2 :]
+            for event, total in zip(events, lanes[:, 0], strict=True):
+                table.setdefault(event, np.zeros(len(mesh)))[run] = total
+    return table
+
+
+def compiled(
+    growth: Growth, meshes: Setups, shape: np.ndarray, mesh: np.ndarray, seq_len: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return what `literal` does for shapes that grow evenly, in compiled loops."""
+    from mugi.hardware import kernel  # numba takes longer to import than all of the model
+
+    how, fill = growth.how, "nonlinear_fill" if growth.softmax else "fill"
+    events = {
+        event: (growth.place(count), KINDS.index(growth.section.events[event].hops or "even"))
+        for event, count in growth.counts.items()
+    } | {"dram_bytes": (growth.place(growth.features["dram_bytes"]), 0)}
+    plain = list(dict.fromkeys(v for v, kind in events.values() if not kind))
+    routed = list(dict.fromkeys(pair for pair in events.values() if pair[1]))
+    units = unit_values(growth)
+    special = [growth.place(x) for key, x in growth.growing.items() if key != "dram_bytes"]
+    special = [0, 0, *special] if growth.softmax else special
+    special.insert(2, growth.place(growth.features["dram_bytes"]))
+    sizes = np.zeros((growth.shapes.count, 9))
+    sizes[:, :4] = growth.array_tiles()
+    if growth.softmax:
+        rows, lanes, elements, width = growth.matrices()
+        sizes[:, 4:] = np.stack([*row_tiles(rows, lanes), elements, width], axis=1)
+    dram = timing.dram_cycles(meshes.symbols, how) if how["dram_time"] == "per_op" else 0.0
+    mode = (
+        KINDS.index(how["noc_tiling"]), FILLS.index(how["pipeline_fill"]),
+        how["noc_hops"] == "mean_xy", how["noc_link_bits"], dram,
+    )  # fmt: skip
+    nodes = [meshes.column(meshes.symbols[key]) for key in (*"PRQ", fill)]
+    by_shape, shape_run = _sorted_runs(shape[mesh], seq_len, growth.shapes.count)
+    by_mesh, mesh_run = _sorted_runs(mesh, seq_len, meshes.count)
+    counted, spread = kernel.sums(
+        growth.values, growth.follows, np.array(plain, int), np.array(routed, int).reshape(-1, 2),
+        units, np.array(special), sizes, np.array(mode, float), by_shape,
+        (shape, np.stack(nodes, axis=1), *by_mesh),
+    )  # fmt: skip
+    table = {
+        event: spread[routed.index((v, kind)), mesh_run]
+        if kind
+        else counted[plain.index(v), shape_run]
+        for event, (v, kind) in events.items()
+    }
+    return table | {"cycles": spread[-1, mesh_run]}
+
+
+def unit_values(growth: Growth) -> np.ndarray:
+    """Return (cycles, count, unit) by their places, without units that are busy just as another."""
+    names = timing.units(growth.cycles, growth.how)
+    pairs = [
+        tuple((growth.place(growth.cycles[e]), growth.place(growth.counts[e])) for e in unit)
+        for unit in names
+    ]
+    rows = [(*pair, n) for n, unit in enumerate(dict.fromkeys(pairs)) for pair in unit]
+    return np.array(rows, int).reshape(-1, 3)
 
 
 def _sorted_runs(key: np.ndarray, seq_len: np.ndarray, count: int) -> tuple:

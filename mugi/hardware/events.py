@@ -178,11 +178,7 @@ def noc_bits(counts: Mapping, symbols: Mapping, nonlinear: bool) -> dict:
 
 
 def outcome(
-    section: Events,
-    features: Mapping,
-    fill: np.ndarray,
-    symbols: Mapping,
-    assumptions: Mapping,
+    section: Events, features: Mapping, fill: np.ndarray, symbols: Mapping, assumptions: Mapping
 ) -> dict[str, np.ndarray]:
     """Return how often each event happens, by name, and `cycles` and `dram_bytes` of operations.
 
@@ -190,6 +186,17 @@ def outcome(
     """
     counts, cycles = section.evaluate(features, symbols)
     features = features | noc_bits(counts, symbols, "elements" in features)
+    return settled(section, counts, cycles, features, fill, symbols, assumptions)
+
+
+def settled(
+    section: Events, counts: Mapping, cycles: Mapping, features: Mapping, fill: np.ndarray,
+    symbols: Mapping, assumptions: Mapping,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Return what `outcome` does from counts and cycles by event, as `Events.evaluate` gives them.
+
+    `features` has tiles, dram_bytes and `noc_bits`.
+    """
     table = {}
     for name, count in counts.items():
         kind = section.events[name].hops

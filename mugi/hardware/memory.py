@@ -83,7 +83,11 @@ def nonlinear_offchip(
 
     An m x n matrix is cut into tiles of at most `lanes` rows that fit `elements` values.
     """
-    return offchip(n, *row_tiles(m, lanes), elements, width)
+    full, count, rest = row_tiles(m, lanes)
+    halvings = np.ones_like(n * full)
+    while np.any(short := n * full > elements * halvings):
+        halvings = np.where(short, 2 * halvings, halvings)
+    return offchip_tile(n, halvings, full, count, rest, width)
 
 
 def row_tiles(m: np.ndarray, lanes: np.ndarray) -> tuple:
@@ -93,15 +97,12 @@ def row_tiles(m: np.ndarray, lanes: np.ndarray) -> tuple:
     return full, count, m - full * count
 
 
-def offchip(columns, full, count, rest, elements, width):
-    """Return off-chip tiles of matrices, their words of `width` bits, and their words of DRAM.
+def offchip_tile(columns, halvings, full, count, rest, width):
+    """Return off-chip tiles of a matrix, their words of `width` bits, and their words of DRAM.
 
-    Columns are halved until `full` rows of them fit `elements` values; see `row_tiles` for the
-    rest. Arrays broadcast. Arithmetic and numpy only, as `kernel` compiles it.
+    The columns are halved until a tile fits; see `row_tiles` for its rows. Numbers or arrays:
+    `kernel` compiles the same function.
     """
-    halvings = np.ones_like(columns * full)
-    while np.any(columns * full > elements * halvings):
-        halvings = np.where(columns * full > elements * halvings, 2 * halvings, halvings)
     tile = np.floor(columns / halvings)
     number = np.floor(columns / tile)
     last = columns - number * tile

@@ -1,7 +1,7 @@
 """Rules of time: whole events, the busiest unit, work spread over nodes, transfers beside it.
 
-The first group are rules of single numbers that numpy applies to arrays and `kernel` compiles, so
-that they stand in one place; each is arithmetic and numpy only.
+The first functions are rules of numbers, arithmetic only: numpy applies them to arrays, and `kernel`
+compiles the same functions for its loops.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ def mean_hops(tiles, nodes, rows):
 
 def table_hops(tiles, nodes, rows):
     """Return the hops of the lookup table's words (published artifact): 1 where nodes are idle."""
-    return np.where(tiles < nodes, 1.0, rows)
+    return 1.0 + (rows - 1) * (tiles >= nodes)
 
 
 def busiest_share(tiles, nodes):
