@@ -1,8 +1,17 @@
 """Time, energy and area of accelerators on language models: a numpy model over YAML designs."""
 
-from mugi.hardware.runs import check_runs, expand
 from mugi.hardware.design import designs
-from mugi.hardware.evaluate import breakdown, evaluate
+from mugi.hardware.evaluate import breakdown, evaluate, evaluate_hardware
+from mugi.hardware.runs import check_runs, expand, mistakes_by_run
 from mugi.hardware.workload import models
 
-__all__ = ["breakdown", "check_runs", "designs", "evaluate", "expand", "models"]
+__all__ = [
+    "breakdown",
+    "check_runs",
+    "designs",
+    "evaluate",
+    "evaluate_hardware",
+    "expand",
+    "mistakes_by_run",
+    "models",
+]

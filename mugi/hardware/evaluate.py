@@ -18,6 +18,7 @@ from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, load_model, sizes
 
 SETUP = ("array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size")
 RUNS_A_PART = 100_000  # evaluated together; their results take about 50 MB
+RUNS_BROKEN_DOWN = 5000  # their components take about 100 MB
 SETUPS_AT_ONCE = 8192  # bounds memory: their operations of fixed size take about 100 MB
 
 
@@ -90,6 +91,13 @@ def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     keys = [key for key in runs if key in KEYS or key.startswith("assumption.")]
     left = runs[keys].iloc[table["row"].to_numpy()].reset_index(drop=True)
     return pd.concat([left, table.drop(columns="row").reset_index(drop=True)], axis=1)
+
+
+def breakdowns(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield what `breakdown` returns for RUNS_BROKEN_DOWN runs at a time, in order."""
+    runs = checked(runs)
+    for low in range(0, len(runs), RUNS_BROKEN_DOWN):
+        yield breakdown(runs[low : low + RUNS_BROKEN_DOWN])
 
 
 def _table(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:

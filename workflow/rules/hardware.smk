@@ -13,7 +13,7 @@ rule evaluate_hardware:
     input:
         own_files=own_files(config["hardware"]),
         sources=sources(
-            "mugi.hardware.command",
+            "mugi.commands.evaluate",
             "mugi/hardware/designs/*.yaml",
             "mugi/hardware/models/*.yaml",
             "mugi/hardware/technology/*.yaml",
@@ -66,7 +66,7 @@ rule break_down_hardware:
 rule account_carbon:
     input:
         hardware="results/hardware/hardware.csv",
-        sources=sources("mugi.carbon"),
+        sources=sources("mugi.commands.carbon"),
     output:
         "results/carbon/carbon.csv",
     log:
