@@ -140,7 +140,7 @@ def _grouped(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Setups, np.ndarra
         height, width, noc_rows, noc_cols, kv, batch, model = found[start:stop, 2:].T
         symbols = {k: v[:, None] for k, v in given(height, width, noc_rows, noc_cols).items()}
         symbols = design.symbols(symbols, assumptions)
-        symbols["frequency_mhz"] = technology(assumptions["technology"])["frequency_mhz"]
+        symbols["frequency_mhz"] = technology(assumptions["technology"]).frequency_mhz
         size = sizes(models, model.astype(int), kv, batch)
         setups = Setups(design, assumptions, symbols, size, stop - start)
         yield order[low:high], setups, sorted_index[low:high] - start
