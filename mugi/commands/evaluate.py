@@ -47,13 +47,14 @@ def run(args: argparse.Namespace) -> int:
         raise_all(list(dict.fromkeys(mistake for _, mistake in mistakes_by_run(runs))))
     fitted: list[int] = []
     results = _noted(stream(runs, progress=True), fitted)
-    results = itertools.chain([next(results)], results)  # nothing is written if runs are wrong
+    first = next(results)  # nothing is written if runs are wrong
+    results = itertools.chain([first], results)
     for path in tables:
         check_writable(path)
     if args.output:
         write_tables(results, args.output)
     if chosen:
-        print(describe(next(stream(runs)).iloc[0], breakdown(runs)))
+        print(describe(first.iloc[0], breakdown(runs)))
     elif not tables:
         for number, table in enumerate(results):
             table.to_csv(sys.stdout, index=False, header=number == 0)

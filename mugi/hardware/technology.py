@@ -6,7 +6,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import mpmath
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -226,20 +225,27 @@ def fitted_sram(rows: tuple, width: float, depth: float) -> tuple[float, ...]:
 
     The logarithm of each cost is quadratic in those of width and depth.
     """
+    import mpmath  # most runs need no fit
+
     with mpmath.workdps(DIGITS):
         terms = mpmath.matrix(_terms(width, depth)).T
         return tuple(float(mpmath.exp((terms * fit)[0])) for fit in sram_fit(rows))
 
 
 @cache
-def sram_fit(rows: tuple) -> list[mpmath.matrix]:
+def sram_fit(rows: tuple) -> list:
     """Return the coefficients of `fitted_sram` for each cost, by least squares."""
+    import mpmath
+
     with mpmath.workdps(DIGITS):
         terms = mpmath.matrix([_terms(*row[:2]) for row in rows])
         costs = zip(*(row[2:] for row in rows), strict=True)
-        return [mpmath.qr_solve(terms, mpmath.matrix(map(mpmath.log, c)))[0] for c in costs]
+        return [mpmath.qr_solve(terms, mpmath.matrix(list(map(mpmath.log, c))))[0] for c in costs]
 
 
-def _terms(width: float, depth: float) -> list[mpmath.mpf]:
+def _terms(width: float, depth: float) -> list:
+    """Return what the coefficients of the fit multiply."""
+    import mpmath
+
     w, d = mpmath.log(width), mpmath.log(depth)
     return [mpmath.mpf(1), w, d, w * w, w * d, d * d]
