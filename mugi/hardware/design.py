@@ -47,7 +47,7 @@ class ComponentEntry(Section):
 
 
 class EventEntry(Section):
-    """An event as its design has it, see `Event`; the count is the symbol of its name if left out."""
+    """An event as its design has it, see `Event`; the count defaults to its symbol."""
 
     count: Text | None = None
     cycles: Text | None = None
@@ -343,7 +343,7 @@ class _Builder:
 
     def check_target(self, target: str, *key: str) -> None:
         """Note whether an event switches what is no component, or a memory without saying how."""
-        component, _, access = target.partition(".")
+        component = target.partition(".")[0]
         if component not in self.file.components:
             self.mistake(unknown("component", target, self.file.components), *key)
             return
