@@ -12,6 +12,7 @@ from figures.paper import ACCURACY_MODELS
 from mugi.files import read_table
 
 KEYS = ["model", "softmax", "activation"]
+NOT_PUBLISHED = ["settings", "row_parameter", "column_parameter"]  # the paper has one of each
 SCALE = Normalize(0, 0.5)  # larger distances look alike but are printed
 
 
@@ -29,7 +30,7 @@ def make(table: Path, stem: Path) -> None:
         of_model = drawn[drawn["model"] == model]
         models[title(of_model)] = panels(of_model)
     figure = marks.heat_maps(models, SCALE, "distance to exact, relative")
-    output.save_figure(figure, stem, cells)
+    output.save_figure(figure, stem, cells.drop(columns=NOT_PUBLISHED))
 
 
 def cells_of(table: Path) -> pd.DataFrame:
