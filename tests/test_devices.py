@@ -11,12 +11,14 @@ import pytest
 import torch
 from accelerate import dispatch_model
 
+from mugi.accuracy.tuning_score import Text
 from mugi.cli import main
 from mugi.llm import load as models
 from mugi.llm import record
 from mugi.llm.emulate import Heads, TableActivation, TableAttention
 from mugi.llm.inject import injected
-from mugi.llm.layers import Text, layered
+from mugi.llm.layers import layered
+from mugi.llm.settings import ModelSettings
 from mugi.methods import parse, parse_operations
 
 TOKENS = torch.arange(40).view(2, 20) * 7 % 257
@@ -103,5 +105,5 @@ def test_auto_lets_accelerate_place_the_layers(checkpoint, monkeypatch):
     monkeypatch.setattr(kind, "from_pretrained", from_pretrained)
     for device, placed in [("auto", "auto"), ("cuda:1", {"": "cuda:1"}), ("cpu", None)]:
         with pytest.raises(models.InputError, match="far enough"):
-            models.load(str(checkpoint), "float32", "eager", device)
+            models.load(ModelSettings(str(checkpoint), device=device))
         assert asked["device_map"] == placed

@@ -20,12 +20,14 @@ from mugi.accuracy.tuning import (
     progress,
     uniform,
 )
+from mugi.accuracy.tuning_score import Text
 from mugi.cli import main
 from mugi.errors import InputError
 from mugi.files import read_table
 from mugi.llm.emulate import TableAttention
 from mugi.llm.inject import injected
-from mugi.llm.layers import EXACT, Text, layered
+from mugi.llm.layers import EXACT, layered
+from mugi.llm.settings import ModelSettings
 from mugi.methods import Approximation, parse
 
 ROOT = Path(__file__).parents[1]
@@ -338,10 +340,10 @@ def test_fig07_without_published_points_is_one_line(tuned):
 
 @pytest.mark.slow
 def test_the_embedded_model_runs_from_any_layer_on(smollm2):
-    """In BF16, over more than one tile of queries, with sliding windows."""
+    """Over more than one tile of queries, with sliding windows."""
     from mugi.llm.load import load
 
-    model, _ = load(str(smollm2), "bfloat16", "sdpa", "cpu")
+    model, _ = load(ModelSettings(str(smollm2)))
     window = torch.arange(300) * 97 % 40000
     methods = candidates("vlp:lut=12", [2, 3], [-7])
     assignment = [methods[layer % 3] for layer in range(30)]

@@ -11,7 +11,7 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +73,23 @@ def check_text(name: str) -> None:
             f"unknown text '{name}'{nearest(name, known)}; "
             f"one of: {', '.join(known)}, or a text file"
         )
+
+
+def first_tokens(model, tokenizer, documents: Sequence[str], count: int, window: int):
+    """Return the first `count` tokens of the documents, 1-D on the model's device.
+
+    The documents are joined by blank lines; no BOS. Raises InputError if the text is shorter, or
+    the model's context shorter than `window` tokens.
+    """
+    import torch  # texts are also read where no model is
+
+    context = getattr(model.config, "max_position_embeddings", window)
+    if window > context:
+        raise InputError(f"{window} tokens a window: the model's context is {context} tokens")
+    ids = tokenizer(SEPARATOR.join(documents), add_special_tokens=False)["input_ids"]
+    if len(ids) < count:
+        raise InputError(f"{count} tokens of text are needed; there are {len(ids)}")
+    return torch.tensor(ids[:count], device=model.device)
 
 
 def c4_documents() -> Iterator[str]:
