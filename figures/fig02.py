@@ -8,13 +8,11 @@ import pandas as pd
 import seaborn as sns
 
 from figures import marks, output, paper
+from figures.trace import read_trace
 from mugi.colours import DESIGN_COLOURS
-from mugi.errors import InputError
-from mugi.files import read_table
 
 UNITS = ["input", "weight", "column", "spike"]
 COLOUR = DESIGN_COLOURS["mugi"]
-PLACES = ["row", "column", "count"]  # empty where a signal has none
 
 
 def make(table: Path, stem: Path) -> None:
@@ -30,19 +28,6 @@ def make(table: Path, stem: Path) -> None:
         marks.tidy(axis)
     below.set(xlabel="cycle", xticks=range(0, int(drawn["cycle"].max()) + 1, 2))
     output.save_figure(figure, stem, drawn)
-
-
-def read_trace(path: Path, operations: list[str], units: list[str]) -> pd.DataFrame:
-    """Read the signals of `units` from a table of `mugi trace` on one of `operations`."""
-    trace = read_table(path, ["operation", "unit", *PLACES], ["window", "cycle", "value"])
-    found = list(trace["operation"].unique())
-    if len(found) != 1 or found[0] not in operations:
-        raise InputError(f"{path}: operation is {found}; needed: one of {operations}")
-    trace[PLACES] = trace[PLACES].apply(pd.to_numeric)
-    missing = [unit for unit in units if unit not in set(trace["unit"])]
-    if missing:
-        raise InputError(f"{path}: no rows with unit {', '.join(missing)}")
-    return trace[trace["unit"].isin(units)]
 
 
 def draw_multiples(axis, signals: pd.DataFrame) -> None:

@@ -7,12 +7,12 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 
 from figures import marks, output
+from figures.cells import EXACT, best, panels, places
 from mugi.errors import InputError
 from mugi.files import read_table
-from mugi.methods import NATIVE, OPERATIONS, parse
+from mugi.methods import NATIVE
 
 KEYS = ["model", "softmax", "activation"]
-EXACT = "exact"
 SCALE = LogNorm(1e-3, 1)  # nats per token; larger ones look alike but are printed
 # metric and reference of the sweep -> its column here; the intervals of KL come with it
 METRICS = {
@@ -22,25 +22,6 @@ METRICS = {
     ("kl_divergence_nats", NATIVE): "kl_to_native_nats",
     ("top1_agreement", EXACT): "agreement_with_exact",
 }
-# operation, method, anchored end of the LUT -> title; panels stand in this order, others behind
-PANELS = {
-    ("softmax", "vlp", "max"): "VLP softmax, max build",
-    ("softmax", "vlp", "min"): "VLP softmax, min build",
-    ("softmax", "pwl", ""): "PWL softmax",
-    ("softmax", "taylor", ""): "Taylor softmax",
-    ("activation", "vlp", "max"): "VLP SiLU/GELU, max build",
-    ("activation", "vlp", "min"): "VLP SiLU/GELU, min build",
-    ("activation", "pwl", ""): "PWL SiLU/GELU",
-}
-# the parameters that the paper sweeps, upwards and to the right
-AXES = {
-    ("vlp", "max"): ("lut", "max_exp"),
-    ("vlp", "min"): ("lut", "min_exp"),
-    ("pwl", ""): ("segments", "range"),
-    ("taylor", ""): ("degree", "center"),
-}
-LABELS = {"lut": "LUT size", "max_exp": "highest exponent", "min_exp": "lowest exponent"}
-PANEL = ["operation", "method", "build", "settings"]
 
 
 def make(table: Path, stem: Path) -> None:
@@ -81,56 +62,6 @@ def one_row_a_run(sweep: pd.DataFrame) -> pd.DataFrame:
     if missing:
         raise InputError(f"the sweep has no rows of {', '.join(missing)}")
     return runs.reset_index()
-
-
-def places(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return panel, row and column of each method in the columns softmax and activation.
-
-    Runs that replace neither or both of the operations, or one by the exact function, have no
-    place: they are left out. A panel is an operation, a method, the anchored end of a LUT, and
-    the other `settings`. Its axes are the paper's parameters, of other methods the first two.
-    """
-    kept = {}
-    for index, softmax, activation in runs[["softmax", "activation"]].itertuples():
-        operation, text = (
-            ("softmax", softmax) if activation == NATIVE else ("activation", activation)
-        )
-        if NATIVE in (softmax, activation) and text not in (NATIVE, EXACT):
-            kept[index] = (operation, parse(text, *OPERATIONS[operation]))
-    columns = [*PANEL, "row", "column", "row_parameter", "column_parameter"]
-    cells = [place(operation, method) for operation, method in kept.values()]
-    return pd.DataFrame(cells, index=list(kept), columns=columns)
-
-
-def place(operation: str, method) -> tuple:
-    """Return panel, row, column and the names of the two parameters of one method."""
-    given = method.model_dump(exclude={"name"}, exclude_none=True)
-    build = "" if method.name != "vlp" else "max" if "max_exp" in given else "min"
-    first, second = AXES.get((method.name, build)) or (*given, "", "")[:2]
-    unusual = method.model_dump(exclude={"name", first, second}, exclude_defaults=True)
-    settings = ",".join(f"{name}={value}" for name, value in unusual.items())
-    values = [given.get(name, 0) for name in (first, second)]
-    return operation, method.name, build, settings, *values, first, second
-
-
-def best(cells: pd.DataFrame, column: str) -> pd.Series:
-    """Return whether a cell has the lowest `column` of its model, operation and method."""
-    return cells[column] == cells.groupby(["model", "operation", "method"])[column].transform("min")
-
-
-def panels(cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the cells of one model by the title of their panel, in the order of PANELS."""
-    order = list(PANELS)
-    by_panel = {}
-    for (*key, settings), panel in cells.groupby(PANEL, sort=False):
-        name = PANELS.get(tuple(key), f"{key[1]} {key[0]}")
-        place = order.index(tuple(key)) if tuple(key) in order else len(order)
-        named = panel.assign(
-            row_parameter=panel["row_parameter"].replace(LABELS),
-            column_parameter=panel["column_parameter"].replace(LABELS),
-        )
-        by_panel[place, f"{name}: {settings}" if settings else name] = named
-    return {name: by_panel[place, name] for place, name in sorted(by_panel, key=lambda key: key[0])}
 
 
 def title(runs: pd.DataFrame) -> str:

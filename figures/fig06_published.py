@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.colors import Normalize
 
 from figures import marks, output
-from figures.fig06 import best, panels, places
+from figures.cells import best, panels, places
 from figures.paper import ACCURACY_MODELS
 from mugi.files import read_table
 

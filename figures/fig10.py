@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from figures import marks, output, paper
-from figures.fig02 import read_trace
+from figures.trace import read_trace
 
 UNITS = ["column", "spike", "input", "mantissa", "exponent", "select", "output"]
 OPERATIONS = ["exp", "silu", "gelu"]

@@ -1,5 +1,6 @@
 """Table 2: the configuration of every accelerator, read from its design and the technology."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -35,31 +36,38 @@ NOTE = (
 
 
 def configuration(run: dict) -> dict:
-    """Return the configuration of one chip, evaluated under the preset of `run`."""
+    """Return the configuration of one chip, evaluated under the preset of `run`.
+
+    NaN is what the design of a user does not have.
+    """
     design = load_design(run["design"], run["variant"])
     assumed = assumptions.preset(run["preset"]) | {"technology": run["technology"]}
     costs = technology(run["technology"])
     sizes = given(run["array_height"], run["array_width"], 1, 1)
     symbols = design.symbols(sizes, assumed)
     components = design.costs(symbols, assumed)
-    window = design.gemm.events["array_gemm"].unit(symbols)
+    array_step = design.gemm.events.get("array_gemm")
+    window = array_step.unit(symbols) if array_step else math.nan
     cells = symbols.get("pes", symbols["H"] * symbols["W"])
     deep = int(cells // (symbols["H"] * symbols["W"]))
     nonlinear = design.nonlinear.events
-    step = nonlinear.get("vector_nonlinear") or nonlinear["weight_nonlinear"]
+    step = nonlinear.get("vector_nonlinear") or nonlinear.get("weight_nonlinear")
     row = {
         "array": f"{run['array_height']}×{run['array_width']}" + f"×{deep}" * (deep > 1),
         "macs_per_cycle": cells / window,
         "window_cycles": window,
         "nonlinear_lanes": symbols["lanes"],
-        "nonlinear_cycles": step.unit(symbols),
+        "nonlinear_cycles": step.unit(symbols) if step else math.nan,
     }
-    if run["variant"] == "taylor":
+    if run["variant"] == "taylor" and "multiplier_vector" in getattr(step, "use", {}):
         row["taylor_degree"] = step.use["multiplier_vector"](symbols) / symbols["lanes"]
-    if run["variant"] == "pwl":
+    if run["variant"] == "pwl" and "pwl_comparator" in components:
         row["pwl_segments"] = components["pwl_comparator"]["instances"] / symbols["lanes"] + 1
     for sram in "iwo":
-        bits = symbols[f"{sram}_width"] * symbols[f"{sram}_depth"] * BANKS * symbols["macros"]
+        width, depth, macros = (
+            symbols.get(name, math.nan) for name in (f"{sram}_width", f"{sram}_depth", "macros")
+        )
+        bits = width * depth * BANKS * macros
         row[f"{sram}sram_kib"] = bits / 8 / 1024
     row["technology_nm"] = costs["node_nm"]
     row["frequency_mhz"] = costs["frequency_mhz"]

@@ -1,10 +1,8 @@
 """Per-layer tuning: runs from any layer on, the searches against plain loops, resuming, Fig. 7."""
 
 import math
-import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -31,9 +29,6 @@ from mugi.llm.settings import ModelSettings
 from mugi.methods import Approximation, parse
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "figures"))
-
-import fig07  # noqa: E402
 
 METHODS = candidates("vlp:lut=3,mantissa=1,group=4", [0, 2, 3], [-4])
 DEFAULT = METHODS[1]
@@ -306,36 +301,6 @@ def test_bad_input_is_one_line(checkpoint, tmp_path, capsys, options, line):
 def test_documents_are_halved_by_length():
     assert tune.halve(["aaaa", "bb", "cc"]) == (["aaaa"], ["bb", "cc"])
     assert tune.halve(["aa", "bb", "cccc", "d"]) == (["aa", "bb"], ["cccc", "d"])
-
-
-# --- Fig. 7 ---------------------------------------------------------------------------------------
-
-
-def test_fig07_draws_what_it_writes(tuned):
-    published = ROOT / "mugi" / "data" / "published_accuracy.csv"
-    fig07.make([tuned / "curve.csv", tuned / "tuning.csv", published], tuned / "fig07")
-    assert {path.suffix for path in tuned.glob("fig07.*")} == {".csv", ".pdf", ".png"}
-    points = read_table(tuned / "fig07.csv")
-    ours = points[(points["source"] == "measured") & (points["series"] == "greedy")]
-    curve = read_table(tuned / "curve.csv")
-    for metric in ("token_perplexity", "kl_divergence_nats"):
-        drawn = ours[ours["metric"] == metric]["value"].tolist()
-        assert drawn == curve[curve["search"] == "greedy"][metric].tolist()
-    stored = points[points["source"] == "published"].set_index(["model", "series", "tuned_layers"])
-    value = stored["value"]
-    assert value["llama_2_7b", "tuned", "32.0"] == 5.984056
-    assert value["llama_2_13b", "tuned", "0.0"] == 5.961732
-    assert value["llama_2_13b", "tuned", "39.0"] == 5.433414
-    assert value["llama_2_7b", "printed", "32.0"] == 5.98
-    assert value["llama_2_13b", "printed", "40.0"] == 5.43
-    assert value["llama_2_7b", "exact", ""] == 5.754334
-
-
-def test_fig07_without_published_points_is_one_line(tuned):
-    table = pd.read_csv(ROOT / "mugi" / "data" / "published_accuracy.csv")
-    table[table["model"] == "vivit_base"].to_csv(tuned / "p.csv", index=False)
-    with pytest.raises(InputError, match="nothing of llama_2_7b or llama_2_13b"):
-        fig07.make([tuned / "curve.csv", tuned / "tuning.csv", tuned / "p.csv"], tuned / "fig07")
 
 
 @pytest.mark.slow

@@ -1,12 +1,12 @@
 """Figs. 3 and 8, its weighted companion, Pareto fronts and adaptive windows, from small tables."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from figures import adaptive, fig03, fig08, fig08_weighted, pareto
 from mugi.analysis.errors_of_methods import error_table
 from mugi.analysis.lookup import entries
 from mugi.analysis.search import surface
@@ -17,15 +17,7 @@ from mugi.hardware import breakdown, evaluate
 from mugi.hardware import expand as expand_runs
 from mugi.methods import parse
 from mugi.methods.grid import expand
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "figures"))
-
-import adaptive
-import fig03
-import fig08
-import fig08_weighted
-import pareto
-from test_fit import activation_inputs, softmax_inputs
+from tests.test_fit import activation_inputs, softmax_inputs
 
 GRIDS = {
     "softmax": [
