@@ -58,14 +58,20 @@ def stage(*names):
     names = {"errors", "files", "schema", *names}
     while lower := {name for high in names for name in BELOW.get(high, [])} - names:
         names |= lower
+    return sorted({path for name in names for path in files_of(name)})
+
+
+def files_of(name):
+    """The module of a stage, or all files of its package, and its command."""
     paths = [
-        path
-        for name in names
-        for pattern in (f"{name}.*", f"{name}/**/*")
+        str(path)
+        for pattern in (f"{name}.*", f"{name}/**/*", f"commands/{name}.py")
         for path in PACKAGE.glob(pattern)
         if path.is_file() and "__pycache__" not in path.parts
     ]
-    return sorted(map(str, paths))
+    if not paths:
+        raise FileNotFoundError(f"{PACKAGE} has no stage '{name}'")
+    return paths
 
 
 def checkpoint_of(wildcards):
