@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from figures import fig11, fig12, fig13, fig14, fig15, fig16, fig17, roofline, table3
-from mugi.carbon import carbon
+from mugi.carbon import account_carbon
 from mugi.config import check
 from mugi.errors import InputError
 from mugi.figures import FIGURES, RUN, SUFFIXES, needed_runs, output_paths
@@ -19,7 +19,7 @@ READING = {
     "fig12": lambda runs, presets: fig12.metrics(runs, presets),
     "fig13": lambda runs, presets: fig13.components(breakdown_table(), runs, presets),
     "fig14": lambda runs, presets: fig14.metrics(runs, presets),
-    "fig15": lambda runs, presets: fig15.shares(carbon(runs), presets[0], "corrected"),
+    "fig15": lambda runs, presets: fig15.shares(account_carbon(hardware=runs), presets[0], "corrected"),
     "fig16": lambda runs, presets: fig16.latency(runs, presets[-1]),
     "fig17": lambda runs, presets: fig17.metrics(runs, presets),
     "roofline": lambda runs, presets: roofline.roofline(runs, presets[-1]),

@@ -8,7 +8,7 @@ from tempfile import mkdtemp
 import pandas as pd
 import yaml
 
-from mugi.carbon import carbon
+from mugi.carbon import account_carbon
 from mugi.files import read_table, write_table
 from mugi.hardware import breakdown, evaluate, expand
 
@@ -33,7 +33,7 @@ def default_tables() -> dict[str, Path]:
     tables = {
         "hardware": runs,
         "breakdown": breakdown(expand(of_one_length)),
-        "carbon": carbon(runs[runs["seq_len"] == 4096]),
+        "carbon": account_carbon(hardware=runs[runs["seq_len"] == 4096]),
     }
     for name, table in tables.items():
         write_table(table, folder / f"{name}.csv")

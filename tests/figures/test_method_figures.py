@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from figures import adaptive, fig03, fig08, fig08_weighted, pareto
-from mugi.analysis.errors_of_methods import error_table
+from mugi.analysis.error_table import error_table
 from mugi.analysis.lookup import entries
 from mugi.analysis.search import surface
 from mugi.analysis.weigh import by_input
@@ -17,7 +17,7 @@ from mugi.hardware import breakdown, evaluate
 from mugi.hardware import expand as expand_runs
 from mugi.methods import parse
 from mugi.methods.grid import expand
-from tests.test_fit import activation_inputs, softmax_inputs
+from tests.analysis.inputs import activation_inputs, softmax_inputs
 
 GRIDS = {
     "softmax": [

@@ -43,8 +43,9 @@ def test_model():
 
 def test_assumption(monkeypatch, capsys):
     """Follow the text: the entry, the branch, the command; without the flip nothing changes."""
-    entry = re.search(r"```python\n# in mugi/assumptions.py\n(.*?)```", TEXT, re.DOTALL).group(1)
-    switch = eval(entry, vars(assumptions))
+    entry = re.search(r"```yaml\n# in mugi/assumptions.yaml\n(.*?)```", TEXT, re.DOTALL).group(1)
+    Path("entry.yaml").write_text(entry)
+    (switch,) = assumptions.load_assumptions("entry.yaml").values()
     old, branch = re.search(r"```yaml\n# instead of (.*?)\n +(.*?)\n```", TEXT).groups()
     head, tail = FILES["my_array.yaml"].split("array_gemm:\n")
     command = re.search(r"`mugi (evaluate [^`]*--assume output_drain=exposed)`", TEXT).group(1)
@@ -67,7 +68,7 @@ def test_text_says_what_the_switches_do():
     section = TEXT.split("## Assumptions")[1].split("## ")[0]
     named = re.findall(r"^\* `(\w+)(?:: \w+)?`", section, re.MULTILINE)
     assert len(named) >= 8 and set(named) <= set(assumptions.REGISTRY)
-    stages = {s for entry in assumptions.REGISTRY.values() for s in entry.stage.split(", ")}
+    stages = {stage for entry in assumptions.REGISTRY.values() for stage in entry.stages}
     assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == stages
 
 

@@ -37,14 +37,15 @@ ENVIRONMENT = "../../envs/mugi.yaml"
 PACKAGE = Path(relpath(Path(mugi.__file__).parent))
 # stage -> what it is made of beside its own folder; all are made of errors, files and schema
 BELOW = {
-    "methods": ["bf16", "int4"],
+    "methods": ["bf16", "int4", "named"],
     "hardware": ["expressions", "assumptions"],
     "array": ["methods", "hardware"],
     "analysis": ["methods"],
     "llm": ["methods"],
     "carbon": ["assumptions"],
     "accuracy": ["analysis", "llm"],
-    "claims": ["expressions"],
+    "claims": ["ledger"],
+    "ledger": ["expressions"],
 }
 # the longest jobs first: all wait for the checkpoint, the figures for the sweep
 FIRST, SECOND, THIRD, FOURTH = 4, 3, 2, 1
