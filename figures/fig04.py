@@ -67,8 +67,8 @@ def histograms(group: pd.DataFrame, recipe: str, operation: str) -> Iterator[pd.
     codes, counts = group["code"].to_numpy(), group["count"].to_numpy()
     low, high = RANGES[operation]
     edges = np.arange(round((high - low) / BIN) + 1) * BIN + low
-    found, _ = np.histogram(VALUES[codes], np.append(edges[:-1], high + 1e-9), weights=counts)
-    share = 100 * found / max(1, found.sum())
+    in_bins, _ = np.histogram(VALUES[codes], np.append(edges[:-1], high + 1e-9), weights=counts)
+    share = 100 * in_bins / max(1, in_bins.sum())
     smooth = np.convolve(share, np.ones(SMOOTHED_BINS) / SMOOTHED_BINS, mode="same")
     yield _bins("value", edges[:-1], edges[1:], smooth)
 
@@ -79,8 +79,8 @@ def histograms(group: pd.DataFrame, recipe: str, operation: str) -> Iterator[pd.
     whole = counts.sum() if published else counts[finite & ~zero].sum()
     bins = np.arange(EXPONENT_RANGE[0], EXPONENT_RANGE[1] + 1)
     counted = finite if published else finite & ~zero
-    found = np.array([counts[counted & (exponents == exponent)].sum() for exponent in bins])
-    yield _bins("exponent", bins, bins, 100 * found / max(1, whole))
+    in_bins = np.array([counts[counted & (exponents == exponent)].sum() for exponent in bins])
+    yield _bins("exponent", bins, bins, 100 * in_bins / max(1, whole))
 
 
 def _bins(axis: str, left: np.ndarray, right: np.ndarray, percent: np.ndarray) -> pd.DataFrame:

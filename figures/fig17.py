@@ -43,17 +43,17 @@ KEYS = ["preset", "group", "bar", *CHIP, "nodes", "area_mm2"]
 
 def chips() -> list[tuple]:
     """Return group and bar, design, variant, array height and nodes of everything drawn."""
-    found = []
+    bars = []
     for group, (height, side, tensor) in GROUPS.items():
         for name, run in DESIGNS.items():
             square = name[0] == "S"
             if square and side == 64:  # scaled up instead of out
-                found.append(((group, name), *run, side, 1, 1))
+                bars.append(((group, name), *run, side, 1, 1))
                 continue
             size = side if square else height
-            found += [((group, f"{name}{mesh}"), *run, size, n, n) for mesh, n in MESHES.items()]
-        found.append(((group, "Tensor"), "tensor", "", 8, *tensor))
-    return found
+            bars += [((group, f"{name}{mesh}"), *run, size, n, n) for mesh, n in MESHES.items()]
+        bars.append(((group, "Tensor"), "tensor", "", 8, *tensor))
+    return bars
 
 
 def name_of_bar(design: str, variant: str, height: int, nodes: int, _: int) -> tuple[str, str]:

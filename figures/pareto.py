@@ -52,7 +52,7 @@ def components(hardware: pd.DataFrame, breakdown: pd.DataFrame) -> pd.DataFrame:
     chips = [(kind, *chip[1:4]) for kind, chip in CHIPS.items()]
     runs = pick_runs(hardware, chips, [MODEL], presets_of(hardware)[-1:])
     elements = work.operations(runs)
-    found = []
+    of_operations = []
     for operation, group in GROUP.items():
         energy = f"dynamic_energy_{group}_nj"
         chip = runs[["chip", *RUN]].assign(
@@ -67,8 +67,8 @@ def components(hardware: pd.DataFrame, breakdown: pd.DataFrame) -> pd.DataFrame:
         parts = parts[own & (parts[energy] > 0)]
         parts["energy_pj"] = 1e3 * parts[energy] / parts["elements"]
         parts["shared"] = parts[GEMMS].sum(axis=1) > 0
-        found.append(parts)
-    table = pd.concat(found, ignore_index=True)
+        of_operations.append(parts)
+    table = pd.concat(of_operations, ignore_index=True)
     columns = ["chip", "operation", "lanes", "lane_cycles_per_element", "component", "level"]
     return table[[*columns, "area_mm2", "energy_pj", "shared"]]
 
@@ -110,8 +110,8 @@ def steps(method: Method, kind: str) -> dict[str, float]:
     if kind != "taylor":
         return {}
     moves = (method.degree + 1) / (DEGREE + 1)
-    each = dict.fromkeys(["multiplier_vector", "adder_vector"], method.degree / DEGREE)
-    return each | {"register_vector": moves}
+    terms = dict.fromkeys(["multiplier_vector", "adder_vector"], method.degree / DEGREE)
+    return terms | {"register_vector": moves}
 
 
 def cost(parts: pd.DataFrame, method: Method, kind: str) -> dict[str, float]:

@@ -13,9 +13,9 @@ PLACES = ["row", "column", "count"]  # empty where a signal has none
 def read_trace(path: Path, operations: list[str], units: list[str]) -> pd.DataFrame:
     """Read the signals of `units` from a table of `mugi trace` on one of `operations`."""
     trace = read_table(path, ["operation", "unit", *PLACES], ["window", "cycle", "value"])
-    found = list(trace["operation"].unique())
-    if len(found) != 1 or found[0] not in operations:
-        raise InputError(f"{path}: operation is {found}; needed: one of {operations}")
+    traced = list(trace["operation"].unique())
+    if len(traced) != 1 or traced[0] not in operations:
+        raise InputError(f"{path}: operation is {traced}; needed: one of {operations}")
     trace[PLACES] = trace[PLACES].apply(pd.to_numeric)
     missing = [unit for unit in units if unit not in set(trace["unit"])]
     if missing:

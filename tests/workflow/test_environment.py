@@ -27,3 +27,9 @@ def test_conda_environment_is_in_step_with_the_constraints():
 def test_constraints_pin_versions_and_name_no_index():
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         assert line.startswith("#") or re.fullmatch(r"[\w.-]+==[\w.]+", line), line
+
+
+def test_the_slurm_profile_names_rules_that_exist():
+    profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
+    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    assert set(profile["set-resources"]) <= set(re.findall(r"^rule (\w+):", rules, re.M))

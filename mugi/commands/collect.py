@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mugi.errors import InputError
+from mugi.errors import InputError, Mistake
 from mugi.files import read_table, write_table
 
 
@@ -17,8 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the rows of all tables, in the given order."""
-    tables = [read_table(path) for path in args.tables]
-    for path, table in zip(args.tables, tables, strict=True):
+    write_table(collected(args.tables), args.output)
+
+
+def collected(paths: list[Path]) -> pd.DataFrame:
+    """Return the tables below each other; raises InputError if they differ in their columns."""
+    tables = [read_table(path) for path in paths]
+    for path, table in zip(paths, tables, strict=True):
         if list(table) != list(tables[0]):
-            raise InputError(f"{path}: its columns are not those of {args.tables[0]}")
-    write_table(pd.concat(tables, ignore_index=True), args.output)
+            raise InputError(Mistake(f"its columns are not those of {paths[0]}", str(path)))
+    return pd.concat(tables, ignore_index=True)
