@@ -64,6 +64,7 @@ def test_every_file_is_there_and_every_column_has_a_unit_or_is_plain(first):
         assert not pd.read_csv(path).columns.str.contains("energy$|power$|runtime$|area$").any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["fig13", "roofline", "table2"])
 def test_figures_are_the_same_bytes_twice(script, first, tmp_path):
     draw(script, tmp_path)

@@ -11,7 +11,12 @@ from mugi.hardware import evaluate, expand
 from tests.figures.tables import ROOT, SCRIPTS, default_tables, draw
 
 OWN = "my/lean_systolic.yaml"
-DRAWN = [name for name in SCRIPTS if name != "table1"]  # a table of models
+ALIKE = ["fig12", "fig14", "fig16"]  # drawn as fig11, fig17 and fig15 are
+DRAWN = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE))
+    for name in SCRIPTS
+    if name not in ["table1", "table2"]  # a table of models; its own test below
+]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,7 @@ def tables(tmp_path_factory) -> dict:
     return tables
 
 
-@pytest.mark.parametrize("name", [name for name in DRAWN if name != "table2"])
+@pytest.mark.parametrize("name", DRAWN)
 def test_another_design_is_drawn_with_the_numbers_of_the_one_it_equals(
     name, tables, tmp_path, monkeypatch
 ):

@@ -16,11 +16,11 @@ def test_everything_is_planned_but_what_needs_a_download(project):
     rules = planned(project)
     assert set(FIGURES) | MODEL_RULES | {"evaluate_hardware", "check_claims"} <= set(rules)
     assert "fetch_bigbench" not in rules
+
+
+@pytest.mark.slow
+def test_bigbench_is_a_target_of_its_own(project):
     assert "fetch_bigbench" in planned(project, "bigbench")
-
-
-def test_table3_needs_the_cost_model_only(project):
-    assert planned(project, "table3") == {"evaluate_hardware": 1, "table3": 1}
 
 
 @pytest.mark.slow
@@ -36,6 +36,7 @@ def test_accuracy_target_plans_no_hardware(project):
     assert "evaluate_hardware" not in rules
 
 
+@pytest.mark.slow
 def test_the_papers_models_are_planned_without_network_or_token(project):
     rules = planned(project, "accuracy", "--configfile", "config/paper.yaml")
     assert (rules["evaluate_accuracy"], rules["sweep_accuracy"]) == (2, 2)
@@ -72,9 +73,6 @@ def test_a_new_figure_is_a_script_and_an_entry(project, tmp_path):
     few.write_text(yaml.safe_dump({"hardware": hardware, "figures": ["heights"]}))
     try:
         config = ["--configfile", str(few), "--directory", str(tmp_path)]
-        assert set(planned(project, "figures", *config)) == {
-            *("evaluate_hardware", "heights", "figures")
-        }
         done = run(project, "snakemake", "figures", *config)
         assert done.returncode == 0, done.stderr
         for kind in ["csv", "pdf", "png"]:
@@ -108,6 +106,7 @@ def test_a_key_that_stands_twice_stops_too(project, tmp_path):
     assert f"{twice}:3: key 'datapath' is there twice, first in line 1" in line
 
 
+@pytest.mark.slow
 def test_figures_that_lack_runs_stop_it(project, tmp_path):
     narrow = tmp_path / "narrow.yaml"
     narrow.write_text(
@@ -118,7 +117,7 @@ def test_figures_that_lack_runs_stop_it(project, tmp_path):
     assert "fig16 needs this run once, which `hardware` has not at all: design=carat" in line
 
 
-def test_hardware_commands_import_no_torch(project, tmp_path):
+def test_table3_needs_the_cost_model_only_and_no_torch(project, tmp_path):
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "__init__.py").write_text("raise ImportError('torch is not needed')\n")
     path = os.pathsep.join([str(tmp_path), str(project)])
@@ -129,6 +128,5 @@ def test_hardware_commands_import_no_torch(project, tmp_path):
     evaluate = ["mugi", "evaluate", "--grid", str(tmp_path / "runs.yaml")]
     done = run(project, *evaluate, "-o", str(tmp_path / "runs.csv"), PYTHONPATH=path)
     assert done.returncode == 0, done.stderr
-    done = run(project, "snakemake", "-n", "table3", PYTHONPATH=path)
-    assert done.returncode == 0, done.stderr
-    assert run(project, "mugi", "prepare", "smollm2_135m", "-o", "x", PYTHONPATH=path).returncode
+    rules = planned(project, "table3", PYTHONPATH=path)
+    assert rules == {"evaluate_hardware": 1, "table3": 1}
