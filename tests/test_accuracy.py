@@ -384,7 +384,7 @@ def test_accuracy_command(checkpoint, tmp_path, monkeypatch):
     assert set(table["model"]) == {"tiny"}
     method = "vlp:lut=3,max_exp=0,mantissa=1"
     assert set(zip(table["softmax"], table["attention"], strict=True)) == {
-        ("native", "eager"),
+        ("native", "sdpa"),
         (method, "tables"),
     }
     assert set(table["dtype"]) == {"float32"}

@@ -1,4 +1,4 @@
-"""Load a model from a checkpoint folder or the hub, in one line where that fails."""
+"""Load a model from a checkpoint folder or the hub; what fails is said in one line."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedModel
 
-from mugi.errors import InputError
+from mugi.errors import InputError, first_line
 from mugi.llm.families import LOADERS, kind_of
 from mugi.llm.settings import ModelSettings
 
@@ -32,8 +32,11 @@ def load(
 
     A hub id needs network, and a gated model an access token in HF_TOKEN (never on the command
     line). Raises InputError with one line if the source cannot be loaded. On a GPU the weights go
-    there directly, not through memory of their size; `auto` spreads the layers over all GPUs. This
-    is where the process gets its threads: the tables' kernels take as many as torch.
+    there directly, not through memory of their size; `auto` spreads the layers over all GPUs.
+
+    This is the one place where a process gets its threads. The tables' C++ kernels take as many as
+    torch, from an OpenMP of their own: with more than one thread the idle ones of both spin and
+    take the cores from each other and from jobs beside them; with one, no thread is started.
     """
     torch.set_num_threads(settings.threads)
     source = settings.source
@@ -75,7 +78,7 @@ def _reason(source: str, error: Exception) -> str:
     """Say in one line why a model cannot be read, and what would help."""
     text = str(error)
     if Path(source).is_dir():
-        return _first_line(text)
+        return first_line(error)
     if "gated repo" in text or "401 Client" in text or "403 Client" in text:
         token = "HF_TOKEN has no access" if os.environ.get("HF_TOKEN") else "HF_TOKEN is not set"
         return (
@@ -83,11 +86,7 @@ def _reason(source: str, error: Exception) -> str:
             "the hub, then set the environment variable HF_TOKEN"
         )
     if os.environ.get("HF_HUB_OFFLINE") == "1":
-        return f"(HF_HUB_OFFLINE is set) {_first_line(text)}"
+        return f"(HF_HUB_OFFLINE is set) {first_line(error)}"
     if "couldn't connect" in text or "connection" in text.lower():
         return "no connection to the hub, and it is not downloaded"
-    return _first_line(text)
-
-
-def _first_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no reason given"])[0]
+    return first_line(error)

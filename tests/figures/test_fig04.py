@@ -5,8 +5,20 @@ import pandas as pd
 import pytest
 
 from figures import fig04
+from mugi.bf16 import to_bf16
 from mugi.files import read_table
-from tests.test_profile import counted
+
+COLUMNS = [
+    *["model", "recipe", "operation", "function", "layer", "layers", "seq_len", "code", "count"]
+]
+
+
+def counted(values: dict[float, int], **keys) -> pd.DataFrame:
+    """Return a profile of one layer with the given values and counts."""
+    row = {"model": "m", "operation": "softmax", "function": "exp", "recipe": "lut"}
+    row |= {"layer": 0, "layers": 4, "seq_len": 16} | keys
+    codes = to_bf16(np.array(list(values)))
+    return pd.DataFrame({**row, "code": codes, "count": list(values.values())})[COLUMNS]
 
 
 def test_fig04_draws_what_it_writes(tmp_path):
