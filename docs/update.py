@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mugi.config.docs import markdown as keys
-from mugi.config.docs import method_markdown as methods
+from mugi.config.docs import key_table as keys
+from mugi.config.docs import parameter_table as methods
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"

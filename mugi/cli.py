@@ -7,11 +7,12 @@ from importlib import import_module
 
 from mugi.errors import InputError
 
-# subcommand -> (module with add_arguments(parser) and run(args) -> exit code, help line)
+# subcommand -> (module with add_arguments(parser) and run(args) -> exit code, help line); a module
+# of several has add_arguments_of_NAME and run_NAME
 COMMANDS = {
-    "check": ("mugi.config", "check a configuration file"),
+    "check": ("mugi.config.command", "check a configuration file"),
     "schema": (
-        "mugi.config.docs",
+        "mugi.config.command",
         "print the configuration's JSON schema or its table in Markdown",
     ),
     "approximate": ("mugi.analysis.errors_of_methods", "error of an approximation on every input"),
@@ -44,11 +45,13 @@ def main(argv: list[str] | None = None) -> int:
     for name, (module, help_line) in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=help_line, description=help_line)
         if argv[:1] == [name]:
-            command = import_module(module)
-            command.add_arguments(subparser)
+            command = vars(import_module(module))
+            add_arguments = command.get(f"add_arguments_of_{name}") or command["add_arguments"]
+            add_arguments(subparser)
     args = parser.parse_args(argv)
     try:
-        status = command.run(args) or 0
+        run = command.get(f"run_{args.command}") or command["run"]
+        status = run(args) or 0
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # the reader, such as head, has seen enough
@@ -60,8 +63,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"mugi {args.command}: {name + ': ' if name else ''}{reason}", file=sys.stderr)
         return 2
     except InputError as error:
-        for line in str(error).splitlines():
-            print(f"mugi {args.command}: {line}", file=sys.stderr)
+        for mistake in error.mistakes:
+            print(f"mugi {args.command}: {mistake}", file=sys.stderr)
         return 2
 
 

@@ -19,7 +19,7 @@ from mugi import assumptions, needs
 from mugi.carbon import carbon
 from mugi.config import FIGURES, check
 from mugi.errors import InputError
-from mugi.files import read_table, read_yaml, write_table
+from mugi.files import Document, read_table, read_yaml, write_table
 from mugi.hardware import breakdown, evaluate, expand
 
 ROOT = Path(__file__).parents[1]
@@ -434,18 +434,18 @@ def test_a_narrowed_configuration_is_told_which_runs_its_figures_lack():
     settings = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     narrowed = settings | {"hardware": settings["hardware"][:5]}
     with pytest.raises(InputError) as error:
-        check(narrowed)
+        check(Document("config", narrowed, {}))
     lines = str(error.value).splitlines()
     figures = ["fig11", "fig13", "fig14", "fig17", "roofline", "table3"]
     assert [line.split()[1] for line in lines] == figures
     assert "not at all: design=mugi, variant=vlp, array_height=128, noc_rows=4" in lines[1]
-    check(narrowed | {"figures": ["fig12", "fig15", "fig16", "table1"]})
+    check(Document("config", narrowed | {"figures": ["fig12", "fig15", "fig16", "table1"]}, {}))
     of_7b = [grid | {"model": "llama_2_7b"} for grid in settings["hardware"][:5]]
-    check(narrowed | {"hardware": of_7b, "figures": ["fig15", "fig16"]})
+    check(Document("config", narrowed | {"hardware": of_7b, "figures": ["fig15", "fig16"]}, {}))
     flipped_too = {"assumption.dram_time": ["none", "per_op"]}
     twice = [grid | flipped_too for grid in narrowed["hardware"]]
     with pytest.raises(InputError, match=r"fig12 needs this run once, .* has 2 times: design=mugi"):
-        check(narrowed | {"hardware": twice, "figures": ["fig12"]})
+        check(Document("config", narrowed | {"hardware": twice, "figures": ["fig12"]}, {}))
 
 
 @pytest.fixture(scope="module")

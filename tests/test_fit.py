@@ -15,9 +15,9 @@ from mugi.analysis.select import family_of, selected
 from mugi.analysis.weigh import by_input
 from mugi.bf16 import CODES, from_bf16, to_bf16
 from mugi.cli import main
-from mugi.config import check, merge
+from mugi.config import check
 from mugi.errors import InputError
-from mugi.files import read_yaml
+from mugi.files import Document, merge, read_yaml
 from mugi.methods import FUNCTIONS, parse
 from mugi.methods.grid import expand
 from mugi.methods.tables import look_up, pick_alone
@@ -476,7 +476,7 @@ SMALL = {**DEFAULT, "hardware": DEFAULT["hardware"][:1], "figures": ["fig03"]}
 )
 def test_a_mistake_in_the_configuration_gets_one_line(change, expected):
     with pytest.raises(InputError) as error:
-        check(merge(SMALL, change))
+        check(Document("config", merge(SMALL, change), {}))
     (line,) = str(error.value).splitlines()
     for part in expected:
         assert part in line

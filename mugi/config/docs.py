@@ -1,7 +1,5 @@
-"""`mugi schema`: the configuration's JSON schema, or the tables of docs/configuration.md."""
+"""The configuration's keys and the methods' parameters as Markdown tables."""
 
-import argparse
-import json
 import types
 from collections.abc import Iterator
 from typing import Annotated, Literal, Union, get_args, get_origin
@@ -12,29 +10,14 @@ from mugi.config import Config
 from mugi.methods import METHODS, QUANTISERS
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi schema`."""
-    parser.add_argument(
-        "--markdown", action="store_true", help="the tables of docs/configuration.md"
-    )
-
-
-def run(args: argparse.Namespace) -> None:
-    """Print the schema or the table."""
-    if args.markdown:
-        print(markdown(), method_markdown(), sep="\n\n")
-    else:
-        print(json.dumps(Config.model_json_schema(), indent=2))
-
-
-def markdown() -> str:
+def key_table() -> str:
     """Return one table row for each key, nested keys with dots."""
     rows = ["| key | type | meaning |", "|---|---|---|"]
     rows += [f"| `{key}` | {kind} | {meaning} |" for key, kind, meaning in _rows(Config, "")]
     return "\n".join(rows)
 
 
-def method_markdown() -> str:
+def parameter_table() -> str:
     """Return one table row for each method parameter: default and meaning."""
     rows = ["| method | parameter | default | meaning |", "|---|---|---|---|"]
     for name, method in (METHODS | QUANTISERS).items():

@@ -1,17 +1,19 @@
 import json
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from mugi.config import check
+from mugi.config import check, read
 from mugi.errors import InputError
 from mugi.sources import sources
 
 try:
-    check(config)
+    # Snakemake's reader takes a key that stands twice and knows no lines
+    check(replace(read(*map(Path, workflow.configfiles)), content=config))
 except InputError as error:
-    for line in str(error).splitlines():
-        print(f"config: {line}", file=sys.stderr)
+    for mistake in error.mistakes:
+        print(f"config: {mistake}", file=sys.stderr)
     sys.exit(2)
 
 

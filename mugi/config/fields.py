@@ -1,0 +1,58 @@
+"""Kinds of values that several sections of the configuration hold."""
+
+from collections.abc import Callable
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mugi.llm.texts import check_text
+from mugi.methods import parse_operations
+from mugi.methods.grid import expand
+from mugi.schema import Section
+
+
+def checked(check: Callable[[str], object]):
+    """Return the kind of texts that `check` accepts; its InputError becomes the mistake."""
+
+    def validate(text: str) -> str:
+        check(text)
+        return text
+
+    return Annotated[str, AfterValidator(validate)]
+
+
+def _no_repeats(values: list) -> list:
+    repeated = [value for index, value in enumerate(values) if value in values[:index]]
+    if repeated:
+        raise ValueError(f"'{repeated[0]}' is there twice")
+    return values
+
+
+def grids(operation: str):
+    """Return the kind of lists of methods for an operation; `a|b` and `a..b` stand for several."""
+    return Annotated[list[checked(lambda text: expand([text], operation))], Distinct]
+
+
+Distinct = AfterValidator(_no_repeats)
+PositiveInt = Annotated[int, Field(ge=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+ModelNames = Annotated[
+    list[str], Distinct, Field(min_length=1, description="keys of the section `models`")
+]
+Operations = checked(parse_operations)
+Text = checked(check_text)
+
+
+class Perplexity(Section):
+    """Windows of text whose tokens are scored."""
+
+    window: int = Field(ge=2, description="tokens in a window")
+    stride: int = Field(ge=1, description="tokens from one window's start to the next")
+    windows: PositiveInt = Field(description="number of windows, from the start of the text")
+
+    @model_validator(mode="after")
+    def _stride_within_window(self) -> Self:
+        if self.stride > self.window:
+            raise ValueError(f"stride {self.stride} must be 1 to {self.window} (the window)")
+        return self
