@@ -18,9 +18,9 @@ from mugi.bf16 import CODES, from_bf16, split, to_bf16
 from mugi.cli import main
 from mugi.errors import InputError
 from mugi.methods import NATIVE, Approximation, parse, parse_operations
-from mugi.methods.exact import FUNCTIONS as FUNCTION_OF
-from mugi.methods.exact import table
-from mugi.methods.method import Exact
+from mugi.methods.exact import Exact
+from mugi.methods.functions import FUNCTIONS as FUNCTION_OF
+from mugi.methods.functions import exact_table as table
 from mugi.methods.partial import Partial
 from mugi.methods.pwl import PWL
 from mugi.methods.tables import TableStack, look_up, pick_alone, pick_positions
@@ -546,19 +546,25 @@ def test_text_names_only_what_differs_from_the_default():
         ("vlp:lut=8,max_exp=3,mantissa=8", ["mantissa: must be less than or equal to 7"]),
         ("vlp:lut=8,max_exp=3,group=0", ["group: must be greater than or equal to 1 (got '0')"]),
         ("vlp:lut=8,max_exp=x", ["max_exp: must be a valid integer", "(got 'x')"]),
-        ("vlp:lut=8,max_exp=3,overflow=wrap", ["overflow: must be 'flush' or 'saturate'", "wrap"]),
+        (
+            "vlp:lut=8,max_exp=3,overflow=wrap",
+            ["overflow: 'wrap' is not allowed; one of: flush, saturate"],
+        ),
         (
             "vlp:lut=8,max_exp=3,window=9",
             ["window=9 is wider than the LUT (lut=8); allowed: 1 to 8"],
         ),
         ("vlp:lut=8", ["give either max_exp or min_exp"]),
         ("vlp:lut=8,max_exp=3,build=published", ["build=published needs min_exp"]),
-        ("vlp:lut=8,min_exp=3,build=broken", ["build: must be 'repaired' or 'published'"]),
+        (
+            "vlp:lut=8,min_exp=3,build=broken",
+            ["build: 'broken' is not allowed; one of: repaired, published"],
+        ),
         ("vlp:lut=8,min_exp=3,adapt=4", ["adapt=4 needs max_exp"]),
         ("vlp:lut=8,max_exp=3,adapt=17", ["adapt: must be less than or equal to 16 (got '17')"]),
         ("vlp:lut=8,max_exp=3,leak=0", ["leak: must be greater than or equal to 1 (got '0')"]),
         ("vlp:lut=8,max_exp=3,min_exp=0", ["give either max_exp or min_exp"]),
-        ("vlp:max_exp=3", ["lut: Field required"]),
+        ("vlp:max_exp=3", ["lut: missing"]),
     ],
 )
 def test_a_wrong_method_gets_one_line(text, parts):
@@ -570,7 +576,7 @@ def test_a_wrong_method_gets_one_line(text, parts):
 
 
 def test_a_missing_parameter_has_no_value_to_tell():
-    with pytest.raises(InputError, match=r"'vlp:max_exp=3': lut: Field required$"):
+    with pytest.raises(InputError, match=r"'vlp:max_exp=3': lut: missing$"):
         parse("vlp:max_exp=3")
 
 

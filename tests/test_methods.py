@@ -18,8 +18,8 @@ import torch
 
 from mugi.bf16 import CODES, from_bf16, to_bf16
 from mugi.errors import InputError
-from mugi.methods import exact, parse
-from mugi.methods.exact import FUNCTIONS
+from mugi.methods import parse
+from mugi.methods.functions import FUNCTIONS, exact_table
 from mugi.methods.method import Method
 from mugi.methods.partial import Partial
 from mugi.methods.pwl import PWL
@@ -124,7 +124,7 @@ def vlp_reference(method: VLP, function: str, window) -> np.ndarray:
     low, high, lut_low, lut_high = window
     mantissa, exponent = integer_fields(method.mantissa)
     sign = CODES.astype(np.int64) & 0x8000
-    table = exact.table(function)
+    table = exact_table(function)
     keeps = method.underflow == "keep" and method.overflow == "flush"
     inside = np.where((exponent > high) & (not keeps), (1 << method.mantissa) - 1, mantissa)
     inside = np.where((exponent < low) & (method.underflow == "clamp"), 0, inside)
@@ -312,5 +312,5 @@ def test_infinities_and_nan_are_those_of_the_function(function):
     for kind in (PWL, Taylor, Partial):
         for method in of_kind(kind, function) if function in kind.functions else []:
             (table,) = method.stack(function).tables
-            assert (table[special] == exact.table(function)[special]).all(), str(method)
+            assert (table[special] == exact_table(function)[special]).all(), str(method)
             assert not np.isnan(from_bf16(table[FINITE])).any(), str(method)

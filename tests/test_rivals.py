@@ -11,7 +11,7 @@ import torch
 from mugi.bf16 import CODES, from_bf16
 from mugi.errors import InputError
 from mugi.methods import parse, parse_operations
-from mugi.methods.exact import FUNCTIONS
+from mugi.methods.functions import FUNCTIONS
 
 X = from_bf16(CODES)
 FINITE = np.isfinite(X)
@@ -81,8 +81,8 @@ def test_hard_swish_is_the_one_of_torch():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("softmax=partial", "partial cannot compute exp; allowed: exact, vlp, pwl, taylor"),
-        ("activation=taylor:degree=9,center=-4", "taylor cannot compute silu; allowed: exact"),
+        ("softmax=partial", "partial cannot compute exp; one of: exact, vlp, pwl, taylor"),
+        ("activation=taylor:degree=9,center=-4", "taylor cannot compute silu; one of: exact"),
         ("softmax=pwl:segments=22,range=16,spacing=minimax", "needs coefficients=fp32"),
         ("softmax=pwl:segments=0,range=16", "segments: must be greater than or equal to 1"),
         ("softmax=pwl:segments=22,range=-16", "range: must be greater than 0"),

@@ -23,7 +23,8 @@ from mugi.bf16 import (
     split,
 )
 from mugi.errors import InputError, unknown
-from mugi.methods import FUNCTIONS, exact
+from mugi.methods import FUNCTIONS
+from mugi.methods.functions import exact_codes, exact_table
 from mugi.methods.vlp import VLP
 
 SIGN_BIT = 0x8000
@@ -243,7 +244,7 @@ def lut_rows(method: VLP, function: str, negative: bool) -> np.ndarray:
     sign = np.full(mantissa.shape, negative)
     arguments = join(Fields(sign, mantissa, exponent), method.mantissa)
     idle = sweep_cycles(method) - len(mantissa)
-    return np.pad(exact.evaluate(function, arguments), ((0, idle), (0, 0)))
+    return np.pad(exact_codes(function, arguments), ((0, idle), (0, 0)))
 
 
 def column_values(method: VLP, function: str, window: np.ndarray, negative: bool) -> np.ndarray:
@@ -310,4 +311,4 @@ def post_process(method: VLP, function: str, mapped: Mapping, selected: np.ndarr
     if method.overflow == "flush":
         result = np.where(exponent > method.lut_window[1], limit, result)
     bypassed = np.isin(exponent, [ZERO_EXPONENT, SPECIAL_EXPONENT])
-    return np.where(bypassed, exact.table(function)[mapped.code], result).astype(np.uint16)
+    return np.where(bypassed, exact_table(function)[mapped.code], result).astype(np.uint16)

@@ -23,11 +23,10 @@ from mugi.array.charge import CostModel
 from mugi.array.converter import Array
 from mugi.array.gemm import MAX_MAGNITUDE, gemm
 from mugi.array.nonlinear import BOTH_SIGNS, NEGATIVE, nonlinear
-from mugi.bf16 import from_bf16, to_bf16
+from mugi.bf16 import from_bf16, rounded, to_bf16
 from mugi.errors import InputError
 from mugi.files import write_table
 from mugi.methods import parse
-from mugi.methods.method import bf16
 from mugi.methods.tables import look_up
 
 GEMM_ROWS = 8  # as many as the array has columns: a batch of 8, or a group of GQA
@@ -106,11 +105,11 @@ def plain_product(inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
     values = from_bf16(inputs)
     multiples = [np.zeros_like(values)]
     for _ in range(MAX_MAGNITUDE):
-        multiples.append(bf16(multiples[-1] + values))
+        multiples.append(rounded(multiples[-1] + values))
     multiples = np.stack(multiples)
     total = np.zeros((len(inputs), weights.shape[1]))
     for k, row in enumerate(weights):
-        total = bf16(total + np.sign(row) * multiples[np.abs(row), :, k].T)
+        total = rounded(total + np.sign(row) * multiples[np.abs(row), :, k].T)
     return to_bf16(total)
 
 

@@ -22,16 +22,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from mugi.bf16 import (
-    CODES,
-    INF_CODE,
-    SPECIAL_EXPONENT,
-    ZERO_EXPONENT,
-    Fields,
-    join,
-    split,
-)
-from mugi.methods import exact
+from mugi.bf16 import CODES, INF_CODE, SPECIAL_EXPONENT, ZERO_EXPONENT, Fields, join, split
+from mugi.methods.functions import exact_table
 from mugi.methods.method import Method
 from mugi.methods.tables import Adaption, TableStack
 
@@ -183,27 +175,29 @@ class VLP(Method):
     def table(self, function: str, window: Window) -> np.ndarray:
         """Return the uint16 (65536,) table of `function` for one window of `windows`."""
         low, high, lut_low, lut_high = window
-        fields, place = _distinct(self.mantissa)
+        fields, place = _distinct(self.mantissa)  # here inputs are rounded: the V of VLP
         above, below = fields.exponent > high, fields.exponent < low
 
+        # what the sliding window does not reach takes its nearest exponent, and then which mantissa
         mantissa = fields.mantissa
         if self.underflow != "keep" or self.overflow == "saturate":
             mantissa = np.where(above, (1 << self.mantissa) - 1, mantissa)
         if self.underflow == "clamp":
             mantissa = np.where(below, 0, mantissa)
-        exactly = exact.table(function)
-        inside = Fields(fields.sign, mantissa, np.clip(fields.exponent, low, high))
-        result = exactly[join(inside, self.mantissa)]
+        lut_entry = Fields(fields.sign, mantissa, np.clip(fields.exponent, low, high))
+        exact = exact_table(function)
+        result = exact[join(lut_entry, self.mantissa)]
 
         to_zero = below if self.underflow == "zero" else np.zeros_like(below)
         if function != "exp":  # published activations: nothing below the LUT
             to_zero = to_zero | (fields.exponent < lut_low)
-        result = np.where(to_zero, exactly[fields.sign * 0x8000], result)[place]
+        result = np.where(to_zero, exact[fields.sign * 0x8000], result)[place]
+
         exponent = _fields(self.mantissa).exponent
         if self.overflow == "flush":
             result = np.where(exponent > lut_high, _limit(function), result)
-        untouched = np.abs(exponent) == SPECIAL_EXPONENT  # zeros too
-        return np.where(untouched, exactly, result).astype(np.uint16)
+        bypassed = np.abs(exponent) == SPECIAL_EXPONENT  # zeros too
+        return np.where(bypassed, exact, result).astype(np.uint16)
 
 
 @cache
@@ -214,7 +208,10 @@ def _fields(mantissa_bits: int) -> Fields:
 
 @cache
 def _distinct(mantissa_bits: int) -> tuple[Fields, np.ndarray]:
-    """Return the distinct fields of codes, and the place of each code's among them."""
+    """Return the distinct fields of codes, and the place of each code's among them.
+
+    Rounding leaves an eighth of the codes or fewer, and so much less to compute.
+    """
     fields = _fields(mantissa_bits)
     key = (fields.exponent.astype(np.int64) << 8 | fields.mantissa) << 1 | fields.sign
     _, first, place = np.unique(key, return_index=True, return_inverse=True)
@@ -225,7 +222,7 @@ def _distinct(mantissa_bits: int) -> tuple[Fields, np.ndarray]:
 def _limit(function: str) -> np.ndarray:
     """What `function` tends to beyond the LUT, by input code: the input itself or a zero for an
     activation, 0 (or infinity, for positive inputs) for exp."""
-    infinite = exact.table(function)[INF_CODE | (CODES & 0x8000)]
+    infinite = exact_table(function)[INF_CODE | (CODES & 0x8000)]
     if function == "exp":
         return infinite
     return np.where(CODES < 0x8000, CODES, infinite)
