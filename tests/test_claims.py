@@ -6,7 +6,7 @@ import yaml
 from test_figures import ROOT, default_tables, fig13, fig14, table2
 
 from mugi import claims
-from mugi.analysis.errors_of_methods import error_table
+from mugi.analysis.error_table import error_table
 from mugi.array.converter import Array
 from mugi.array.simulate import simulated
 from mugi.claims import judge, load_ledger

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mugi.analysis.errors_of_methods import error_table
+from mugi.analysis.error_table import error_table
 from mugi.analysis.lookup import entries
 from mugi.analysis.search import surface
 from mugi.analysis.weigh import by_input

@@ -54,6 +54,8 @@ class CostModel:
         return self._charge(self.design.nonlinear, features)
 
     def _charge(self, section: Section, features: dict) -> Charge:
-        found = section.evaluate(features, self.symbols)
-        values = ({name: float(np.squeeze(v)) for name, v in each.items()} for each in found)
-        return Charge(section, self.symbols, *values)
+        counts, cycles = (
+            {event: float(np.squeeze(value)) for event, value in values.items()}
+            for values in section.evaluate(features, self.symbols)
+        )
+        return Charge(section, self.symbols, counts, cycles)

@@ -14,14 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mugi.array.converter import NEVER, WINDOW_CYCLES, Array, at_cycle, batches, row_signals
-from mugi.bf16 import (
-    INF_CODE,
-    SPECIAL_EXPONENT,
-    ZERO_EXPONENT,
-    Fields,
-    join,
-    split,
-)
+from mugi.bf16 import INF_CODE, SPECIAL_EXPONENT, ZERO_EXPONENT, Fields, join, split
 from mugi.errors import InputError, unknown
 from mugi.methods import FUNCTIONS
 from mugi.methods.functions import exact_codes, exact_table
@@ -218,11 +211,11 @@ def adapt(method: VLP, function: str, extreme: np.ndarray, columns: int) -> np.n
     """
     needed = np.clip(extreme - method.max_exp + method.adapt, 0, method.adapt)
     steps = in_order(function, needed * method.leak, columns)
-    register, found = np.zeros(steps.shape[1], dtype=int), np.empty_like(steps)
+    register, above = np.zeros(steps.shape[1], dtype=int), np.empty_like(steps)
     for step, need in enumerate(steps):
         register = np.maximum(register - 1, need)
-        found[step] = (register + method.leak - 1) // method.leak
-    return (found.T if function == "exp" else found).reshape(-1)
+        above[step] = (register + method.leak - 1) // method.leak
+    return (above.T if function == "exp" else above).reshape(-1)
 
 
 def in_order(function: str, values: np.ndarray, columns: int) -> np.ndarray:
@@ -270,11 +263,11 @@ def subscribe(
     """
     selected, spikes = np.zeros_like(mapped.code), 0
     mappings, height = mapped.code.shape
-    for part in batches(mappings, height * sweep_cycles(method) // WINDOW_CYCLES):
+    for batch in batches(mappings, height * sweep_cycles(method) // WINDOW_CYCLES):
         for negative in signs:
-            values = column_values(method, function, mapped.window[:, part], negative)
-            rows, count = row_signals(values, spike_times(mapped, negative)[part])
-            selected[part] |= at_cycle(rows, mapped.time[part] + mapped.offset[part])
+            values = column_values(method, function, mapped.window[:, batch], negative)
+            rows, count = row_signals(values, spike_times(mapped, negative)[batch])
+            selected[batch] |= at_cycle(rows, mapped.time[batch] + mapped.offset[batch])
             spikes += count
     return selected, spikes
 

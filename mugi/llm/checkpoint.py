@@ -42,10 +42,10 @@ def _made(embedded: EmbeddedModel | None) -> tuple:
 
         return tiny_model()
     source = _package_folder(embedded) / embedded.file
-    found = sha256_of(source)
-    if found != embedded.sha256:
+    digest = sha256_of(source)
+    if digest != embedded.sha256:
         raise InputError(
-            f"{source} has sha256 {found[:12]}…, "
+            f"{source} has sha256 {digest[:12]}…, "
             f"expected {embedded.sha256[:12]}…; reinstall {embedded.requirement}"
         )
     from mugi.llm import convert  # not before the file is checked: it takes seconds

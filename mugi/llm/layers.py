@@ -1,4 +1,4 @@
-"""Running a model from any of its layers on, with a softmax of its own in each.
+"""Running a decoder from any of its layers on, with a softmax of its own in each.
 
 The hidden states in front of a layer are kept, so that exchanging the softmax of layer l costs the
 layers from l on and the head. Nothing of the model's own code is repeated: its list of layers is
@@ -57,10 +57,10 @@ class Layers:
         """Return the states in front of layer `last` from those in front of layer `first`."""
         if first == last:
             return hidden
-        found = []
+        states = []
 
         def keep(module, inputs, output):
-            found.append(output[0] if isinstance(output, tuple) else output)
+            states.append(output[0] if isinstance(output, tuple) else output)
 
         hook = self.all[last - 1].register_forward_hook(keep)
         try:
@@ -68,10 +68,11 @@ class Layers:
                 self.decoder(inputs_embeds=hidden, use_cache=False)
         finally:
             hook.remove()
-        return found[0]
+        return states[0]
 
     @contextmanager
     def _only(self, first: int, last: int) -> Iterator[None]:
+        """Leave the decoder the layers from `first` to `last`, that one left out."""
         self.decoder.layers = torch.nn.ModuleList(list(self.all)[first:last])
         try:
             yield

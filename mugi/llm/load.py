@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedModel
 
-from mugi.errors import InputError
+from mugi.errors import InputError, first_line
 from mugi.llm.families import LOADERS, kind_of
 from mugi.llm.settings import ModelSettings
 
@@ -75,7 +75,7 @@ def _reason(source: str, error: Exception) -> str:
     """Say in one line why a model cannot be read, and what would help."""
     text = str(error)
     if Path(source).is_dir():
-        return _first_line(text)
+        return first_line(error)
     if "gated repo" in text or "401 Client" in text or "403 Client" in text:
         token = "HF_TOKEN has no access" if os.environ.get("HF_TOKEN") else "HF_TOKEN is not set"
         return (
@@ -83,11 +83,7 @@ def _reason(source: str, error: Exception) -> str:
             "the hub, then set the environment variable HF_TOKEN"
         )
     if os.environ.get("HF_HUB_OFFLINE") == "1":
-        return f"(HF_HUB_OFFLINE is set) {_first_line(text)}"
+        return f"(HF_HUB_OFFLINE is set) {first_line(error)}"
     if "couldn't connect" in text or "connection" in text.lower():
         return "no connection to the hub, and it is not downloaded"
-    return _first_line(text)
-
-
-def _first_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no reason given"])[0]
+    return first_line(error)

@@ -19,7 +19,7 @@ from mugi.accuracy import speech
 from mugi.accuracy.predictions import predictions_of
 from mugi.cli import main
 from tests.accuracy.examples import COARSE, CROSS, EVERYONE, EXACT, NATIVE, save, sums, whole
-from tests.test_families import built
+from tests.llm.tiny_models import built
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -13,7 +13,7 @@ from transformers import BitImageProcessorPil, VivitImageProcessor
 from mugi.cli import main
 from mugi.llm.video import Video
 from tests.accuracy.examples import COARSE, save
-from tests.test_families import built
+from tests.llm.tiny_models import built
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -14,7 +14,7 @@ from mugi.accuracy import vision
 from mugi.cli import main
 from mugi.llm.inject import injected
 from tests.accuracy.examples import COARSE, EVERYONE, NATIVE, save, sums, whole
-from tests.test_families import built
+from tests.llm.tiny_models import built
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
