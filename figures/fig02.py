@@ -6,37 +6,30 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
-import style
 
+from figures import marks, output, paper
+from mugi.colours import DESIGN_COLOURS
 from mugi.errors import InputError
 from mugi.files import read_table
 
 UNITS = ["input", "weight", "column", "spike"]
-COLOUR = style.DESIGN_COLOURS["mugi"]
+COLOUR = DESIGN_COLOURS["mugi"]
 PLACES = ["row", "column", "count"]  # empty where a signal has none
 
 
 def make(table: Path, stem: Path) -> None:
     """Draw the multiples on the first column, and every row's spikes in all columns below."""
     drawn = read_trace(table, ["gemm"], UNITS)
-    style.use_style()
-    figure, (above, below) = plt.subplots(
-        2,
-        1,
-        figsize=(style.COLUMN_IN, 2.6),
-        height_ratios=[1, 1.3],
-        sharex=True,
-        layout="constrained",
-    )
+    figure, axes = marks.panels(2, 1, (paper.COLUMN_IN, 2.6), height_ratios=[1, 1.3], sharex=True)
+    above, below = axes[:, 0]
     draw_multiples(above, drawn)
     draw_spikes(below, drawn)
     for axis in (above, below):
         for window in drawn["window"].unique():
             axis.axvline(8 * window - 0.5, color="0.8", lw=0.6, zorder=0)
-        sns.despine(ax=axis)
-        axis.tick_params(length=2, pad=1)
+        marks.tidy(axis)
     below.set(xlabel="cycle", xticks=range(0, int(drawn["cycle"].max()) + 1, 2))
-    style.save(figure, stem, drawn)
+    output.save_figure(figure, stem, drawn)
 
 
 def read_trace(path: Path, operations: list[str], units: list[str]) -> pd.DataFrame:
@@ -99,8 +92,8 @@ def draw_spikes(axis, signals: pd.DataFrame) -> None:
     axis.set_ylim(max(rows) + 0.5, min(rows) - 0.75)
     handles = [plt.Line2D([], [], color=shade, lw=2.6) for shade in (shades[0], shades[-1])]
     names = [f"spike in column {columns[0]:g}", f"in column {columns[-1]:g}"]
-    axis.figure.legend(handles, names, ncols=2, **style.LEGEND)
+    axis.figure.legend(handles, names, ncols=2, **marks.LEGEND)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))
