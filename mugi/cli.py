@@ -23,8 +23,14 @@ COMMANDS = {
     "trace": ("mugi.array.command", "signals of a small array, cycle by cycle"),
     "prepare": ("mugi.accuracy.commands.prepare", "write an embedded model as a local checkpoint"),
     "accuracy": ("mugi.accuracy.commands.evaluate", "accuracy of a model under approximations"),
-    "profile": ("mugi.accuracy.commands.profile", "inputs of softmax and activation in a real model"),
-    "datapath": ("mugi.accuracy.commands.datapath", "INT4 layers of a model on the simulated array"),
+    "profile": (
+        "mugi.accuracy.commands.profile",
+        "inputs of softmax and activation in a real model",
+    ),
+    "datapath": (
+        "mugi.accuracy.commands.datapath",
+        "INT4 layers of a model on the simulated array",
+    ),
     "tune": ("mugi.accuracy.commands.tune", "each layer's own LUT window"),
     "concentration": ("mugi.accuracy.commands.concentration", "where the profiled inputs lie"),
     "bigbench": ("mugi.accuracy.commands.bigbench", "fetch BIG-bench tasks for `mugi accuracy`"),

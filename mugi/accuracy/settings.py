@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mugi.errors import Mistake, raise_all
+from mugi.errors import InputError, Mistake, raise_all
 from mugi.llm.texts import check_text
 
 CUTS = ("documents", "joined")
@@ -17,6 +17,21 @@ def at_least(least: int, **values: int | None) -> list[Mistake]:
         for name, value in values.items()
         if value is not None and value < least
     ]
+
+
+def counted(text: str, what: str) -> tuple[str, int | None]:
+    """Return name and count of NAME=COUNT, or None for NAME alone; `what` is counted."""
+    name, equals, count = text.strip().partition("=")
+    if equals and (not count.isdigit() or int(count) < 1):
+        one = what.removesuffix("s")
+        rule = f"must be NAME, or NAME={what.upper()} with at least 1 {one}"
+        raise InputError(Mistake(rule, where=text))
+    return name, int(count) if equals else None
+
+
+def check_corpus(text: str) -> None:
+    """Raise InputError unless `text` is TEXT or TEXT=WINDOWS."""
+    check_text(counted(text, "windows")[0])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 
+from mugi.accuracy.settings import counted
 from mugi.errors import InputError
 from mugi.llm.settings import ATTENTIONS, DEVICES, DTYPES, ModelSettings
 
@@ -61,13 +62,8 @@ def options_named(args: argparse.Namespace) -> Iterator[None]:
 
 def named_counts(option: str, texts: list[str], what: str) -> dict[str, int | None]:
     """Return name -> count of arguments NAME=COUNT or NAME (None); `what` is counted."""
-    counts: dict[str, int | None] = {}
-    for text in texts:
-        name, equals, count = text.strip().partition("=")
-        if equals and (not count.isdigit() or int(count) < 1):
-            raise InputError(
-                f"--{option} {text}: must be NAME, or NAME={what.upper()} with at least 1 "
-                f"{what.removesuffix('s')}"
-            )
-        counts[name] = int(count) if equals else None
-    return counts
+    try:
+        return dict(counted(text, what) for text in texts)
+    except InputError as error:
+        (mistake,) = error.mistakes
+        raise InputError(replace(mistake, where=f"--{option} {mistake.where}")) from None
