@@ -57,14 +57,18 @@ def packages() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
-def model_key(model: ModelSettings, kind: str) -> dict:
-    """Return what the keys of all measurements of a kind with one model share."""
-    definitions = {"methods": mugi.methods.VERSION, "llm": mugi.llm.VERSION, kind: VERSIONS[kind]}
+def model_key(model: ModelSettings) -> dict:
+    """Return what the keys of all measurements of one model share; reads the checkpoint once."""
     return {
-        "definitions": definitions,
         "packages": packages(),
         "checkpoint": model_digest(model.source),
         "dtype": model.dtype,
         "attention": model.attention,
         "device": device_kind(model.device),
     }
+
+
+def definitions(kind: str) -> dict:
+    """Return the versions of what a kind of measurement is made of, see `VERSIONS`."""
+    own = {"methods": mugi.methods.VERSION, "llm": mugi.llm.VERSION, kind: VERSIONS[kind]}
+    return {"definitions": own}

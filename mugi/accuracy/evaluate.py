@@ -7,8 +7,7 @@ exact function rounded to BF16, with the same weights and KV cache.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -17,11 +16,11 @@ import pandas as pd
 from tqdm import tqdm
 
 import mugi
-from mugi.accuracy import cells as finished
+from mugi.accuracy.cells import Cells, definitions, model_key, packages
 from mugi.accuracy.intervals import describe
 from mugi.accuracy.metrics import TOKEN_METRICS, metric_of, over_documents
+from mugi.accuracy.runs import Parts, Runs
 from mugi.accuracy.settings import DataSettings, TaskSettings, TextSettings
-from mugi.accuracy.sharing import results_key
 from mugi.errors import InputError, Mistake
 from mugi.llm import checkpoint, texts
 from mugi.llm.settings import ModelSettings, device_kind
@@ -37,11 +36,6 @@ COLUMNS = [
 ]
 DOCUMENT_COLUMNS = [*KEYS, "metric", "reference", "document", "total", "weight"]
 COUNTS = ["documents", "tokens", "window_tokens", "stride_tokens", "context_tokens", "seed"]
-
-Parts = Mapping[str, object]
-"""Part of a measurement (a window, some clips) -> its result."""
-Run = Callable[[Mapping[Approximation, Parts]], Iterator[tuple[Approximation, str, object]]]
-"""Computes the parts that approximations lack."""
 
 
 class Accuracy(NamedTuple):
@@ -97,11 +91,12 @@ class _Study:
         cells: Path | None,
         bar: tqdm,
     ):
-        self.settings, self.batch_size, self.bar = model, batch_size, bar
+        self.settings, self.batch_size = model, batch_size
         self.approximations = list(approximations)
-        references = [r for own in self.approximations for r in references_of(own).values()]
-        self.everyone = list(dict.fromkeys([*references, *self.approximations]))
-        self.cells = finished.Cells(cells)
+        # the published grouping mixes the sequences of a batch, which only a GPU has
+        batch = {} if model.device == "cpu" else {"batch_size": batch_size}
+        self.runs = Runs(self.approximations, Cells(cells), batch, bar)
+        self.key = model_key(model)
         self.lm_eval: dict[str, dict] = {}
         self._rows: list[dict] = []
         self._documents: list[pd.DataFrame] = []
@@ -133,7 +128,7 @@ class _Study:
             "window_tokens": settings.window_tokens,
             "stride_tokens": settings.stride_tokens,
         }
-        key = finished.model_key(self.settings, "windows") | facts
+        key = self.key | definitions("windows") | facts
         key |= {"metrics": [metric.name for metric in TOKEN_METRICS]}
         key |= {"kl_context_tokens": settings.kl_context_tokens}
         if is_c4:
@@ -153,7 +148,7 @@ class _Study:
             )
 
         numbers = [str(number) for number in range(settings.windows)]
-        measured = self._measured(key, run, numbers)
+        measured = self.runs.measured(key, run, numbers)
         sums = {
             own: over_documents([row for number in numbers for row in parts[number]])
             for own, parts in measured.items()
@@ -189,16 +184,20 @@ class _Study:
         name, window = settings.name, settings.window_tokens
         sha256 = texts.sha256_of_task(name)
         folders = (texts.TASKS, *settings.folders)
-        key = finished.model_key(self.settings, "tasks") | {
-            "tasks": [checkpoint.folder_digest(folder) for folder in folders],
-            "text_sha256": sha256,
-            "datasets": self.datasets[name],
-            "task": name,
-            "documents": settings.documents,
-            "seed": settings.seed,
-            "num_fewshot": settings.num_fewshot,
-            "window_tokens": window,
-        }
+        key = (
+            self.key
+            | definitions("tasks")
+            | {
+                "tasks": [checkpoint.folder_digest(folder) for folder in folders],
+                "text_sha256": sha256,
+                "datasets": self.datasets[name],
+                "task": name,
+                "documents": settings.documents,
+                "seed": settings.seed,
+                "num_fewshot": settings.num_fewshot,
+                "window_tokens": window,
+            }
+        )
 
         def run(lacking: Mapping[Approximation, Parts]) -> Iterator:
             loaded = harness.load_task(name, manager, settings.seed, settings.num_fewshot)
@@ -216,7 +215,7 @@ class _Study:
                 yield approximation, "whole", result
 
         measured = {
-            own: parts["whole"] for own, parts in self._measured(key, run, ["whole"]).items()
+            own: parts["whole"] for own, parts in self.runs.measured(key, run, ["whole"]).items()
         }
         for approximation in self.approximations:
             result = measured[approximation]
@@ -239,13 +238,13 @@ class _Study:
 
         self._kinds = examples.KINDS
         sha256 = examples.data_digest(settings.source)
-        key = finished.model_key(self.settings, "examples")
+        key = self.key | definitions("examples")
         key |= {"text_sha256": sha256, "examples": settings.examples}
 
         def run(lacking: Mapping[Approximation, Parts]) -> Iterator:
             return examples.evaluate(*self.model, settings.source, settings.examples, lacking)
 
-        measured = self._measured(key, run)
+        measured = self.runs.measured(key, run)
         sums = {
             own: over_documents([row for part in parts.values() for row in part])
             for own, parts in measured.items()
@@ -256,40 +255,6 @@ class _Study:
             tokens = table.loc[table["metric"] == "token_perplexity", "weight"]
             facts["tokens"] = int(tokens.sum()) if len(tokens) else None
             self._add(approximation, facts, self._describe(approximation, sums), table)
-
-    # --- finished and missing parts ---------------------------------------------------------------
-
-    def _measured(
-        self, key: dict, run: Run, parts: Sequence[str] | None = None
-    ) -> dict[Approximation, Parts]:
-        """Return all parts of the measurement `key` under everyone, from cells or computed.
-
-        Without `parts` their names say how many there are: `1 of 3`.
-        """
-        keys = {own: self._own_key(key, own) for own in self.everyone}
-        kept = {own: dict(self.cells.read(keys[own]) or {}) for own in self.everyone}
-        lacking = [own for own in self.everyone if not _is_whole(kept[own], parts)]
-        alike: dict[tuple, list[Approximation]] = {}  # what is the same is computed once
-        for own in lacking:
-            alike.setdefault((results_key(own), tuple(sorted(kept[own]))), []).append(own)
-        groups = {group[0]: group for group in alike.values()}
-        if groups:
-            self.bar.total += len(groups)
-            self.bar.refresh()
-            with _memory():
-                for first, part, result in run({first: kept[first] for first in groups}):
-                    for own in groups[first]:
-                        kept[own][part] = result
-                        self.cells.write(keys[own], kept[own])
-                    self.bar.update(1 / _count(part, parts))
-        return kept
-
-    def _own_key(self, key: dict, approximation: Approximation) -> dict:
-        """Return the key of one approximation; the published grouping minds the batch of a GPU."""
-        own = key | {"approximation": str(approximation)}
-        if "strided" in str(approximation) and self.settings.device != "cpu":
-            own["batch_size"] = self.batch_size
-        return own
 
     # --- tables -----------------------------------------------------------------------------------
 
@@ -319,7 +284,7 @@ class _Study:
         table["attention"] = self.settings.attention
         table.loc[table["softmax"] != NATIVE, "attention"] = "tables"
         table["device"] = device_kind(self.settings.device)
-        versions = [f"{name} {version}" for name, version in finished.packages().items()]
+        versions = [f"{name} {version}" for name, version in packages().items()]
         table["versions"] = "; ".join([f"mugi {mugi.__version__}", *versions])
         table[COUNTS] = table[COUNTS].astype("Int64")
         return table
@@ -328,30 +293,3 @@ class _Study:
         """Return the sums of every document."""
         table = pd.concat(self._documents, ignore_index=True)
         return table.assign(model=self.settings.name)[DOCUMENT_COLUMNS]
-
-
-def _is_whole(kept: Parts, parts: Sequence[str] | None) -> bool:
-    if parts is None:
-        return bool(kept) and len(kept) == _count(next(iter(kept)), None)
-    return all(part in kept for part in parts)
-
-
-def _count(part: str, parts: Sequence[str] | None) -> int:
-    """Return how many parts there are, by name (`1 of 3`) if they are not given."""
-    return int(part.rpartition(" ")[2]) if parts is None else len(parts)
-
-
-@contextmanager
-def _memory() -> Iterator[None]:
-    """Turn running out of memory, where no batch can be made smaller, into an InputError."""
-    from mugi.accuracy.predictions import no_memory
-
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not no_memory(error):
-            raise
-        raise InputError(
-            "out of memory; try batch size 1, then a smaller window; "
-            "what was measured is in the folder for cells, if one was given"
-        ) from None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 from tqdm import tqdm
 
-from mugi.accuracy.cells import Cells, model_key
+from mugi.accuracy.cells import Cells, definitions, model_key
 from mugi.accuracy.settings import at_least
 from mugi.errors import InputError, Mistake, raise_all
 from mugi.llm import texts
@@ -167,14 +167,18 @@ class _Bench:
         self.kept: dict[str, object] = {}
         bar = tqdm(unit="step", desc=model.name, file=sys.stderr, disable=not progress)
         self.bar = stack.enter_context(bar)
-        self.key = model_key(model, "tuning") | {
-            "text": settings.text,
-            "text_sha256": self.text_sha256,
-            "window_tokens": settings.window_tokens,
-            "kl_context_tokens": settings.kl_context_tokens,
-            "windows": [settings.windows, settings.held_out_windows],
-            "base": settings.base,
-        }
+        self.key = (
+            model_key(model)
+            | definitions("tuning")
+            | {
+                "text": settings.text,
+                "text_sha256": self.text_sha256,
+                "window_tokens": settings.window_tokens,
+                "kl_context_tokens": settings.kl_context_tokens,
+                "windows": [settings.windows, settings.held_out_windows],
+                "base": settings.base,
+            }
+        )
         if text is None:
             from mugi.llm import hub
 

@@ -43,7 +43,7 @@ class Accuracy(Section):
     tasks: dict[checked(_check_task), PositiveInt] = Field(
         description="lm-eval task, a local one or any other (network): number of documents"
     )
-    seed: int = Field(ge=0, description="seed of lm-eval's sampling and bootstrap")
+    seed: int = Field(ge=0, description="seed of what lm-eval's tasks draw")
 
 
 class Sweep(Section):

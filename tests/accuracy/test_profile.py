@@ -7,7 +7,6 @@ import pytest
 
 from mugi.accuracy.concentration import PROFILE_COLUMNS, read_profile
 from mugi.accuracy.profile import profile_inputs
-from mugi.claims import judge, load_ledger
 from mugi.cli import main
 from mugi.files import read_table
 from mugi.llm.settings import ModelSettings
@@ -68,12 +67,15 @@ def test_a_notebook_gets_a_table(checkpoint):
 
 @pytest.mark.slow
 def test_the_claims_hold_on_the_embedded_model(smollm2, tmp_path):
+    from mugi.ledger import load_ledger
+
+    from mugi.claims import judge
+
     text = ["--length", "1024", "--tokens", "1024", "--name", "smollm2_135m"]
     path, table = str(tmp_path / "p.parquet"), tmp_path / "concentration.csv"
     assert main(["profile", str(smollm2), *text, "-o", path]) == 0
     assert main(["concentration", path, "-o", str(table)]) == 0
-    ledger = load_ledger()
-    ledger = ledger[ledger["table"] == "concentration"]
-    results = judge(ledger, {"concentration": read_table(table)})
+    ledger = {n: claim for n, claim in load_ledger().items() if claim.table == "concentration"}
+    results = judge(ledger=ledger, tables={"concentration": read_table(table)})
     assert results["id"].tolist() == ["S3.3-1", "S3.3-2", "S3.4-1"]
     assert (results["verdict"] == results["recorded_verdict"]).all()
