@@ -30,8 +30,7 @@ PUBLISHED = {
     ("taylor", "native"): "Taylor (softmax only)",
 }
 NOTE = (
-    "In brackets the 95 % interval of a paired bootstrap over documents: too narrow with fewer "
-    "than about ten of them. *exact* is the exact "
+    "In brackets the 95 % interval (Student t over documents, paired). *exact* is the exact "
     "function rounded to BF16 where the row replaces one, with the row's weights and KV cache, so "
     "that it separates what the approximation costs from what BF16 and INT4 cost; *native* is the "
     "untouched model. The paper gives neither intervals nor an exact control in BF16, and takes "

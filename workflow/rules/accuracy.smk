@@ -51,7 +51,7 @@ rule evaluate_accuracy:
         data=data_arguments,
         approximations=options("approx", config["accuracy"]["approximations"]),
         perplexity=[
-            f"--{key}={value}"
+            f"--{key.replace('_', '-')}={value}"
             for key, value in sorted(config["accuracy"]["perplexity"].items())
         ],
         corpora=options("corpus", config["accuracy"]["corpora"]),
@@ -97,7 +97,7 @@ rule sweep_accuracy:
             ],
         ),
         perplexity=[
-            f"--{key}={value}"
+            f"--{key.replace('_', '-')}={value}"
             for key, value in sorted(config["sweep"]["perplexity"].items())
         ],
         corpus=config["sweep"]["corpus"],

@@ -4,6 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
+from mugi.llm.checkpoint import prepare
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `mugi prepare`."""
@@ -13,7 +15,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Check the installed weights' sha256 and convert them."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    from mugi.llm.checkpoint import prepare
-
+    os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
     prepare(args.name, args.output)

@@ -82,7 +82,7 @@ def test_another_version_of_the_data_is_measured_anew(
     data = datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
     monkeypatch.setattr(datasets, "load_dataset", lambda **settings: data)
     arguments = ["--task-folder", str(folder), "--tasks", "numbers", "--windows", "0"]
-    arguments += ["--dtype", "float32", "--window", "64", "--cells", str(tmp_path / "cells")]
+    arguments += ["--dtype", "float32", "--task-window", "64", "--cells", str(tmp_path / "cells")]
     for commit, cells in [("a", 1), ("b", 2), ("a", 2)]:
         asked["org/numbers"] = commit * 40
         hub.revision.cache_clear()

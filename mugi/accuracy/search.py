@@ -10,59 +10,23 @@ descent   every layer starts at the candidate with the least error of its own at
 A measurement is a mapping of numbers, so that it can be kept in a cell.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 
 import torch
 
-from mugi.accuracy.tuning_score import Text
+from mugi.accuracy.sharing import tables_key
+from mugi.accuracy.trials import Split
 from mugi.llm.layers import EXACT
-from mugi.methods import Method, parse
+from mugi.methods import Method
 
-GREEDY, DESCENT = "greedy", "descent"
-UNIFORM = "uniform"
-Scores = dict[str, dict[str, float]]  # method -> fields of its Score
-Keep = Callable[[dict, Callable[[], object]], object]
-"""Return the kept measurement of a key, or make and keep it."""
-
-
-class Split:
-    """Part of a text: scores of assignments on it, kept so that none is measured twice.
-
-    `text` gives the windows when something has to be measured.
-    """
-
-    def __init__(self, name: str, text: Callable[[], Text], keep: Keep):
-        self.name, self.text, self.keep = name, text, keep
-
-    def score(self, assignment: Sequence[Method], layer: int = 0) -> dict[str, float]:
-        """Return the fields of the `Score` of an assignment; states in front of `layer` are kept
-        for the assignments that are scored next."""
-
-        def measure() -> dict[str, float]:
-            self.text().keep(assignment[:layer])
-            return asdict(self.text().score(assignment))
-
-        return self.keep({"split": self.name, "assignment": [*map(str, assignment)]}, measure)
-
-
-def candidates(base: str, max_exps: Sequence[int], min_exps: Sequence[int]) -> list[Method]:
-    """Return VLP methods with the parameters of `base` and each anchor of the LUT window."""
-    anchors = [f"max_exp={n}" for n in max_exps] + [f"min_exp={n}" for n in min_exps]
-    return [parse(f"{base},{anchor}", "exp") for anchor in anchors]
+UNIFORM, GREEDY, DESCENT = "uniform", "greedy", "descent"
+Scores = dict[str, dict[str, float]]  # method -> fields of its `trials.Score`
 
 
 def distinct(methods: Sequence[Method]) -> dict[Method, Method]:
-    """Return for each method the first that has the same tables: an anchor at either end of a LUT
-    without a sliding window makes the same LUT."""
-    seen: dict[tuple, Method] = {}
-    found = {}
-    for method in methods:
-        stack = method.stack("exp")
-        one = len(stack.tables) == 1
-        rest = (method,) if not one else (method.normalize,)
-        found[method] = seen.setdefault((stack.tables.tobytes(), *rest), method)
-    return found
+    """Return for each method the first that gives the same softmax."""
+    first: dict[object, Method] = {}
+    return {method: first.setdefault(tables_key(method, "exp"), method) for method in methods}
 
 
 def uniform(split: Split, methods: Sequence[Method], layers: int) -> Scores:
@@ -80,11 +44,11 @@ def greedy(
     surface = []
     for layer in range(layers):
         behind = [default] * (layers - layer - 1)
-        found = {
+        scores = {
             str(method): split.score([*chosen, alike[method], *behind], layer) for method in methods
         }
-        chosen.append(min(methods, key=lambda method, found=found: found[str(method)]["nll_nats"]))
-        surface.append(found)
+        chosen.append(min(methods, key=lambda method, s=scores: s[str(method)]["nll_nats"]))
+        surface.append(scores)
     return chosen, surface
 
 
@@ -102,8 +66,8 @@ def local_errors(split: Split, methods: Sequence[Method]) -> list[dict[str, floa
         def watch(layer: int, *arguments) -> None:
             exact = layers.attention(EXACT)(*arguments).float()
             outputs = (layers.attention(method)(*arguments).float() - exact for method in methods)
-            for column, part in enumerate([exact, *outputs]):
-                squares[layer, column] += part.square().sum(dtype=torch.float64).item()
+            for column, difference in enumerate([exact, *outputs]):
+                squares[layer, column] += difference.square().sum(dtype=torch.float64).item()
 
         text.keep(())
         layers.watch = watch
@@ -128,9 +92,9 @@ def descent(
     surface = []
     for layer, options in enumerate(ranked):
         before, behind = chosen[:layer], chosen[layer + 1 :]
-        found = {str(m): split.score([*before, m, *behind], layer) for m in options}
-        chosen[layer] = min(options, key=lambda m, f=found: f[str(m)]["kl_divergence_nats"])
-        surface.append(found)
+        scores = {str(m): split.score([*before, m, *behind], layer) for m in options}
+        chosen[layer] = min(options, key=lambda m, s=scores: s[str(m)]["kl_divergence_nats"])
+        surface.append(scores)
     return chosen, surface
 
 

@@ -4,7 +4,11 @@ import argparse
 
 import pytest
 
-from mugi.accuracy.arguments import add_model_arguments, model_settings
+from mugi.accuracy.commands.arguments import (
+    add_model_arguments,
+    model_settings,
+    options_named,
+)
 from mugi.errors import InputError
 from mugi.llm.settings import ModelSettings
 
@@ -23,7 +27,8 @@ def test_arguments_are_the_settings(tmp_path):
 
 
 def test_mistakes_come_together_and_name_the_options(tmp_path):
-    with pytest.raises(InputError) as error:
-        model_settings(parsed(str(tmp_path), "--threads=0", "--device=gpu"))
+    args = parsed(str(tmp_path), "--threads=0", "--device=gpu")
+    with pytest.raises(InputError) as error, options_named(args):
+        model_settings(args)
     starts = [str(mistake).partition(":")[0] for mistake in error.value.mistakes]
     assert starts == ["--threads 0", "--device gpu"]

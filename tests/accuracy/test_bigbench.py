@@ -1,4 +1,4 @@
-"""The tasks made from BIG-bench."""
+"""BIG-bench tasks made from the package that holds their data."""
 
 import hashlib
 import io

@@ -1,8 +1,12 @@
-"""The arguments that all commands with a model share, and the `ModelSettings` that they mean."""
+"""The arguments that commands share, and how mistakes name them."""
 
 import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 
+from mugi.accuracy.settings import counted
 from mugi.errors import InputError
 from mugi.llm.settings import ATTENTIONS, DEVICES, DTYPES, ModelSettings
 
@@ -29,16 +33,37 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def model_settings(args: argparse.Namespace) -> ModelSettings:
-    """Return the checked settings of parsed arguments; InputError names the options."""
+    """Return the checked settings of parsed arguments; a folder needs no network from here on."""
     settings = ModelSettings(
         args.model, args.name or "", args.dtype, args.attention, args.device, args.threads
     )
-    try:
-        settings.check()
-    except InputError as error:
-        options = (
-            replace(mistake, where=f"--{mistake.where}") if mistake.where else mistake
-            for mistake in error.mistakes
-        )
-        raise InputError(*options) from None
+    settings.check()
+    if settings.is_local:
+        os.environ["HF_HUB_OFFLINE"] = "1"
     return settings
+
+
+@contextmanager
+def options_named(args: argparse.Namespace) -> Iterator[None]:
+    """Turn the settings in mistakes (`window 1: …`) into the options that gave them."""
+    try:
+        yield
+    except InputError as error:
+        options = {name.replace("_", "-") for name in vars(args)}
+        raise InputError(
+            *(
+                replace(mistake, where=f"--{mistake.where}")
+                if mistake.where.partition(" ")[0] in options
+                else mistake
+                for mistake in error.mistakes
+            )
+        ) from None
+
+
+def named_counts(option: str, texts: list[str], what: str) -> dict[str, int | None]:
+    """Return name -> count of arguments NAME=COUNT or NAME (None); `what` is counted."""
+    try:
+        return dict(counted(text, what) for text in texts)
+    except InputError as error:
+        (mistake,) = error.mistakes
+        raise InputError(replace(mistake, where=f"--{option} {mistake.where}")) from None
