@@ -16,10 +16,11 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from mugi.assumptions import markdown
 from mugi.config.docs import key_table, parameter_table
 from mugi.files import read_table, write_text
 
@@ -282,25 +283,28 @@ class Block(NamedTuple):
     name: str
     text: Callable[[Path], str]
     holds: Callable[[str, str], bool] = equal
-    by_rule: bool = False
+    made_by: Literal["code", "rule", "jobs"] = "rule"
 
 
 BLOCKS = [
-    Block("README.md", "verdicts", verdicts, by_rule=True),
-    Block("README.md", "summary", summary, measured, by_rule=True),
-    Block("README.md", "run", run, unchecked),
-    Block("docs/explained/accuracy.md", "accuracy", accuracy, measured, by_rule=True),
-    Block("docs/explained/quantisation.md", "quantisation", quantisation, measured, by_rule=True),
-    Block("docs/explained/quantisation.md", "datapath", datapath, measured, by_rule=True),
-    Block("docs/reference/claims.md", "claims", lambda r: ledger(r, True), by_rule=True),
+    Block("README.md", "verdicts", verdicts),
+    Block("README.md", "summary", summary, measured),
+    Block("README.md", "run", run, unchecked, "jobs"),
+    Block("docs/explained/accuracy.md", "accuracy", accuracy, measured),
+    Block("docs/explained/quantisation.md", "quantisation", quantisation, measured),
+    Block("docs/explained/quantisation.md", "datapath", datapath, measured),
+    Block("docs/reference/assumptions.md", "assumptions", lambda _: markdown(), equal, "code"),
+    Block("docs/reference/claims.md", "claims", lambda results: ledger(results, True)),
     Block(
-        *("docs/reference/claims.md", "claims_of_models"),
-        *(lambda r: ledger(r, False), measured, True),
+        "docs/reference/claims.md",
+        "claims_of_models",
+        lambda results: ledger(results, False),
+        measured,
     ),
-    Block("docs/reference/configuration.md", "keys", lambda _: key_table()),
-    Block("docs/reference/configuration.md", "methods", lambda _: parameter_table()),
-    Block("docs/reference/times.md", "times", times, unchecked),
-    Block("docs/reference/times.md", "forward", forward, unchecked),
+    Block("docs/reference/configuration.md", "keys", lambda _: key_table(), equal, "code"),
+    Block("docs/reference/configuration.md", "methods", lambda _: parameter_table(), equal, "code"),
+    Block("docs/reference/times.md", "times", times, unchecked, "jobs"),
+    Block("docs/reference/times.md", "forward", forward, unchecked, "jobs"),
 ]
 
 
@@ -314,21 +318,24 @@ def replaced(page: str, name: str, new: str) -> tuple[str, str]:
 
 
 def update(results: Path, root: Path, check: bool) -> list[str]:
-    """Fill in all blocks (or none, to check); return the names of those that did not hold."""
+    """Fill in all blocks (or none, to check); return the names of those that did not hold.
+
+    Without results those of the code are all there is to fill in.
+    """
+    there = (results / "docs").is_dir()
     wrong = []
-    for block in BLOCKS:
+    for block in BLOCKS if there else [block for block in BLOCKS if block.made_by == "code"]:
         written = results / "docs" / f"{block.name}.md"
-        new = (written.read_text("utf-8") if block.by_rule else block.text(results)).strip()
+        new = written.read_text("utf-8") if block.made_by == "rule" else block.text(results)
         path = root / block.page
-        page, old = replaced(path.read_text("utf-8"), block.name, new)
-        if not block.holds(old, new):
+        page, old = replaced(path.read_text("utf-8"), block.name, new.strip())
+        if not block.holds(old, new.strip()):
             wrong.append(f"{block.page}: {block.name}")
         if not check:
             write_text(path, page)
-    for name in [] if check else PICTURES:
-        shutil.copyfile(
-            results / "figures" / f"{name}.png", root / "docs" / "images" / f"{name}.png"
-        )
+    for name in PICTURES if there and not check else []:
+        picture = f"{name}.png"
+        shutil.copyfile(results / "figures" / picture, root / "docs" / "images" / picture)
     return wrong
 
 
@@ -341,9 +348,11 @@ def main() -> int:
     args = parser.parse_args()
     if args.write:
         for block in BLOCKS:
-            if block.by_rule:
+            if block.made_by == "rule":
                 write_text(args.write / f"{block.name}.md", f"{block.text(args.results)}\n")
         return 0
+    if not (args.results / "docs").is_dir():
+        print(f"no {args.results}/docs: only what comes from the code")
     wrong = update(args.results, ROOT, args.check)
     if args.check and wrong:
         print(*(f"no longer so (make update-docs): {name}" for name in wrong), sep="\n")
