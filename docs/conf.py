@@ -15,7 +15,8 @@ myst_heading_anchors = 4
 myst_enable_extensions = ["deflist"]
 
 autodoc_typehints = "description"
-autodoc_mock_imports = []
 # types of other packages, of which there are no pages here
-nitpick_ignore_regex = [("py:.*", r"(pd|pandas|np|numpy|torch|pathlib|collections|mugi)\b.*")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(pd|pandas|np|numpy|torch|transformers|pathlib|collections|mugi)\b.*")
+]
 nitpick_ignore_regex += [("py:.*", r"(Path|Callable|Iterable|Iterator|Mapping|Sequence|optional)")]

@@ -33,11 +33,14 @@ INT4 = {"softmax": "native", "activation": "native", "woq": "int4:", "kvq": "int
 NUMBER = r"[-+]?\d+(?:\.\d+)?"
 INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
 DECIMAL = re.compile(r"[-+]?\d+\.\d+")
+NOT_MEASURED = "Not measured in this run."
 TOLERANCE = 0.02  # of measured decimals without an interval: rounding in models, and in print
 
 
 def to_markdown(table: pd.DataFrame) -> str:
     """Return a Markdown table of texts; bars in cells do not end them."""
+    if not len(table):
+        return NOT_MEASURED
     cells = table.astype(str).replace(r"\|", r"\\|", regex=True)
     return cells.to_markdown(index=False, disable_numparse=True, tablefmt="pipe")
 
@@ -81,6 +84,8 @@ def accuracy(results: Path) -> str:
 
 def conditions(table: pd.DataFrame) -> str:
     """Return under which conditions numbers hold, in a sentence."""
+    if not len(table):
+        return ""
     first = table[table["metric"] == "token_perplexity"].iloc[0]
     return (
         f"{first['model']} in {first['dtype']}; {first['documents']} documents of English prose, "
@@ -89,31 +94,38 @@ def conditions(table: pd.DataFrame) -> str:
     )
 
 
-def effect(table: pd.DataFrame, wanted: dict[str, str], metric: str, reference: str) -> pd.Series:
-    """Return the row of a metric of the first approximation whose methods start as wanted."""
+def effect(
+    table: pd.DataFrame, wanted: dict[str, str], metric: str, reference: str
+) -> pd.DataFrame:
+    """Return the rows of a metric of approximations whose methods start as wanted."""
     for operation, start in wanted.items():
         table = table[table[operation].str.startswith(start)]
-    table = table[(table["metric"] == metric) & (table["reference"] == reference)]
     adaptive = table["softmax"].str.contains("adapt=")
-    return table[~adaptive].iloc[0]
+    return table[(table["metric"] == metric) & (table["reference"] == reference) & ~adaptive]
 
 
 def summary(results: Path) -> str:
-    """Return what VLP and what INT4 does to the model, in two sentences."""
-    table = prose(results)
+    """Return what VLP and what INT4 does to the model, in a sentence each, if it was measured."""
+    table, sentences = prose(results), []
     divergence = effect(table, VLP, "kl_divergence_nats", "exact")
     loss = effect(table, VLP, "log_loss_nats_difference", "exact")
     int4 = effect(table, INT4, "log_loss_nats_difference", "native")
-    hidden = loss["ci_low"] <= 0 <= loss["ci_high"]
-    told = "so that its sign cannot be told at this size" if hidden else "so that its sign shows"
-    return (
-        "VLP in softmax and activation moves the distribution of the next token by a KL divergence "
-        f"of {interval(divergence, '{:.4f}')} nats from the exact functions in BF16, and the "
-        f"log-loss by {interval(loss, '{:+.4f}')} nats, {told}. INT4 weights and KV cache, on "
-        "which Mugi relies and which the paper does not evaluate, cost "
-        f"{interval(int4, '{:+.2f}')} nats (no calibration; weights that had been through 4 bits "
-        f"before).\n\n{conditions(table)}"
-    )
+    if len(divergence):
+        hidden = loss.iloc[0]["ci_low"] <= 0 <= loss.iloc[0]["ci_high"]
+        sign = "cannot be told at this size" if hidden else "can be told"
+        sentences.append(
+            "VLP in softmax and activation moves the distribution of the next token by a KL "
+            f"divergence of {interval(divergence.iloc[0], '{:.4f}')} nats from the exact functions "
+            f"in BF16, and the log-loss by {interval(loss.iloc[0], '{:+.4f}')} nats, whose sign "
+            f"{sign}."
+        )
+    if len(int4):
+        sentences.append(
+            "INT4 weights and KV cache, on which Mugi relies and which the paper does not "
+            f"evaluate, cost {interval(int4.iloc[0], '{:+.2f}')} nats of log-loss (no calibration; "
+            "weights that had been through 4 bits before)."
+        )
+    return "\n\n".join([" ".join(sentences) or NOT_MEASURED, conditions(table)])
 
 
 def quantisation(results: Path) -> str:
@@ -247,7 +259,7 @@ def times(results: Path) -> str:
 def forward(results: Path) -> str:
     """Return the forward passes of benchmarks/forward.py, if it was run."""
     path = results / "benchmarks" / "forward.csv"
-    return to_markdown(pd.read_csv(path)) if path.is_file() else "Not measured in this run."
+    return to_markdown(pd.read_csv(path)) if path.is_file() else NOT_MEASURED
 
 
 # --- blocks ---------------------------------------------------------------------------------------

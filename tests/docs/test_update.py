@@ -135,6 +135,17 @@ def test_the_words_follow_the_interval(results, shift, hidden):
     assert ("cannot be told" in update.summary(results)) == hidden
 
 
+def test_what_was_not_measured_is_said(results):
+    """Smaller runs lack some approximations, others the text."""
+    some = accuracy()[lambda table: table["woq"] == "native"]
+    write_table(some, results / "accuracy" / "accuracy.csv")
+    assert "INT4" not in update.summary(results)
+    assert update.quantisation(results).startswith("Not measured")
+    write_table(some.assign(task="c4"), results / "accuracy" / "accuracy.csv")
+    for block in [update.accuracy, update.summary, update.quantisation]:
+        assert set(block(results).split("\n\n")) == {"Not measured in this run.", ""}
+
+
 def test_claims_of_models_stand_apart(results):
     exact, models = update.ledger(results, True), update.ledger(results, False)
     assert "| A " in exact and "| C " in exact and "| B " in models
