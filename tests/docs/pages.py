@@ -28,6 +28,12 @@ def commands(page: Path) -> list[str]:
     return [line.split(" #")[0].strip() for line in lines if line.strip()]
 
 
+def shown_files(page: Path) -> dict[str, str]:
+    """Return the files that a page shows whole, by name: YAML blocks that begin with `# NAME`."""
+    text = page.read_text(encoding="utf-8")
+    return dict(re.findall(r"^```yaml\n# (\w+\.yaml)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+
+
 def copy_of_the_checkout(folder: Path) -> Path:
     """Return a folder with what git tracks or would, but tests and pictures."""
     listing = ["git", "ls-files", "-co", "--exclude-standard"]

@@ -11,14 +11,14 @@ from tests.docs.pages import DOCS, ROOT
 
 PAGE = DOCS / "reference" / "outputs.md"
 GROUPS = re.compile("projection|attention|ffn|output|softmax|silu")
-NOT_DESCRIBED = ("benchmarks", "explore")  # Snakemake's; runs with columns of the user
+NOT_DESCRIBED = ("benchmarks/", "explore/")  # Snakemake's; runs with columns of the user
 
 
 def sections() -> tuple[dict[str, set[str]], set[str]]:
     """Return the columns by pattern of paths, and those that many tables have."""
     text = PAGE.read_text(encoding="utf-8")
     described, shared = {}, set()
-    for head, table in re.findall(r"^(.+)\n\n(?=\| column)((?:\|.*\n)+)", text, re.MULTILINE):
+    for head, table in re.findall(r"((?:.+\n)+)\n(?=\| column)((?:\|.*\n)+)", text):
         cells = [row.split("|")[1] for row in table.splitlines()[2:]]
         columns = {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
         patterns = re.findall(r"`([\w*./]+\.(?:csv|parquet))`", head)
@@ -36,26 +36,32 @@ def columns_of(path: Path) -> list[str]:
         return lines.readline().strip().split(",")
 
 
+def described_in(name: str, columns: list[str]) -> list[str]:
+    """Return which columns of a table, by its path in results, the page does not describe."""
+    described, shared = sections()
+    own = [known for pattern, known in described.items() if fnmatch.fnmatch(name, pattern)]
+    known = shared.union(*own)
+    lacking = [] if own else ["not on the page"]
+    for column in columns:
+        value = re.sub(r"_ratio(_same_model)?$", "", column)
+        ratio = column.replace(value, "VALUE", 1)
+        general = GROUPS.sub("G", column)
+        assumed = re.sub(r"^assumption\..*", "assumption.NAME", column)
+        if not {column, general, assumed} & known and not (ratio in known and value in known):
+            lacking.append(column)
+    return lacking
+
+
 def undescribed(results: Path) -> list[str]:
     """Return what the page lacks of the tables in a folder of results."""
-    described, shared = sections()
-    lacking = []
-    for path in sorted([*results.rglob("*.csv"), *results.rglob("*.parquet")]):
-        name = path.relative_to(results)
-        if name.parts[0] in NOT_DESCRIBED:
-            continue
-        own = [columns for pattern, columns in described.items() if fnmatch.fnmatch(name, pattern)]
-        if not own:
-            lacking.append(f"{name}: not on the page")
-        known = shared.union(*own)
-        for column in columns_of(path):
-            value = re.sub(r"_ratio(_same_model)?$", "", column)
-            ratio = column.replace(value, "VALUE", 1)
-            general = GROUPS.sub("G", column)
-            assumed = re.sub(r"^assumption\..*", "assumption.NAME", column)
-            if not {column, general, assumed} & known and not (ratio in known and value in known):
-                lacking.append(f"{name}: {column}")
-    return lacking
+    paths = sorted([*results.rglob("*.csv"), *results.rglob("*.parquet")])
+    names = [str(path.relative_to(results)) for path in paths]
+    return [
+        f"{name}: {lacking}"
+        for name, path in zip(names, paths, strict=True)
+        if not name.startswith(NOT_DESCRIBED)
+        for lacking in described_in(name, columns_of(path))
+    ]
 
 
 @pytest.mark.skipif(not (ROOT / "results").is_dir(), reason="needs the tables of a run")
