@@ -3,7 +3,6 @@ models and folders made here."""
 
 import itertools
 import math
-import re
 import sys
 from pathlib import Path
 
@@ -448,18 +447,3 @@ def test_a_family_without_metrics_is_one_line(tmp_path, capsys):
     assert main(["accuracy", str(tmp_path / "bert"), "-o", str(output)]) == 2
     assert "BertForMaskedLM cannot be evaluated; allowed: causal" in capsys.readouterr().err
     assert not output.exists()
-
-
-def test_the_configurations_of_the_documentation_have_no_mistakes(tmp_path, capsys):
-    root = Path(__file__).parent.parent
-    text = (root / "docs" / "models.md").read_text(encoding="utf-8")
-    found = re.findall(r"cat > (\S+) <<EOF\n(.*?)EOF\n", text, flags=re.S)
-    assert [name for name, _ in found] == ["mine.yaml", "vision.yaml"]
-    for name, content in found:
-        file = tmp_path / name
-        file.write_text(content.replace("results/models/smollm2_135m", str(tmp_path)))
-        assert main(["check", str(file)]) == 0
-    file.write_text(content.replace("digits", "digit"))
-    assert main(["check", str(file)]) == 2
-    line = "models.dinov2_vit_s.data: no folder 'digit' (did you mean 'digits'?); allowed: a folder"
-    assert line in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Each how-to page is followed to the letter, in a copy of the checkout."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -59,15 +60,20 @@ def test_add_an_assumption(checkout):
     )
 
 
-def test_add_a_model_to_the_cost_model_and_to_accuracy(checkout):
+def test_add_a_model(checkout):
+    """To the cost model; and to accuracy, where the page's configurations have no mistakes."""
     shown = commands(HOWTO / "model.md")
     evaluate = next(command for command in shown if command.startswith("mugi evaluate"))
     assert "throughput" in run(evaluate, checkout)
     (checkout / "results" / "models" / "smollm2_135m").mkdir(parents=True)
-    start = shown.index("cat > mine.yaml <<EOF")
-    check = "\n".join(shown[start : shown.index("mugi check mine.yaml")])
-    run(check, checkout)
-    assert "no mistakes" in run("mugi check mine.yaml", checkout)
+    text = (HOWTO / "model.md").read_text(encoding="utf-8")
+    written = re.findall(r"cat > (\S+) <<EOF\n(.*?)EOF\n", text, flags=re.DOTALL)
+    assert [name for name, _ in written] == ["mine.yaml", "vision.yaml"]
+    for name, content in written:
+        (checkout / name).write_text(content)
+        assert "no mistakes" in run(f"mugi check {name}", checkout)
+    (checkout / name).write_text(content.replace("digits", "digit"))
+    assert "did you mean 'digits'?" in run(f"mugi check {name}", checkout, fails=True)
 
 
 def test_add_a_figure(hardware):
