@@ -1,0 +1,35 @@
+"""Mistakes: where, what, what is allowed, the nearest valid name; one line each."""
+
+import pytest
+
+from mugi.errors import InputError, Mistake, closest, raise_all, unknown
+
+
+def test_a_mistake_is_a_line():
+    mistake = unknown("design", "mugy", ["mugi", "carat"])
+    assert str(mistake) == "unknown design 'mugy' (did you mean 'mugi'?); one of: mugi, carat"
+    assert str(Mistake("missing", "a.yaml:3: x")) == "a.yaml:3: x: missing"
+    assert str(unknown("design", "zzz", ["mugi"])) == "unknown design 'zzz'; one of: mugi"
+
+
+def test_places_are_added_from_the_inside_out():
+    mistake = Mistake("must be positive").at("area").at("logic.pe").at("t.yaml:9")
+    assert str(mistake) == "t.yaml:9: logic.pe: area: must be positive"
+
+
+def test_an_error_has_all_mistakes_and_a_place():
+    error = InputError("first", unknown("x", "b", ["a"])).at("f.yaml")
+    assert str(error) == "f.yaml: first\nf.yaml: unknown x 'b'; one of: a"
+    assert [mistake.where for mistake in error.mistakes] == ["f.yaml", "f.yaml"]
+    assert isinstance(error, ValueError)
+
+
+def test_nothing_is_raised_for_no_mistakes():
+    raise_all([])
+    with pytest.raises(InputError, match="one"):
+        raise_all(["one"])
+
+
+def test_what_is_too_different_is_not_suggested():
+    assert closest("batchsize", ["batch_size", "seq_len"]) == "batch_size"
+    assert closest("zzz", ["batch_size"]) == ""

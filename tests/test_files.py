@@ -1,0 +1,149 @@
+"""Reading YAML and tables with clear mistakes; writing whole files or none."""
+
+import os
+
+import pandas as pd
+import pytest
+
+from mugi import files
+from mugi.errors import InputError
+from mugi.files import parse_yaml, read_table, read_yaml, write_table, write_tables, write_text
+
+
+def test_places_are_file_line_and_key():
+    document = parse_yaml("a.yaml", "one: 1\nlist:\n  - x\n  - {deep: 2}\n")
+    assert document.content == {"one": 1, "list": ["x", {"deep": 2}]}
+    assert document.where(("list", 1, "deep")) == "a.yaml:4: list.1.deep"
+    assert document.where(("list", 1, "missing")) == "a.yaml:4: list.1.missing"
+    assert document.where(("nothing",)) == "a.yaml: nothing"
+    assert document.where() == "a.yaml"
+    inner = document.part("list", 1)
+    assert (inner.content, inner.where(("deep",))) == ({"deep": 2}, "a.yaml:4: deep")
+
+
+def test_changes_keep_the_places_of_both_files():
+    base = parse_yaml("base.yaml", "a: {x: 1, y: 2}\nb: [1]\n")
+    both = base.updated(parse_yaml("mine.yaml", "\na:\n  y: 3\nb: [2, 3]\n"))
+    assert both.content == {"a": {"x": 1, "y": 3}, "b": [2, 3]}
+    assert both.where(("a", "x")) == "base.yaml:1: a.x"
+    assert both.where(("a", "y")) == "mine.yaml:3: a.y"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "f.yaml:3: key 'a' is there twice, first in line 1"),
+        ("- {x: 1}\n- y: {z: 1,\n   z: 2}\n", "f.yaml:3: key 'z' is there twice, first in line 2"),
+        ("a: &a {x: 1}\nb: {<<: *a, x: 2, x: 3}\n", "f.yaml:2: key 'x' is there twice"),
+    ],
+)
+def test_keys_that_stand_twice_are_refused(text, said):
+    with pytest.raises(InputError) as error:
+        parse_yaml("f.yaml", text, (dict, list))
+    assert str(error.value).startswith(said)
+
+
+def test_a_merge_may_be_overridden_and_knows_its_lines():
+    document = parse_yaml("f.yaml", "a: &a\n  x: 1\n  y: 2\nb:\n  <<: *a\n  y: 3\n")
+    assert document.content["b"] == {"x": 1, "y": 3}
+    assert document.where(("b", "x")) == "f.yaml:2: b.x"
+    assert document.where(("b", "y")) == "f.yaml:6: b.y"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [1\n", "not YAML"),
+        ("only text", "must hold keys and values"),
+        ("", "must hold keys and values"),
+        ("a: !!python/object:os.system {}", "not YAML"),
+        ("a: 2020-99-99", "not YAML"),
+    ],
+)
+def test_what_is_not_yaml_is_one_line(text, said, tmp_path):
+    path = tmp_path / "f.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said) as error:
+        read_yaml(path)
+    assert str(error.value).startswith(str(path))
+    assert len(error.value.mistakes) == 1
+
+
+def test_yaml_that_is_not_there_or_not_text(tmp_path):
+    with pytest.raises(InputError, match="nothing.yaml: No such file"):
+        read_yaml(tmp_path / "nothing.yaml")
+    (tmp_path / "bytes.yaml").write_bytes(b"a: \xff")
+    with pytest.raises(InputError, match="not YAML"):
+        read_yaml(tmp_path / "bytes.yaml")
+
+
+TABLE = pd.DataFrame({"name": ["a", "b"], "value": [0.1, 1 / 3]})
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_a_table_is_read_as_it_was_written(ending, tmp_path):
+    path = tmp_path / "new" / f"t{ending}"
+    write_table(TABLE, path)
+    pd.testing.assert_frame_equal(read_table(path, ["name"], ["value"]), TABLE)
+    write_tables([TABLE, TABLE], path)
+    pd.testing.assert_frame_equal(read_table(path), pd.concat([TABLE] * 2, ignore_index=True))
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name,valeu\na,1\n", r"t.csv: missing column 'value' \(did you mean 'valeu'\?\)"),
+        ("name,value\na,1\nb,x\n", "t.csv: line 3, value: 'x' is not a number"),
+        ("name,value\na,\n", "t.csv: line 2, value: '' is not a number"),
+        ("name,value\n", "t.csv: no rows"),
+        ("", "t.csv: No columns"),
+        ("a,b\n1,2,3\n4,5,6,7\n", "t.csv: Error tokenizing"),
+    ],
+)
+def test_a_table_with_a_mistake_is_one_line(text, said, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_table(path, ["name"], ["value"])
+
+
+def test_a_file_that_is_no_parquet_is_one_line(tmp_path):
+    path = tmp_path / "t.parquet"
+    path.write_text("name,value\n")
+    with pytest.raises(InputError, match=r"t\.parquet: "):
+        read_table(path)
+
+
+def test_what_fails_while_it_is_written_leaves_what_was_there(tmp_path):
+    path = tmp_path / "t.csv"
+    write_table(TABLE, path)
+    before = path.read_bytes()
+
+    def fails():
+        yield TABLE
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_tables(fails(), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_written_files_have_the_permissions_of_the_umask(tmp_path):
+    mask = os.umask(0o027)
+    try:
+        write_text(tmp_path / "t.txt", "x")
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "t.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write .*it is a folder"):
+        files.check_writable(tmp_path)
+    with pytest.raises(InputError, match=r"cannot write .*file/t\.csv"):
+        files.check_writable(tmp_path / "file" / "t.csv")
+    with pytest.raises(InputError, match=r"must end in \.csv or \.parquet"):
+        write_table(TABLE, tmp_path / "t.xlsx")
