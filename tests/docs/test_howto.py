@@ -112,3 +112,13 @@ def test_fit_on_drawn_inputs(checkout):
     assert len(run_here) == 5
     for command in run_here:
         run(command, checkout)
+
+
+def test_the_tutorial(checkout):
+    """What it types about numbers and hardware; tests of workflow and models do the rest."""
+    apply(DOCS / "tutorial.md", checkout)
+    elsewhere = ("make", ". .venv", "snakemake", "mugi accuracy")
+    for command in commands(DOCS / "tutorial.md"):
+        if not command.startswith(elsewhere):
+            run(command, checkout)
+    assert len(pd.read_csv(checkout / "results" / "mine.csv")) == 4
