@@ -20,7 +20,7 @@ _PUBLIC = {
     "evaluate_accuracy": "mugi.accuracy.evaluate",
     "emulated": "mugi.llm.inject",
 }
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> object:

@@ -1,19 +1,37 @@
 """Operational and embodied carbon of evaluated runs (paper §5.3, Eq. 6, Fig. 15)."""
 
-import argparse
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources import files
 
 import pandas as pd
 
 from mugi import assumptions
-from mugi.errors import InputError, unknown
-from mugi.files import read_table, write_table
+from mugi.errors import raise_all, unknown
+from mugi.files import read_yaml
+from mugi.schema import Section, validated
 
-J_PER_KWH = 3.6e6
-LIFETIME_S_PER_YEAR = 365 * 86400  # published artifact, op_carbon.py: no leap years
-# ACT (Gupta et al., ISCA 2022) at 28 nm: energy, gases at 95 % abatement, materials, yield
-ACT_KWH_PER_CM2, ACT_GAS_G_PER_CM2, ACT_MATERIALS_G_PER_CM2, ACT_YIELD = 0.90, 175, 500, 0.875
+
+class Constant(Section):
+    """A constant of `carbon.yaml`."""
+
+    value: float
+    unit: str
+    source: str
+
+
+class Constants(Section):
+    """All constants of the accounting; their units are in the file."""
+
+    joules_per_kwh: Constant
+    megajoules_per_kwh: Constant
+    seconds_per_year: Constant
+    act_energy: Constant
+    act_gases: Constant
+    act_materials: Constant
+    act_yield: Constant
+
+
+CONSTANTS: Constants = validated(Constants, read_yaml(files("mugi") / "carbon.yaml"))
 RUN = [
     *["design", "variant", "array_height", "array_width", "noc_rows", "noc_cols", "nodes"],
     *["model", "layers", "kv_heads", "batch_size", "seq_len", "preset", "technology"],
@@ -44,12 +62,13 @@ SHOWN = {
 CARBON = ["operational_carbon_kgco2e", "embodied_carbon_kgco2e"]
 
 
-def carbon(
+def account_carbon(
+    *,
     hardware: pd.DataFrame,
+    presets: Iterable[str] = assumptions.PRESETS,
     flips: Mapping[str, object] | None = None,
-    presets: tuple[str, ...] = assumptions.PRESETS,
 ) -> pd.DataFrame:
-    """Return the carbon of every run, one row a run, accounting and event.
+    """Return the carbon of every run of `evaluate_hardware`, one row a run, accounting and event.
 
     Operational carbon of an event is CI (E_dyn + L T) / 3.6e6 J/kWh, with its on-chip dynamic
     energy E_dyn, its time T and the leakage L of the whole chip (§5.3). Embodied carbon is
@@ -61,37 +80,47 @@ def carbon(
     of the others. All carbon is in kgCO2e, area in mm^2, time in s. Raises InputError for flips
     that are unknown or not allowed.
     """
-    if odd := [name for name in flips or {} if name not in SWITCHES]:
-        raise InputError(*(unknown("assumption of carbon", name, SWITCHES) for name in odd))
+    flips = dict(flips or {})
+    raise_all([unknown("assumption of carbon", n, SWITCHES) for n in flips if n not in SWITCHES])
     hardware = hardware.reset_index(drop=True)
-    columns = [f"assumption.{name}" for name in SWITCHES if f"assumption.{name}" in hardware]
-    frames = []
+    switched = [name for name in SWITCHES if f"assumption.{name}" in hardware]
+    accounted = []
     for accounting in presets:
-        for index, runs in _alike(hardware, columns):
-            given = dict(zip((c.removeprefix("assumption.") for c in columns), index, strict=True))
-            given = {name: value for name, value in given.items() if value == value and value != ""}
-            rules = assumptions.resolve(accounting, given | dict(flips or {}))
-            frames.append(_accounted(runs, rules).assign(accounting=accounting))
-    table = pd.concat(frames)
+        for given, runs in _by_switches(hardware, switched):
+            rules = assumptions.resolve(accounting, given | flips)
+            accounted.append(_accounted(runs, rules).assign(accounting=accounting))
+    table = pd.concat(accounted)
     table["carbon_kgco2e"] = table[CARBON].sum(axis=1)
     table["event"] = pd.Categorical(table["event"], [*EVENTS, "embodied", "total"])
-    keys = [*RUN, *columns, "accounting", "event"]
+    switches = [f"assumption.{name}" for name in switched]
+    keys = [*RUN, *switches, "accounting", "event"]
     ordered = [*keys, "area_mm2", "runtime_s", *CARBON, "carbon_kgco2e", *SHOWN.values()]
     return table.sort_values(keys)[ordered].astype({"event": str}).reset_index(drop=True)
 
 
-def _alike(runs: pd.DataFrame, columns: list[str]):
-    """Return (values, runs) for every combination of values of `columns`."""
-    return runs.groupby(columns, sort=False, dropna=False) if columns else [((), runs)]
+def _by_switches(
+    runs: pd.DataFrame, switched: list[str]
+) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
+    """Yield the runs that share the values of their columns `assumption.<name>`, with these.
+
+    An empty cell flips nothing.
+    """
+    if not switched:
+        yield {}, runs
+        return
+    columns = [f"assumption.{name}" for name in switched]
+    for values, alike in runs.groupby(columns, sort=False, dropna=False):
+        given = zip(switched, values, strict=True)
+        yield {name: value for name, value in given if value == value and value != ""}, alike
 
 
 def _accounted(runs: pd.DataFrame, rules: Mapping) -> pd.DataFrame:
-    """Return the rows of runs that share their rules."""
+    """Return the carbon of runs that share their assumptions `rules`, by event."""
     events = [e for e in EVENTS if e != "output" or rules["lm_head_in_breakdowns"] == "included"]
-    parts = [_operational(runs, event, rules) for event in events]
-    parts = pd.concat([*parts, _embodied(runs, rules)])
-    total = runs.assign(event="total", **parts[CARBON].groupby(level=0).sum())
-    return pd.concat([parts, total]).assign(**{SHOWN[name]: rules[name] for name in SHOWN})
+    operational = [_operational(runs, event, rules) for event in events]
+    by_event = pd.concat([*operational, _embodied(runs, rules)])
+    total = runs.assign(event="total", **by_event[CARBON].groupby(level=0).sum())
+    return pd.concat([by_event, total]).assign(**{SHOWN[name]: rules[name] for name in SHOWN})
 
 
 def _operational(runs: pd.DataFrame, event: str, rules: Mapping) -> pd.DataFrame:
@@ -107,7 +136,9 @@ def _operational(runs: pd.DataFrame, event: str, rules: Mapping) -> pd.DataFrame
         energy_j = energy_j + dram_j * scope.isin(["with_dram", "with_dram_background"])
         background_w = runs["dram_leakage_mw"] / 1e3
         power_w = power_w + background_w * (scope == "with_dram_background")
-    carbon_g = rules["carbon_intensity"] * (energy_j + power_w * seconds) / J_PER_KWH
+    carbon_g = (
+        rules["carbon_intensity"] * (energy_j + power_w * seconds) / CONSTANTS.joules_per_kwh.value
+    )
     return runs.assign(
         event=event,
         runtime_s=seconds,
@@ -117,7 +148,7 @@ def _operational(runs: pd.DataFrame, event: str, rules: Mapping) -> pd.DataFrame
 
 
 def _embodied(runs: pd.DataFrame, rules: Mapping) -> pd.DataFrame:
-    share = runs["runtime_s"] / (rules["lifetime_years"] * LIFETIME_S_PER_YEAR)
+    share = runs["runtime_s"] / (rules["lifetime_years"] * CONSTANTS.seconds_per_year.value)
     if rules["embodied_share"] == "whole_chip":
         share = 1.0
     elif rules["embodied_share"] == "duty_20":
@@ -132,34 +163,8 @@ def _embodied(runs: pd.DataFrame, rules: Mapping) -> pd.DataFrame:
 def g_per_mm2(rules: Mapping) -> float:
     """Return the carbon of making a mm^2 of die [gCO2e]."""
     if rules["cpa"] == "act_28nm":
-        energy = rules["carbon_intensity"] * ACT_KWH_PER_CM2
-        return (energy + ACT_GAS_G_PER_CM2 + ACT_MATERIALS_G_PER_CM2) / ACT_YIELD / 100
-    return rules["epa_mj_per_mm2"] / 3.6 * rules["carbon_intensity"]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `mugi carbon`."""
-    parser.add_argument("hardware", type=Path, help="table written by `mugi evaluate`")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="carbon table to write")
-    parser.add_argument(
-        "--preset",
-        choices=assumptions.PRESETS,
-        help="accounting to write; both if left out",
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help=f"flip an assumption: {', '.join(SWITCHES)}",
-    )
-
-
-def run(args: argparse.Namespace) -> None:
-    """Write the carbon table of `args.hardware` to `args.output`."""
-    flips = assumptions.pairs(args.set, "--set", SWITCHES)
-    presets = (args.preset,) if args.preset else assumptions.PRESETS
-    hardware = read_table(args.hardware, RUN, NUMBERS)
-    table = carbon(hardware, flips, presets)
-    write_table(table, args.output)
-    print(f"{args.output}: {len(table)} rows, {len(hardware)} runs")
+        energy_g = rules["carbon_intensity"] * CONSTANTS.act_energy.value
+        g_per_cm2 = energy_g + CONSTANTS.act_gases.value + CONSTANTS.act_materials.value
+        return g_per_cm2 / CONSTANTS.act_yield.value / 100
+    kwh_per_mm2 = rules["epa_mj_per_mm2"] / CONSTANTS.megajoules_per_kwh.value
+    return kwh_per_mm2 * rules["carbon_intensity"]

@@ -30,10 +30,10 @@ COMMANDS = {
     "bigbench": ("mugi.accuracy.bigbench", "fetch BIG-bench tasks for `mugi accuracy`"),
     "collect": ("mugi.collect", "tables with the same columns as one table"),
     "evaluate": ("mugi.hardware.command", "time, energy and area of accelerators on LLMs"),
-    "explore": ("mugi.explore", "sweeps over any column, and their Pareto fronts"),
-    "assumptions": ("mugi.assumptions", "list the switches of the cost model"),
-    "carbon": ("mugi.carbon", "operational and embodied carbon of evaluated runs"),
-    "claims": ("mugi.claims", "judge the paper's claims from the result tables"),
+    "explore": ("mugi.commands.explore", "sweeps over any column, and their Pareto fronts"),
+    "assumptions": ("mugi.commands.assumptions", "list the switches of the cost model"),
+    "carbon": ("mugi.commands.carbon", "operational and embodied carbon of evaluated runs"),
+    "claims": ("mugi.commands.claims", "judge the paper's claims from the result tables"),
 }
 
 

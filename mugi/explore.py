@@ -1,23 +1,22 @@
-"""`mugi explore`: evaluate sweeps over any column, and find and draw their Pareto fronts."""
+"""Sweeps over any column of the cost model: evaluated, their Pareto fronts found and drawn."""
 
-import argparse
 import math
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import BeforeValidator, Field
 
 from mugi.colours import DESIGN_COLOURS
-from mugi.errors import InputError, nearest, unknown
-from mugi.files import pictures, read_yaml, write_bytes, write_table
-from mugi.hardware import check_runs, evaluate, expand
+from mugi.errors import InputError, Mistake, closest, raise_all, unknown
+from mugi.files import pictures, read_yaml
+from mugi.hardware import evaluate, expand, mistakes_by_run
 from mugi.hardware.sweep import MOST_RUNS
+from mugi.schema import Section, validated
 
-KEYS = ("runs", "maximize", "minimize", "per", "keep")
-KEEP = ("all", "front")
 MOST_PANELS = 16
 # columns added to those of `mugi.hardware.evaluate`
 DERIVED = {
@@ -40,90 +39,6 @@ class Sweep:
     signs: dict[str, int]
     per: list[str]
     keep: str
-
-
-def load_sweep(path: str) -> Sweep:
-    """Read a sweep; raises InputError with a line for every mistake, those of single runs too."""
-    sheet = read_yaml(path).content
-    lines = [unknown("key", key, KEYS) for key in sheet if key not in KEYS]
-    parts = []
-    for read in (_runs, _signs, _per, _keep):
-        try:
-            parts.append(read(sheet))
-        except InputError as error:
-            lines += str(error).splitlines()
-    if lines:
-        raise InputError(*(f"{path}: {line}" for line in lines))
-    return Sweep(*parts)
-
-
-def explore(sweep: Sweep, progress: bool = False) -> pd.DataFrame:
-    """Evaluate the runs of a sweep, in its order, with DERIVED and `pareto_front` added.
-
-    A run is on the front of its group unless another is at least as good in every metric and better
-    in one. With keep = front, the others are left out.
-    """
-    table = with_derived(evaluate(sweep.runs, progress))
-    costs = table[list(sweep.signs)].to_numpy(float) * list(sweep.signs.values())
-    front = np.zeros(len(table), bool)
-    for rows in _groups(table, sweep.per):
-        front[rows] = pareto_front(costs[rows])
-    table["pareto_front"] = front
-    return table[front].reset_index(drop=True) if sweep.keep == "front" else table
-
-
-def pareto_front(costs: np.ndarray) -> np.ndarray:
-    """Return which rows no other row dominates, all columns minimized; equal rows share a fate."""
-    distinct, index = np.unique(costs, axis=0, return_inverse=True)
-    kept, left = np.zeros(len(distinct), bool), np.arange(len(distinct))
-    while len(left):  # rows are in lexicographic order, so no later one dominates the first
-        kept[left[0]] = True
-        left = left[(distinct[left] < distinct[left[0]]).any(axis=1)]
-    return kept[index.ravel()]
-
-
-def _groups(table: pd.DataFrame, per: list[str]) -> list[np.ndarray]:
-    """Return the rows of each combination of values of `per`, in order of appearance."""
-    if not per:
-        return [np.arange(len(table))]
-    numbers = table.groupby(per, dropna=False, sort=False).ngroup().to_numpy()
-    order = np.argsort(numbers, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
-
-
-def with_derived(table: pd.DataFrame) -> pd.DataFrame:
-    """Return results with the columns of DERIVED added."""
-    return table.assign(**DERIVED)
-
-
-@cache
-def metrics() -> list[str]:
-    """Return the columns that can be maximized or minimized: all numbers of a result."""
-    run = {"design": "mugi", "array_height": 64, "model": "llama_2_7b", "batch_size": 1}
-    table = with_derived(evaluate(pd.DataFrame([run | {"seq_len": 128}])))
-    return list(table.select_dtypes("number"))
-
-
-def _runs(sheet: dict) -> pd.DataFrame:
-    grids = sheet.get("runs")
-    if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
-        raise InputError("runs must be a list of grids, each mapping columns to values")
-    lines, expanded = [], []
-    for number, grid in enumerate(grids, 1):
-        values = {}
-        for key, value in grid.items():
-            try:
-                values[key] = _values(value)
-            except InputError as error:
-                lines.append(f"grid {number}: {key}: {error}")
-        expanded.append(values)
-    if lines:
-        raise InputError(*lines)
-    runs = expand(expanded)
-    mistakes = check_runs(runs)
-    if mistakes:
-        raise InputError(*(_by_mistake(mistakes, runs)))
-    return runs
 
 
 def _values(value: object) -> list:
@@ -166,68 +81,120 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float) and abs(value) < 1e18  # not NaN
 
 
-def _by_mistake(mistakes: list[str], runs: pd.DataFrame) -> list[str]:
-    """Return a line for each different mistake of `check_runs`, with the first run that has it."""
-    rows = {}
-    for mistake in mistakes:
-        line, _, text = mistake.partition(": ")
-        if line.startswith("line "):
-            rows.setdefault(text, []).append(int(line.removeprefix("line ")) - 2)
-        else:
-            rows[mistake] = []
-    lines = []
-    for text, places in rows.items():
-        if places:
-            first = runs.iloc[places[0]].dropna()
-            shown = ", ".join(
-                f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
-                for key, value in first.items()
-            )
-            text += f" ({len(places)} of {len(runs)} runs; first {shown})"
-        lines.append(text)
-    return lines
+def _names(value: object) -> list:
+    """Return names from YAML: one, a list of them, or nothing."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _names(sheet: dict, key: str) -> list[str]:
-    names = sheet.get(key) or []
-    return [str(name) for name in (names if isinstance(names, list) else [names])]
+Values = Annotated[list, BeforeValidator(_values)]
+Names = Annotated[list[str], BeforeValidator(_names)]
 
 
-def _signs(sheet: dict) -> dict[str, int]:
-    wanted = [(name, -1) for name in _names(sheet, "maximize")]
-    wanted += [(name, 1) for name in _names(sheet, "minimize")]
-    names = [name for name, _ in wanted]
-    lines = [
-        f"unknown metric '{name}'{nearest(name, metrics())}; docs/exploration.md lists them"
-        for name in names
-        if name not in metrics()
-    ]
-    lines += [
-        f"metric '{name}' is named twice" for name in sorted(set(names)) if names.count(name) > 1
-    ]
+class Sheet(Section):
+    """A sweep as its file has it: docs/exploration.md explains the keys."""
+
+    runs: list[dict[str, Values]]
+    maximize: Names = Field(default_factory=list)
+    minimize: Names = Field(default_factory=list)
+    per: Names = Field(default_factory=list)
+    keep: Literal["all", "front"] = "all"
+
+
+def load_sweep(path: str | Path) -> Sweep:
+    """Read a sweep; raises InputError with every mistake, those of single runs too."""
+    document = read_yaml(path)
+    sheet = validated(Sheet, document)
+    runs, mistakes = pd.DataFrame(), []
+    try:
+        runs = expand(sheet.runs)
+        found = _by_mistake(mistakes_by_run(runs), runs)
+    except InputError as error:
+        found = error.mistakes
+    mistakes += [mistake.at(document.where(("runs",))) for mistake in found]
+    for key in ("maximize", "minimize"):
+        wrong = [name for name in getattr(sheet, key) if name not in metrics()]
+        mistakes += [_unknown_metric(name).at(document.where((key,))) for name in wrong]
+    names = [*sheet.maximize, *sheet.minimize]
     if not names:
-        lines = ["maximize or minimize must name a metric"]
-    if lines:
-        raise InputError(*lines)
-    return dict(wanted)
+        mistakes.append(Mistake("maximize or minimize must name a metric", document.where()))
+    mistakes += [
+        Mistake(f"metric '{name}' is named twice", document.where())
+        for name in sorted(set(names))
+        if names.count(name) > 1
+    ]
+    columns = sorted({column for grid in sheet.runs for column in grid})
+    wrong = [unknown("column of runs", name, columns) for name in sheet.per if name not in columns]
+    mistakes += [mistake.at(document.where(("per",))) for mistake in wrong]
+    raise_all(mistakes)
+    signs = dict.fromkeys(sheet.maximize, -1) | dict.fromkeys(sheet.minimize, 1)
+    return Sweep(runs, signs, sheet.per, sheet.keep)
 
 
-def _per(sheet: dict) -> list[str]:
-    names, columns = _names(sheet, "per"), {}
-    if isinstance(sheet.get("runs"), list):
-        columns = {str(key) for grid in sheet["runs"] if isinstance(grid, dict) for key in grid}
-    wrong = [name for name in names if name not in columns]
-    if wrong:
-        texts = [unknown("column of runs", name, sorted(columns)) for name in wrong]
-        raise InputError(*(f"per: {text}" for text in texts))
-    return names
+def _unknown_metric(name: str) -> Mistake:
+    what = f"unknown metric '{name}'; docs/exploration.md lists them"
+    return Mistake(what, nearest=closest(name, metrics()))
 
 
-def _keep(sheet: dict) -> str:
-    keep = sheet.get("keep", "all")
-    if keep not in KEEP:
-        raise InputError(f"keep: {unknown('value', keep, KEEP)}")
-    return keep
+def _by_mistake(found: list[tuple[int, str]], runs: pd.DataFrame) -> list[Mistake]:
+    """Return each different mistake of single runs once, with the first run that has it."""
+    places: dict[str, list[int]] = {}
+    for row, text in found:
+        places.setdefault(text, []).append(row)
+    mistakes = []
+    for text, rows in places.items():
+        shown = ", ".join(
+            f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+            for key, value in runs.iloc[rows[0]].dropna().items()
+        )
+        mistakes.append(Mistake(f"{text} ({len(rows)} of {len(runs)} runs; first {shown})"))
+    return mistakes
+
+
+def explore_sweep(*, sweep: Sweep, progress: bool = False) -> pd.DataFrame:
+    """Evaluate the runs of a sweep, in its order, with DERIVED and `pareto_front` added.
+
+    A run is on the front of its group unless another is at least as good in every metric and better
+    in one. With keep = front, the others are left out.
+    """
+    table = with_derived(evaluate(sweep.runs, progress))
+    costs = table[list(sweep.signs)].to_numpy(float) * list(sweep.signs.values())
+    front = np.zeros(len(table), bool)
+    for group in _groups(table, sweep.per):
+        front[group] = pareto_front(costs[group])
+    table["pareto_front"] = front
+    return table[front].reset_index(drop=True) if sweep.keep == "front" else table
+
+
+def pareto_front(costs: np.ndarray) -> np.ndarray:
+    """Return which rows no other row dominates, all columns minimized; equal rows share a fate."""
+    distinct, index = np.unique(costs, axis=0, return_inverse=True)
+    kept, left = np.zeros(len(distinct), bool), np.arange(len(distinct))
+    while len(left):  # rows are in lexicographic order, so no later one dominates the first
+        kept[left[0]] = True
+        left = left[(distinct[left] < distinct[left[0]]).any(axis=1)]
+    return kept[index.ravel()]
+
+
+def _groups(table: pd.DataFrame, per: list[str]) -> list[np.ndarray]:
+    """Return the rows of each combination of values of `per`, in order of appearance."""
+    if not per:
+        return [np.arange(len(table))]
+    numbers = table.groupby(per, dropna=False, sort=False).ngroup().to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+
+
+def with_derived(table: pd.DataFrame) -> pd.DataFrame:
+    """Return results with the columns of DERIVED added."""
+    return table.assign(**DERIVED)
+
+
+@cache
+def metrics() -> list[str]:
+    """Return the columns that can be maximized or minimized: all numbers of a result."""
+    run = {"design": "mugi", "array_height": 64, "model": "llama_2_7b", "batch_size": 1}
+    table = with_derived(evaluate(pd.DataFrame([run | {"seq_len": 128}])))
+    return list(table.select_dtypes("number"))
 
 
 def draw(table: pd.DataFrame, sweep: Sweep) -> dict[str, bytes]:
@@ -300,45 +267,11 @@ def _palette(chips: list[str]) -> dict[str, str]:
     return colours
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `mugi explore`."""
-    parser.add_argument("sweep", help="YAML of runs and metrics (docs/exploration.md)")
-    parser.add_argument("-o", "--output", required=True, help="results as .csv or .parquet")
-    parser.add_argument("--plot", metavar="STEM", help="write STEM.pdf, STEM.png and STEM.csv too")
-
-
-def run(args: argparse.Namespace) -> None:
-    """Write the results of a sweep, and its plot."""
-    if not args.output.endswith((".csv", ".parquet")):
-        raise InputError(f"'{args.output}' must end in .csv or .parquet")
-    sweep = load_sweep(args.sweep)
-    if args.plot:
-        _check_plot(args, sweep)
-    table = explore(sweep, progress=True)
-    files = draw(table, sweep) if args.plot else {}
-    write_table(table, args.output)
-    for suffix, content in files.items():
-        write_bytes(f"{args.plot}.{suffix}", content)
-    print(f"{args.output}: {len(table)} rows, {table['pareto_front'].sum()} on the front")
-    fitted = table["sram_fitted"].sum()
-    if fitted:
-        print(
-            f"mugi explore: {fitted} rows have SRAM sizes CACTI was not run for;"
-            " their SRAM costs are fitted (docs/hardware.md)",
-            file=sys.stderr,
-        )
-
-
-def _check_plot(args: argparse.Namespace, sweep: Sweep) -> None:
-    lines = []
+def check_plot(sweep: Sweep) -> None:
+    """Raise InputError if `draw` cannot draw a sweep."""
+    mistakes, panels = [], len(_groups(sweep.runs, sweep.per))
     if len(sweep.signs) < 2:
-        lines.append(f"{args.sweep}: --plot needs two metrics under maximize and minimize")
-    panels = len(_groups(sweep.runs, sweep.per))
+        mistakes.append("--plot needs two metrics under maximize and minimize")
     if panels > MOST_PANELS:
-        lines.append(
-            f"{args.sweep}: per makes {panels} panels, more than the {MOST_PANELS} of a plot"
-        )
-    if Path(f"{args.plot}.csv") == Path(args.output):
-        lines.append(f"--plot would write {args.output} too")
-    if lines:
-        raise InputError(*lines)
+        mistakes.append(f"per makes {panels} panels, more than the {MOST_PANELS} of a plot")
+    raise_all(mistakes)

@@ -1,4 +1,9 @@
-"""Arithmetic from YAML: parsed once, by a whitelist, and evaluated on numbers and arrays."""
+"""Arithmetic from YAML: parsed once, by a whitelist, and evaluated on numbers, arrays and Series.
+
+Files with expressions may come from strangers, so an expression can neither run anything else nor
+take long: its text, its depth, its numbers and its exponents are bounded, and text is for
+comparisons only.
+"""
 
 import ast
 import operator
@@ -7,15 +12,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mugi.errors import InputError, unknown
+from mugi.errors import InputError, Mistake, unknown
+
+LONGEST_TEXT = 1000  # characters
+DEEPEST_NESTING = 50
+LARGEST_NUMBER = 1e18
+LARGEST_EXPONENT = 64
 
 
-def _power(base: object, exponent: object) -> object:
+def _power(base, exponent):
     """Raise as floats, which overflow where whole numbers would take forever."""
-    return np.power(np.asarray(base, float), exponent)
+    if np.any(np.abs(exponent) > LARGEST_EXPONENT):
+        raise OverflowError(f"an exponent above {LARGEST_EXPONENT}")
+    with np.errstate(over="ignore"):
+        power = np.power(base * 1.0, exponent)
+    if np.ndim(power) == 0 and np.isinf(power) and np.isfinite(base):
+        raise OverflowError("a power that is not finite")
+    return power
 
 
-OPERATORS = {
+ARITHMETIC = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -23,6 +39,10 @@ OPERATORS = {
     ast.Mod: operator.mod,
     ast.Pow: _power,
     ast.USub: operator.neg,
+    ast.And: np.logical_and,
+    ast.Or: np.logical_or,
+}
+COMPARISONS = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
@@ -31,6 +51,7 @@ OPERATORS = {
     ast.GtE: operator.ge,
 }
 FUNCTIONS = {
+    "abs": np.absolute,
     "ceil": np.ceil,
     "floor": np.floor,
     "log2": np.log2,
@@ -52,78 +73,116 @@ class Expression:
     def __call__(self, symbols: Symbols):
         """Return the value, a number, text or an array, given a value for every name.
 
-        Raises InputError where numbers divide by zero; arrays then hold values that are not finite,
-        which `checked` looks for.
+        Raises InputError where numbers divide by zero, grow too large or are no numbers; arrays
+        then hold values that are not finite, which `checked` looks for.
         """
         try:
             return self.function(symbols)
-        except ZeroDivisionError as error:
-            raise InputError(f"{self.where}: '{self.text}' divides by zero") from error
+        except ZeroDivisionError:
+            raise self._error("divides by zero") from None
         except TypeError as error:
-            raise InputError(f"{self.where}: '{self.text}' is not arithmetic: {error}") from error
+            raise self._error(f"is not arithmetic: {error}") from None
+        except OverflowError as error:
+            raise self._error(f"divides by zero or is not finite: {error}") from None
 
     def checked(self, value):
         """Return the expression's value; raises InputError if any of it is not finite."""
         if not isinstance(value, str) and not np.isfinite(np.sum(value)):
-            raise InputError(f"{self.where}: '{self.text}' divides by zero or is not finite")
+            raise self._error("divides by zero or is not finite")
         return value
+
+    def _error(self, what: str) -> InputError:
+        return InputError(Mistake(f"{_quoted(self.text)} {what}", self.where))
 
 
 def parse(value: object, where: str) -> Expression:
     """Parse a number or the text of an expression found at `where` (file and key).
 
-    Allowed are numbers, quoted text, names, + - * / % **, comparisons, `and`, `or`, `a if b else c`
-    and the functions ceil, floor, log2, min and max of two.
+    Allowed are numbers, names, + - * / % **, comparisons, `and`, `or`, `a if b else c`, quoted text
+    to compare with, and the functions abs, ceil, floor, log2, and min and max of two.
     """
     text = str(value)
     try:
+        if len(text) > LONGEST_TEXT:
+            raise ValueError(f"longer than {LONGEST_TEXT} characters")
         tree = ast.parse(text, mode="eval").body
-        function = _build(tree)
-    except (SyntaxError, ValueError) as error:
+        function = _build(tree, text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else error
-        raise InputError(f"{where}: '{text}' is not an arithmetic expression: {reason}") from error
+        if isinstance(error, RecursionError | MemoryError):  # of Python's own parser
+            reason = "nested too deep"
+        what = f"{_quoted(text)} is not an arithmetic expression: {reason}"
+        raise InputError(Mistake(what, where)) from None
     calls = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     names = (n for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in calls)
     return Expression(text, where, frozenset(node.id for node in names), function)
 
 
-def check_names(expression: Expression, known: Iterable[str]) -> list[str]:
-    """Return a line for each name of the expression that is not one of `known`."""
+def check_names(expression: Expression, known: Iterable[str]) -> list[Mistake]:
+    """Return a mistake for each name of the expression that is not one of `known`."""
     known = set(known)
     return [
-        f"{expression.where}: {unknown('symbol', name, sorted(known))}"
+        unknown("symbol", name, sorted(known)).at(expression.where)
         for name in sorted(expression.names - known)
     ]
 
 
-def _build(node: ast.AST) -> Callable[[Symbols], object]:
+def _build(node: ast.AST, text: str, depth: int = 0) -> Callable[[Symbols], object]:
+    """Return a function of the symbols for one node of the tree of `text`."""
+    if depth > DEEPEST_NESTING:
+        raise ValueError("nested too deep")
+
+    def inner(*nodes):
+        return [_build(node, text, depth + 1) for node in nodes]
+
     match node:
-        case ast.Constant(value=int() | float() | str() as value):
+        case ast.Constant(value=str() as value):
+            return lambda symbols: value
+        case ast.Constant(value=int() | float() as value):
+            if abs(value) > LARGEST_NUMBER:
+                raise ValueError(f"a number above {LARGEST_NUMBER:g}")
             return lambda symbols: value
         case ast.Name(id=name):
             return lambda symbols: symbols[name]
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
-            return _binary(OPERATORS[type(op)], _build(left), _build(right))
-        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
-            return _binary(OPERATORS[type(op)], _build(left), _build(right))
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            inner = _build(operand)
-            return lambda symbols: -inner(symbols)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
+            return _arithmetic(ARITHMETIC[type(op)], *inner(left, right))
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in COMPARISONS:
+            return _applied(COMPARISONS[type(op)], *inner(left, right))
+        case ast.UnaryOp(op=ast.USub() as op, operand=operand):
+            return _arithmetic(ARITHMETIC[type(op)], *inner(operand))
         case ast.BoolOp(op=op, values=[left, right]):
-            combine = np.logical_and if isinstance(op, ast.And) else np.logical_or
-            return _binary(combine, _build(left), _build(right))
+            return _arithmetic(ARITHMETIC[type(op)], *inner(left, right))
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            return _conditional(_build(test), _build(body), _build(orelse))
+            return _conditional(*inner(test, body, orelse))
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
-            parts = [_build(arg) for arg in args]
-            if len(parts) != FUNCTIONS[name].nin:
+            if len(args) != FUNCTIONS[name].nin:
                 raise ValueError(f"{name} takes {FUNCTIONS[name].nin} values")
-            return lambda symbols: FUNCTIONS[name](*(part(symbols) for part in parts))
-    raise ValueError(f"'{ast.unparse(node)}' is not allowed")
+            return _arithmetic(FUNCTIONS[name], *inner(*args))
+    raise ValueError(f"{_quoted(ast.get_source_segment(text, node) or text)} is not allowed")
 
 
-def _binary(function, left, right):
-    return lambda symbols: function(left(symbols), right(symbols))
+def _applied(function, *operands):
+    return lambda symbols: function(*[operand(symbols) for operand in operands])
+
+
+def _arithmetic(function, *operands):
+    """Return `function` of the operands' values, none of which may be text."""
+
+    def calculate(symbols):
+        values = [operand(symbols) for operand in operands]
+        if any(map(_is_text, values)):
+            raise TypeError("text where a number is needed")
+        result = function(*values)
+        if type(result) is int and abs(result) > LARGEST_NUMBER:
+            return float(result)  # whole numbers would grow without end
+        return result
+
+    return calculate
+
+
+def _is_text(value: object) -> bool:
+    """Return whether a value is text or an array that may hold some (of numpy's kinds O, S, U)."""
+    return isinstance(value, str) or getattr(getattr(value, "dtype", None), "kind", "f") in "OSU"
 
 
 def _conditional(test, body, orelse):
@@ -131,6 +190,14 @@ def _conditional(test, body, orelse):
         condition = test(symbols)
         if np.ndim(condition) == 0:
             return body(symbols) if condition else orelse(symbols)
-        return np.where(condition, body(symbols), orelse(symbols))
+        chosen = np.where(condition, body(symbols), orelse(symbols))
+        is_series = hasattr(condition, "index")
+        return type(condition)(chosen, condition.index) if is_series else chosen
 
     return choose
+
+
+def _quoted(text: str) -> str:
+    """Return text in quotes, cut where a line would become unreadable."""
+    text = " ".join(text.split())
+    return f"'{text}'" if len(text) <= 200 else f"'{text[:200]}…'"

@@ -27,6 +27,8 @@ def sources(start: str, *data: str) -> list[str]:
         if path not in found:
             found.add(path)
             waiting += _imported(path)
+    beside = [path.with_suffix(".yaml") for path in found]  # such as mugi/carbon.yaml
+    found.update(path for path in beside if path.is_file())
     for pattern in data:
         matches = [path for path in ROOT.glob(pattern) if path.is_file()]
         if not matches:

@@ -7,7 +7,7 @@ import pytest
 
 from mugi import carbon as module
 from mugi.assumptions import pairs
-from mugi.carbon import SWITCHES, carbon, g_per_mm2
+from mugi.carbon import SWITCHES, account_carbon, g_per_mm2
 from mugi.cli import main
 from mugi.errors import InputError
 
@@ -56,7 +56,7 @@ def made_up_runs() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    return carbon(made_up_runs())
+    return account_carbon(hardware=made_up_runs())
 
 
 def one_run(**values) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def one_run(**values) -> pd.DataFrame:
 
 def test_operational_carbon_by_hand():
     """0.1 W for 50 s and 32 layers of 1 J: 5 J + 1 J published, 5 J + 32 J corrected."""
-    result = carbon(one_run(dynamic_energy_projection_nj=32e9))
+    result = account_carbon(hardware=one_run(dynamic_energy_projection_nj=32e9))
     found = result[result.event == "projection"].set_index("accounting").operational_carbon_kgco2e
     assert found["as-published"] == pytest.approx(301 * 6 / 3.6e6 / 1e3, rel=1e-12)
     assert found["corrected"] == pytest.approx(301 * 37 / 3.6e6 / 1e3, rel=1e-12)
@@ -76,14 +76,14 @@ def test_operational_carbon_by_hand():
 
 def test_nonlinear_counts_all_layers_in_both_accountings():
     run = one_run(runtime_softmax_s=10.0, runtime_silu_s=20.0, dynamic_energy_silu_nj=7e9)
-    result = carbon(run)
+    result = account_carbon(hardware=run)
     found = result[result.event == "nonlinear"].operational_carbon_kgco2e
     assert found.tolist() == pytest.approx([301 * (3 + 7) / 3.6e6 / 1e3] * 2, rel=1e-12)
 
 
 def test_embodied_carbon_by_hand():
     """2 mm^2 at 0.55/3.6 kWh and 301 g/kWh, for 100 s of 5 years."""
-    result = carbon(one_run())
+    result = account_carbon(hardware=one_run())
     found = result[result.event == "embodied"].embodied_carbon_kgco2e
     by_hand = 0.55 / 3.6 * 301 * 2 * 100 / (5 * 365 * 24 * 3600) / 1e3
     assert found.tolist() == pytest.approx([by_hand] * 2, rel=1e-12)
@@ -103,8 +103,8 @@ def test_embodied_carbon_by_hand():
     ],
 )
 def test_flips_change_embodied_carbon_and_only_the_grid_operational(settings, factor):
-    plain = carbon(one_run())
-    result = carbon(one_run(), pairs(settings, "--set", SWITCHES))
+    plain = account_carbon(hardware=one_run())
+    result = account_carbon(hardware=one_run(), flips=pairs(settings, "--set", SWITCHES))
     embodied = result.embodied_carbon_kgco2e.tolist()
     assert embodied == pytest.approx((plain.embodied_carbon_kgco2e * factor).tolist(), rel=1e-12)
     grid = 50 / 301 if "carbon_intensity=50" in settings else 1
@@ -129,7 +129,7 @@ def test_command_writes_one_accounting_on_request(tmp_path):
     assert main([*command, "--preset", "corrected"]) == 0
     written = pd.read_csv(tmp_path / "carbon.csv")
     assert set(written.accounting) == {"corrected"}
-    both = carbon(one_run())
+    both = account_carbon(hardware=one_run())
     kept = both[both.accounting == "corrected"].carbon_kgco2e
     assert written.carbon_kgco2e.tolist() == pytest.approx(kept.tolist(), rel=1e-15)
 
@@ -155,23 +155,27 @@ def test_bad_settings_are_one_line_each_and_no_file(tmp_path, capsys):
     with pytest.raises(InputError, match="'lifetime_years' is set twice"):
         pairs(["lifetime_years=3", "lifetime_years=7"], "--set", SWITCHES)
     with pytest.raises(InputError, match="unknown assumption of carbon 'dram_time'"):
-        carbon(one_run(), {"dram_time": "per_op"})
+        account_carbon(hardware=one_run(), flips={"dram_time": "per_op"})
     assert not (tmp_path / "carbon.csv").exists()
 
 
 def test_columns_flip_row_by_row_and_settings_win():
     """Flips in the table hold for their rows only, in both accountings."""
     runs = pd.concat([one_run(dynamic_energy_ffn_nj=32e9), one_run(dynamic_energy_ffn_nj=32e9)])
-    plain = carbon(runs[:1]).set_index(["accounting", "event"]).carbon_kgco2e
+    plain = account_carbon(hardware=runs[:1]).set_index(["accounting", "event"]).carbon_kgco2e
     runs = runs.assign(batch_size=[8, 16])
     runs["assumption.fig15_dynamic_energy"] = ["", "all_layers"]
     runs["assumption.lm_head_in_breakdowns"] = ["left_out", "included"]
-    found = carbon(runs).set_index(["batch_size", "accounting", "event"]).carbon_kgco2e
+    found = (
+        account_carbon(hardware=runs).set_index(["batch_size", "accounting", "event"]).carbon_kgco2e
+    )
     assert found[8, "as-published", "ffn"] == plain["as-published", "ffn"]
     assert found[16, "as-published", "ffn"] == plain["corrected", "ffn"]
     events = found.index.droplevel("accounting").unique()
     assert (16, "output") in events and (8, "output") not in events
-    won = carbon(runs, {"fig15_dynamic_energy": "one_layer"}, presets=("as-published",))
+    won = account_carbon(
+        hardware=runs, flips={"fig15_dynamic_energy": "one_layer"}, presets=["as-published"]
+    )
     assert set(won.accounting) == {"as-published"}
     assert won[won.event == "ffn"].carbon_kgco2e.tolist() == [plain["as-published", "ffn"]] * 2
 
@@ -181,7 +185,10 @@ def test_dram_counts_where_the_runs_count_it(scope, joule):
     """6 J of DRAM accesses of all layers, and 8 banks of 0.141 W for 50 s of projection."""
     run = one_run(**{f"dram_energy_{group}_nj": 0.0 for group in GROUPS})
     run = run.assign(dram_energy_projection_nj=6e9, dram_leakage_mw=8 * 141.0)
-    plain, found = carbon(run), carbon(run.assign(**{"assumption.energy_scope": scope}))
+    plain, found = (
+        account_carbon(hardware=run),
+        account_carbon(hardware=run.assign(**{"assumption.energy_scope": scope})),
+    )
     more = (found.operational_carbon_kgco2e - plain.operational_carbon_kgco2e) * 3.6e6 * 1e3 / 301
     assert more[found.event == "projection"].tolist() == pytest.approx([joule] * 2, rel=1e-3)
     assert more[found.event.isin(["ffn", "embodied"])].tolist() == pytest.approx([0] * 4, abs=1e-9)
@@ -213,7 +220,7 @@ def test_one_row_for_each_run_accounting_and_event(table):
 
 def test_order_of_runs_does_not_matter(table):
     shuffled = made_up_runs().sample(frac=1, random_state=0)
-    pd.testing.assert_frame_equal(carbon(shuffled), table)
+    pd.testing.assert_frame_equal(account_carbon(hardware=shuffled), table)
 
 
 def test_command_writes_the_same_bytes_twice(tmp_path):
@@ -248,3 +255,8 @@ def test_bad_table_is_one_line_and_no_file(change, said, tmp_path, capsys):
 def test_missing_table_is_one_line(tmp_path, capsys):
     assert main(["carbon", str(tmp_path / "none.csv"), "-o", str(tmp_path / "carbon.csv")]) == 2
     assert "none.csv: No such file" in capsys.readouterr().err
+
+
+def test_constants_have_units_and_sources():
+    for name, constant in module.CONSTANTS:
+        assert constant.unit and constant.source, name

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from mugi.cli import main
-from mugi.explore import DERIVED, explore, load_sweep, metrics, pareto_front
+from mugi.explore import DERIVED, explore_sweep, load_sweep, metrics, pareto_front
 from mugi.hardware import evaluate
 from mugi.hardware.workload import load_model
 
@@ -47,26 +47,26 @@ def test_front_by_its_definition(metric_count):
 
 def test_front_is_found_within_groups_and_order_is_that_of_the_sweep(sweep_of):
     sweep = load_sweep(sweep_of(per=["design", "batch_size"]))
-    table = explore(sweep)
+    table = explore_sweep(sweep=sweep)
     pd.testing.assert_frame_equal(
         table[["array_height", "batch_size"]], sweep.runs[["array_height", "batch_size"]]
     )
     for _, group in table.groupby(["design", "batch_size"]):
         costs = np.column_stack([-group.tokens_per_j, group.area_mm2])
         assert group.pareto_front.tolist() == pareto_front(costs).tolist()
-    whole = explore(load_sweep(sweep_of()))
+    whole = explore_sweep(sweep=load_sweep(sweep_of()))
     assert 0 < whole.pareto_front.sum() < table.pareto_front.sum() < len(table)
 
 
 def test_keep_front_leaves_the_others_out(sweep_of):
-    table = explore(load_sweep(sweep_of()))
-    kept = explore(load_sweep(sweep_of(keep="front")))
+    table = explore_sweep(sweep=load_sweep(sweep_of()))
+    kept = explore_sweep(sweep=load_sweep(sweep_of(keep="front")))
     pd.testing.assert_frame_equal(kept, table[table.pareto_front].reset_index(drop=True))
 
 
 def test_results_are_those_of_evaluate_and_derived_metrics_by_hand(sweep_of):
     sweep = load_sweep(sweep_of(maximize=list(DERIVED)))
-    table, plain = explore(sweep), evaluate(sweep.runs)
+    table, plain = explore_sweep(sweep=sweep), evaluate(sweep.runs)
     pd.testing.assert_frame_equal(table[list(plain)], plain)
     row = table.iloc[0]
     assert row.tokens_per_s_per_mm2 == pytest.approx(row.tokens / row.runtime_s / row.area_mm2)
@@ -104,7 +104,7 @@ def test_outside_the_paper(sweep_of):
         "noc_rows": [1, 16],
         "noc_cols": 16,
     }
-    table = explore(load_sweep(sweep_of(runs=[grid], per="model")))
+    table = explore_sweep(sweep=load_sweep(sweep_of(runs=[grid], per="model")))
     assert len(table) == 16
     assert np.isfinite(table[metrics()]).all(axis=None)
     assert table.groupby("model").pareto_front.any().all()
@@ -142,9 +142,9 @@ def test_same_bytes_twice(sweep_of, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"runs": "all"}, ["runs must be a list of grids"]),
+        ({"runs": "all"}, ["1: runs: must be a valid list (got 'all')"]),
         ({"runs": [GRID | {"desing": "mugi"}]}, ["unknown key 'desing' (did you mean 'design'?)"]),
-        ({"runs": [GRID | {"batch_size": []}]}, ["grid 1: batch_size: an empty list"]),
+        ({"runs": [GRID | {"batch_size": []}]}, ["10: runs.0.batch_size: an empty list"]),
         ({"runs": [GRID | {"batch_size": [1, [8]]}]}, ["a list holds single values"]),
         ({"runs": [GRID | {"batch_size": {"from": 1, "too": 8}}]}, ["not from, too"]),
         ({"runs": [GRID | {"batch_size": {"from": 1, "to": "x", "step": 1}}]}, ["not 'x'"]),
@@ -155,11 +155,15 @@ def test_same_bytes_twice(sweep_of, tmp_path):
         ),
         ({"runs": [GRID | {"batch_size": {"from": 0, "to": 8, "factor": 2}}]}, ["factor must be"]),
         ({"runs": [GRID | {"batch_size": {"from": 1, "to": 1e12, "step": 1}}]}, ["range of more"]),
-        ({"maximize": ["tokens_per_jj"]}, ["did you mean 'tokens_per_j'?"]),
+        ({"maximize": ["tokens_per_jj"]}, ["maximize: unknown metric 'tokens_per_jj'; docs/expl"]),
+        (
+            {"maximize": ["tokens_per_jj"], "per": "modle", "runs": [GRID | {"array_height": 20}]},
+            ["array_height must be a multiple of 8", "'tokens_per_j'?", "per: unk"],
+        ),
         ({"maximize": ["area_mm2"]}, ["metric 'area_mm2' is named twice"]),
         ({"maximize": None, "minimize": []}, ["must name a metric"]),
         ({"per": "modle"}, ["per: unknown column of runs 'modle' (did you mean 'model'?)"]),
-        ({"keep": "fronts", "plot": 1}, ["unknown key 'plot'", "keep: unknown value 'fronts'"]),
+        ({"keep": "fronts", "plot": 1}, ["18: keep: 'fronts' is not allow", "unknown key 'plot'"]),
         (
             {
                 "runs": [
@@ -192,7 +196,7 @@ def test_bad_sweep_is_one_line_a_mistake_and_no_file(changes, said, sweep_of, tm
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == len(said)
     for line, text in zip(lines, said, strict=True):
-        assert line.startswith(f"mugi explore: {path}: ")
+        assert line.startswith(f"mugi explore: {path}:")
         assert text in line
     assert [file.name for file in tmp_path.iterdir()] == ["sweep.yaml"]
 

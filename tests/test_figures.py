@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from mugi import assumptions, needs
-from mugi.carbon import carbon
+from mugi.carbon import account_carbon
 from mugi.config import FIGURES, check
 from mugi.errors import InputError
 from mugi.files import Document, read_table, read_yaml, write_table
@@ -61,7 +61,7 @@ def default_tables() -> dict[str, Path]:
     tables = {
         "hardware": runs,
         "breakdown": breakdown(expand(of_one_length)),
-        "carbon": carbon(runs[runs["seq_len"] == 4096]),
+        "carbon": account_carbon(hardware=runs[runs["seq_len"] == 4096]),
     }
     for name, table in tables.items():
         write_table(table, folder / f"{name}.csv")
@@ -399,7 +399,9 @@ READING = {
     "fig12": lambda runs, presets: fig12.metrics(runs, presets),
     "fig13": lambda runs, presets: fig13.components(breakdown_table(), runs, presets),
     "fig14": lambda runs, presets: fig14.metrics(runs, presets),
-    "fig15": lambda runs, presets: fig15.shares(carbon(runs), presets[0], "corrected"),
+    "fig15": lambda runs, presets: fig15.shares(
+        account_carbon(hardware=runs), presets[0], "corrected"
+    ),
     "fig16": lambda runs, presets: fig16.latency(runs, presets[-1]),
     "fig17": lambda runs, presets: fig17.metrics(runs, presets),
     "roofline": lambda runs, presets: roofline.roofline(runs, presets[-1]),

@@ -10,9 +10,10 @@ import torch
 
 from mugi.accuracy.concentration import PROFILE_COLUMNS, concentration, drawn_layers, read_profile
 from mugi.bf16 import from_bf16, to_bf16
-from mugi.claims import judge, load_ledger
+from mugi.claims import judge
 from mugi.cli import main
 from mugi.files import read_table
+from mugi.ledger import load_ledger
 from mugi.llm import record
 from mugi.llm.attention import attending
 from mugi.llm.emulate import TableAttention
@@ -279,8 +280,7 @@ def test_the_claims_hold_on_the_embedded_model(smollm2, tmp_path):
     path, table = str(tmp_path / "p.parquet"), tmp_path / "concentration.csv"
     assert main(["profile", str(smollm2), *text, "-o", path]) == 0
     assert main(["concentration", path, "-o", str(table)]) == 0
-    ledger = load_ledger()
-    ledger = ledger[ledger["table"] == "concentration"]
-    results = judge(ledger, {"concentration": read_table(table)})
+    ledger = {n: claim for n, claim in load_ledger().items() if claim.table == "concentration"}
+    results = judge(ledger=ledger, tables={"concentration": read_table(table)})
     assert results["id"].tolist() == ["S3.3-1", "S3.3-2", "S3.4-1"]
     assert (results["verdict"] == results["recorded_verdict"]).all()

@@ -7,7 +7,7 @@ import difflib
 import numpy as np
 
 from mugi import assumptions
-from mugi.errors import InputError
+from mugi.errors import InputError, Mistake, raise_all
 from mugi.hardware import technology
 from mugi.hardware.chunk import alike
 from mugi.hardware.design import given, load_design, variants
@@ -36,21 +36,29 @@ def check_runs(runs: pd.DataFrame) -> list[str]:
 
 def checked(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs with every default filled in; raises InputError with all that is wrong."""
+    found, complete = _by_run(runs)
+    raise_all([Mistake(text, f"line {row + 2}") for row, text in found])
+    return complete
+
+
+def mistakes_by_run(runs: pd.DataFrame) -> list[tuple[int, str]]:
+    """Return (run, mistake) for every mistake, runs counted from 0; InputError as to columns."""
+    return _by_run(runs)[0]
+
+
+def _by_run(runs: pd.DataFrame) -> tuple[list[tuple[int, str]], pd.DataFrame | None]:
+    """Return the mistakes and, of the runs without any so far, all columns."""
     lines = [f"column '{name}' is missing" for name in REQUIRED if name not in runs]
     lines += [line for line in map(_column_mistake, runs.columns.difference(COLUMNS)) if line]
     if not lines and runs.empty:
         lines = ["there are no runs"]
-    if lines:
-        raise InputError(*lines)
+    raise_all(lines)
     found, complete = _text_mistakes(runs) + _number_mistakes(runs), None
     good = np.delete(np.arange(len(runs)), [row for row, _ in found])
     if len(good):
         complete = filled(runs.iloc[good] if found else runs)
-        found += [(good[row], text) for row, text in _geometry_mistakes(complete)]
-    if found:
-        lines = [f"line {row + 2}: {text}" for row, text in sorted(set(found))]
-        raise InputError(*lines)
-    return complete
+        found += [(int(good[row]), text) for row, text in _geometry_mistakes(complete)]
+    return sorted(set(found)), complete
 
 
 def _column_mistake(name: str) -> str | None:
@@ -72,7 +80,7 @@ def _each(problem, *columns: pd.Series) -> list[tuple[int, str]]:
     return [
         pair
         for code, row in enumerate(first)
-        for text in (problem(*(column.iloc[row] for column in columns)) or "").splitlines()
+        for text in str(problem(*(column.iloc[row] for column in columns)) or "").splitlines()
         for pair in _rows(codes == code, text)
     ]
 

@@ -1,14 +1,12 @@
-"""Assumptions: each flip changes what it should and nothing else; presets and the registry."""
+"""Assumptions: each flip changes what it should and nothing else; presets in the cost model."""
 
-import argparse
 import itertools
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mugi.assumptions import REGISTRY, acting_in, preset, resolve, run
-from mugi.errors import InputError
+from mugi.assumptions import REGISTRY, acting_in, preset
 from mugi.hardware import evaluate
 
 DESIGNS = [
@@ -124,14 +122,6 @@ def test_a_flip_changes_what_it_should(published, name, value):
         assert touched <= designs
 
 
-def test_corrected_differs_from_published_only_in_errors_and_omissions():
-    published, corrected = preset("as-published"), preset("corrected")
-    for name, entry in REGISTRY.items():
-        assert entry.kind in ("error", "omission", "choice")
-        assert (published[name] != corrected[name]) == (entry.kind != "choice"), name
-        assert entry.reason.endswith(".") and entry.source
-
-
 def test_presets_agree_where_no_assumption_applies():
     table = runs().query("design in ['systolic', 'carat'] and variant != 'figna'")
     table = table.reset_index(drop=True)
@@ -148,29 +138,3 @@ def test_presets_equal_their_values_spelt_out():
             evaluate(runs().assign(preset=name)).drop(columns="preset"),
             evaluate(runs().assign(preset=other, **spelt)).drop(columns=["preset", *spelt]),
         )
-
-
-def test_values_spelt_as_text_or_numbers_are_the_same():
-    flips = {"idle_activity": "0.25", "max_tree_width": "8.0", "dequant_group": "whole_k"}
-    assert resolve("as-published", flips) == preset("as-published") | {
-        "idle_activity": 0.25,
-        "max_tree_width": 8,
-        "dequant_group": "whole_k",
-    }
-
-
-def test_mistakes_are_named_together():
-    with pytest.raises(InputError) as error:
-        resolve("as-published", {"dram_tim": 1, "idle_activity": 2, "noc_tiling": "evn"})
-    lines = str(error.value).splitlines()
-    assert len(lines) == 3
-    assert "did you mean 'dram_time'" in lines[0] and "did you mean 'even'" in lines[2]
-
-
-def test_command_lists_them(capsys):
-    run(argparse.Namespace(names=[]))
-    assert set(REGISTRY) <= set(capsys.readouterr().out.split())
-    run(argparse.Namespace(names=["dram_time"]))
-    assert "per_op" in capsys.readouterr().out
-    with pytest.raises(InputError, match="did you mean 'dram_time'"):
-        run(argparse.Namespace(names=["dram_tim"]))

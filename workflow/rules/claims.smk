@@ -19,7 +19,7 @@ rule judge_claims:
                 if name in config["figures"]
             ],
         ],
-        sources=sources("mugi.claims", "mugi/data/claims.csv"),
+        sources=sources("mugi.commands.claims"),
     output:
         multiext("results/claims/claims", ".md"),
         csv=report(

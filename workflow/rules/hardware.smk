@@ -66,7 +66,7 @@ rule break_down_hardware:
 rule account_carbon:
     input:
         hardware="results/hardware/hardware.csv",
-        sources=sources("mugi.carbon"),
+        sources=sources("mugi.commands.carbon"),
     output:
         "results/carbon/carbon.csv",
     log:

@@ -1,0 +1,1 @@
+"""The subcommands of `mugi`: each parses, calls one entry function and writes."""

@@ -1,0 +1,36 @@
+"""`mugi carbon`: operational and embodied carbon of evaluated runs."""
+
+import argparse
+from pathlib import Path
+
+from mugi import assumptions
+from mugi.carbon import NUMBERS, RUN, SWITCHES, account_carbon
+from mugi.files import read_table, write_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `mugi carbon`."""
+    parser.add_argument("hardware", type=Path, help="table written by `mugi evaluate`")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="carbon table to write")
+    parser.add_argument(
+        "--preset",
+        choices=assumptions.PRESETS,
+        help="accounting to write; both if left out",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"flip an assumption: {', '.join(SWITCHES)}",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the carbon table of `args.hardware` to `args.output`."""
+    flips = assumptions.pairs(args.set, "--set", SWITCHES)
+    presets = [args.preset] if args.preset else assumptions.PRESETS
+    hardware = read_table(args.hardware, RUN, NUMBERS)
+    table = account_carbon(hardware=hardware, presets=presets, flips=flips)
+    write_table(table, args.output)
+    print(f"{args.output}: {len(table)} rows, {len(hardware)} runs")

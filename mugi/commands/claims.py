@@ -1,0 +1,42 @@
+"""`mugi claims`: judge the paper's claims from the result tables."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mugi.claims import RESULT_COLUMNS, judge, markdown, text
+from mugi.files import read_table, write_table, write_text
+from mugi.ledger import LEDGER, load_ledger
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `mugi claims`."""
+    parser.add_argument("tables", type=Path, nargs="*", help="result tables, named as their files")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("-o", "--output", type=Path, help="claims.csv to write")
+    what.add_argument(
+        "--check", type=Path, metavar="FILE", help="judge nothing: contradictions in a claims.csv"
+    )
+    parser.add_argument(
+        "--partial", action="store_true", help="list claims whose tables or runs are missing too"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge all claims, write CSV and Markdown, print them; 1 if one contradicts its record."""
+    if args.check:
+        results = read_table(args.check, RESULT_COLUMNS)
+        results["agrees"] = results["agrees"].astype(str) == "True"
+    else:
+        tables = {path.stem: read_table(path) for path in args.tables}
+        results = judge(ledger=load_ledger(LEDGER), tables=tables, partial=args.partial)
+        write_table(results, args.output)
+        write_text(args.output.with_suffix(".md"), markdown(results))
+        print(text(results))
+    for claim in results[~results["agrees"].astype(bool)].itertuples():
+        print(
+            f"mugi claims: {claim.id} is recorded as '{claim.recorded_verdict}' "
+            f"but '{claim.verdict}': printed {claim.printed}, computed {float(claim.computed):.6g}",
+            file=sys.stderr,
+        )
+    return int(not results["agrees"].all())

@@ -1,0 +1,42 @@
+"""`mugi explore`: evaluate sweeps over any column, and find and draw their Pareto fronts."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mugi.errors import InputError
+from mugi.explore import check_plot, draw, explore_sweep, load_sweep
+from mugi.files import TABLES, check_writable, write_bytes, write_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `mugi explore`."""
+    parser.add_argument("sweep", help="YAML of runs and metrics (docs/exploration.md)")
+    parser.add_argument("-o", "--output", required=True, help="results as .csv or .parquet")
+    parser.add_argument("--plot", metavar="STEM", help="write STEM.pdf, STEM.png and STEM.csv too")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the results of a sweep, and its plot."""
+    check_writable(args.output, TABLES)
+    if args.plot and Path(f"{args.plot}.csv") == Path(args.output):
+        raise InputError(f"--plot would write {args.output} too")
+    sweep = load_sweep(args.sweep)
+    if args.plot:
+        try:
+            check_plot(sweep)
+        except InputError as error:
+            raise error.at(args.sweep) from None
+    table = explore_sweep(sweep=sweep, progress=True)
+    files = draw(table, sweep) if args.plot else {}
+    write_table(table, args.output)
+    for suffix, content in files.items():
+        write_bytes(f"{args.plot}.{suffix}", content)
+    print(f"{args.output}: {len(table)} rows, {table['pareto_front'].sum()} on the front")
+    fitted = table["sram_fitted"].sum()
+    if fitted:
+        print(
+            f"mugi explore: {fitted} rows have SRAM sizes CACTI was not run for;"
+            " their SRAM costs are fitted (docs/hardware.md)",
+            file=sys.stderr,
+        )
