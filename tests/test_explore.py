@@ -155,7 +155,10 @@ def test_same_bytes_twice(sweep_of, tmp_path):
         ),
         ({"runs": [GRID | {"batch_size": {"from": 0, "to": 8, "factor": 2}}]}, ["factor must be"]),
         ({"runs": [GRID | {"batch_size": {"from": 1, "to": 1e12, "step": 1}}]}, ["range of more"]),
-        ({"maximize": ["tokens_per_jj"]}, ["maximize: unknown metric 'tokens_per_jj'; docs/howto/expl"]),
+        (
+            {"maximize": ["tokens_per_jj"]},
+            ["maximize: unknown metric 'tokens_per_jj'; docs/howto/"],
+        ),
         (
             {"maximize": ["tokens_per_jj"], "per": "modle", "runs": [GRID | {"array_height": 20}]},
             ["array_height must be a multiple of 8", "'tokens_per_j'?", "per: unk"],

@@ -93,7 +93,7 @@ def test_add_a_claim(hardware):
     claims = pd.read_csv(hardware / "results" / "claims" / "claims.csv").set_index("id")
     mine = claims.loc["MINE-1"]
     assert mine["verdict"] == "reproduced" and mine["computed"] > 1
-    assert mine["note"] == "Mugi(128) is at 1.00 of it"
+    assert mine["note"] == "Mugi(128) is at 1.07 of SA(16)"
 
 
 def test_add_a_metric(checkout):
