@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from mugi.analysis.errors_of_methods import error_table
+from mugi.analysis.error_table import error_table
 from mugi.array.converter import Array
 from mugi.array.simulate import simulated
 from mugi.claims import judge, text

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mugi.analysis.errors_of_methods import error_table
+from mugi.analysis.error_table import error_table
 from mugi.analysis.lookup import entries
 from mugi.analysis.search import surface
 from mugi.analysis.weigh import by_input
@@ -25,7 +25,8 @@ import fig03
 import fig08
 import fig08_weighted
 import pareto
-from test_fit import activation_inputs, softmax_inputs
+
+from tests.analysis.inputs import activation_inputs, softmax_inputs
 
 GRIDS = {
     "softmax": [

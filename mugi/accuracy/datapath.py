@@ -97,7 +97,7 @@ def compare(inputs: np.ndarray, weights: np.ndarray, method) -> dict:
     """
     import torch
 
-    quantised = quantise(weights, method)
+    quantised = quantise(weights, method.group, method.scheme)
     exact = inputs @ quantised.values().T
     array = from_bf16(multiply(to_bf16(inputs), quantised))
     dequantised = torch.from_numpy(quantised.values()).bfloat16()

@@ -54,7 +54,7 @@ MISTAKES = {
     "empty list": ({"sweep": {"models": []}}, ["sweep.models", "at least 1 item"]),
     "weights by a function's method": (
         {"datapath": {"woq": "pwl:segments=22,range=5"}},
-        ["datapath.woq", "pwl cannot compute weights; allowed: int4"],
+        ["datapath.woq", "pwl cannot compute weights; one of: int4"],
     ),
     "a window longer than its text": (
         {"profile": {"lengths": [256, 8192]}},
@@ -121,7 +121,7 @@ MISTAKES = {
     ),
     "unknown policy": (
         {"approximations": {"silu": {"methods": ["vlp:lut=8,max_exp=3,overflow=flash"]}}},
-        ["approximations.silu.methods.0", "overflow", "'flush' or 'saturate'", "'flash'"],
+        ["approximations.silu.methods.0", "overflow: 'flash'", "one of: flush, saturate"],
     ),
     "sliding window wider than the LUT": (
         {"accuracy": {"approximations": ["softmax=vlp:lut=4,window=8,max_exp=3"]}},

@@ -11,8 +11,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mugi import bf16 as numerics
-from mugi.bf16 import CODES, SPECIAL_EXPONENT, ZERO_EXPONENT, from_bf16, join, split, to_bf16
+from mugi.bf16 import (
+    CODES,
+    SPECIAL_EXPONENT,
+    ZERO_EXPONENT,
+    Fields,
+    from_bf16,
+    join,
+    rounded,
+    split,
+    to_bf16,
+)
 from tests.bf16_oracle import INF, nearest_code, rounded_fields, value_of
 
 MAGNITUDES = np.arange(INF, dtype=np.uint16)  # finite, not negative
@@ -140,6 +149,14 @@ def test_shape_and_dtype(shape):
     assert values.dtype == np.float64
 
 
+def test_rounded_numbers_are_those_of_torch():
+    values = np.random.default_rng(1).normal(size=1000)
+    expected = torch.from_numpy(values).bfloat16().double().numpy()
+    np.testing.assert_array_equal(rounded(values), expected)
+    np.testing.assert_array_equal(rounded(expected), expected)
+    assert rounded(values.astype(np.float32)).dtype == np.float64
+
+
 def test_seven_bits_split_and_join_every_code():
     expected = np.where(IS_NAN, (CODES & 0x8000) | 0x7FC0, CODES)
     np.testing.assert_array_equal(join(split(CODES)), expected)
@@ -190,7 +207,7 @@ def test_specials_are_told_by_their_exponent(bits):
 def test_three_bits_of_pi():
     sign, mantissa, exponent = split(to_bf16(-math.pi), 3)
     assert (bool(sign), int(mantissa), int(exponent)) == (True, 5, 1)  # -1.101b · 2
-    assert from_bf16(join(numerics.Fields(sign, mantissa, exponent), 3)) == -3.25
+    assert from_bf16(join(Fields(sign, mantissa, exponent), 3)) == -3.25
 
 
 @pytest.mark.parametrize("bits", [0, 8, -1])
