@@ -6,7 +6,7 @@ import pandas as pd
 
 from mugi.files import read_yaml
 from mugi.hardware import expand
-from mugi.hardware.check import filled
+from mugi.hardware.runs import filled
 
 NEEDS = files("mugi") / "data" / "figure_runs.yaml"
 KEYS = [

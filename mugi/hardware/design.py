@@ -15,9 +15,8 @@ from mugi.files import parse_yaml
 from mugi.hardware.events import (
     GEMM_SYMBOLS,
     NONLINEAR_SYMBOLS,
-    OFFCHIP_SYMBOLS,
     Event,
-    Section,
+    Events,
 )
 from mugi.hardware.technology import PER, technology, unit_cost
 
@@ -72,8 +71,8 @@ class Design:
     checks: dict[str, Expression]
     parameters: dict[str, Expression]
     components: dict[str, Component]
-    gemm: Section
-    nonlinear: Section
+    gemm: Events
+    nonlinear: Events
 
     def symbols(self, given: Mapping, assumptions: Mapping) -> dict:
         """Return given symbols, assumptions and the design's parameters; arrays broadcast."""
@@ -82,6 +81,14 @@ class Design:
             for name, expression in self.parameters.items():
                 symbols[name] = expression.checked(expression(symbols))
         return symbols
+
+    def depends(self, names: set[str], on: set[str]) -> bool:
+        """Return whether any of the names is one of `on` or a parameter that follows from one."""
+        reached = set(on)
+        for name, expression in self.parameters.items():
+            if expression.names & reached:
+                reached.add(name)
+        return bool(names & reached)
 
     def costs(self, symbols: Mapping, assumptions: Mapping) -> dict[str, dict]:
         """Return instances a node and unit cost (see `unit_cost`) by component.
@@ -278,10 +285,10 @@ def _component(key, row, where, expression, lines, file) -> Component:
     return Component(key, expression(kind, f"{where}.class"), sizes, instances, row.get("tag"))
 
 
-def _section(part, table, known, expression, lines, file, components) -> Section:
+def _section(part, table, known, expression, lines, file, components) -> Events:
     names = set(table.get("symbols", {}))
     symbols = {
-        key: expression(value, f"{part}.symbols.{key}", known - set(OFFCHIP_SYMBOLS) | names)
+        key: expression(value, f"{part}.symbols.{key}", known | names)
         for key, value in table.get("symbols", {}).items()
     }
     events = {}
@@ -312,7 +319,7 @@ def _section(part, table, known, expression, lines, file, components) -> Section
             hops=row.get("hops", ""),
             use={k: expression(v, f"{where}.use.{k}") for k, v in row.get("use", {}).items()},
         )
-    return Section(symbols, events)
+    return Events(symbols, events)
 
 
 def _ordered(parameters: dict[str, Expression], file: str) -> dict[str, Expression]:

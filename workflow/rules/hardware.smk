@@ -13,7 +13,7 @@ rule evaluate_hardware:
     input:
         own_files=own_files(config["hardware"]),
         sources=sources(
-            "mugi.hardware.command",
+            "mugi.commands.evaluate",
             "mugi/hardware/designs/*.yaml",
             "mugi/hardware/models/*.yaml",
             "mugi/hardware/technology/*.yaml",
