@@ -15,7 +15,6 @@ from PIL import Image
 from scipy.io import wavfile
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from test_families import built
 from tokenizers import pre_tokenizers
 from transformers import (
     BitImageProcessorPil,
@@ -31,6 +30,7 @@ from mugi.cli import main
 from mugi.llm.inject import injected
 from mugi.llm.video import Video
 from mugi.methods import Approximation, parse_operations
+from tests.llm.tiny_models import built
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

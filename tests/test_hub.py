@@ -1,6 +1,5 @@
 """Cells know which version of a hub data set they are of; the hub itself is not asked here."""
 
-import os
 from types import SimpleNamespace
 
 import datasets
@@ -9,7 +8,6 @@ import pytest
 
 from mugi.accuracy import harness
 from mugi.cli import main
-from mugi.errors import InputError
 from mugi.llm import hub
 
 TASK = """
@@ -93,22 +91,6 @@ def test_another_version_of_the_data_is_measured_anew(
         kept = list(tmp_path.glob("cells/*/*.json"))
         assert len(kept) == cells
         assert any(f'"org/numbers": "{commit * 40}"' in path.read_text() for path in kept)
-
-
-def test_offline_the_last_download_counts(asked, tmp_path, monkeypatch):
-    asked.clear()
-    with pytest.raises(InputError, match=r"hub: no connection; it is not downloaded$"):
-        hub.revision("org/numbers")
-    for age, (kind, commit) in enumerate([("models", "c"), ("datasets", "d"), ("datasets", "e")]):
-        snapshot = tmp_path / f"{kind}--org--numbers" / "snapshots" / (commit * 40)
-        snapshot.mkdir(parents=True)
-        (snapshot / "README.md").write_text(commit)
-        os.utime(snapshot / "README.md", (1e9 - age, 1e9 - age))
-    scan = huggingface_hub.scan_cache_dir
-    monkeypatch.setattr(hub, "scan_cache_dir", lambda: scan(tmp_path))
-    assert hub.revision("org/numbers") == "d" * 40
-    with pytest.raises(InputError):
-        hub.revision("org/others")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from mugi.accuracy import tune
 from mugi.accuracy.tuning import (
@@ -20,12 +19,13 @@ from mugi.accuracy.tuning import (
     progress,
     uniform,
 )
+from mugi.accuracy.tuning_score import Text
 from mugi.cli import main
 from mugi.errors import InputError
 from mugi.files import read_table
 from mugi.llm.emulate import TableAttention
 from mugi.llm.inject import injected
-from mugi.llm.layers import EXACT, Text, layered
+from mugi.llm.layers import EXACT, layered
 from mugi.methods import Approximation, parse
 
 ROOT = Path(__file__).parents[1]
@@ -64,24 +64,6 @@ def by_hand(model, assignment) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in mean.items()}
 
 
-# --- running from a layer on ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_run_from_any_layer_on_is_the_whole_run(tiny_llama, dtype):
-    model = tiny_llama.to(dtype)
-    assignment = [METHODS[0], METHODS[2], METHODS[3]]
-    expected = whole_logits(model, assignment, WINDOWS[0])
-    with layered(model) as layers:
-        layers.assignment[:] = assignment
-        hidden = model.get_input_embeddings()(WINDOWS[:1])
-        for start in range(4):
-            front = layers.advance(hidden, 0, start)
-            for middle in range(start, 4):
-                behind = layers.advance(front, start, middle)
-                assert torch.equal(layers.logits(behind, middle), expected)
-
-
 def test_tuning_leaves_no_trace(tiny_llama):
     with torch.inference_mode():
         native = tiny_llama(WINDOWS).logits
@@ -92,15 +74,6 @@ def test_tuning_leaves_no_trace(tiny_llama):
     assert (tiny_llama.config._attn_implementation, list(tiny_llama.model.layers)) == before
     with torch.inference_mode():
         assert torch.equal(tiny_llama(WINDOWS).logits, native)
-
-
-def test_a_model_that_is_no_list_of_layers_is_refused():
-    config = GPT2Config(n_layer=2, n_embd=8, n_head=2, vocab_size=50, bos_token_id=0)
-    with (
-        pytest.raises(InputError, match="gpt2: only decoders with a list of layers are tuned"),
-        layered(GPT2LMHeadModel(config)),
-    ):
-        pass
 
 
 # --- scores ---------------------------------------------------------------------------------------
@@ -334,21 +307,3 @@ def test_fig07_without_published_points_is_one_line(tuned):
     table[table["model"] == "vivit_base"].to_csv(tuned / "p.csv", index=False)
     with pytest.raises(InputError, match="nothing of llama_2_7b or llama_2_13b"):
         fig07.make([tuned / "curve.csv", tuned / "tuning.csv", tuned / "p.csv"], tuned / "fig07")
-
-
-@pytest.mark.slow
-def test_the_embedded_model_runs_from_any_layer_on(smollm2):
-    """In BF16, over more than one tile of queries, with sliding windows."""
-    from mugi.llm.load import load
-
-    model, _ = load(str(smollm2), "bfloat16", "sdpa", "cpu")
-    window = torch.arange(300) * 97 % 40000
-    methods = candidates("vlp:lut=12", [2, 3], [-7])
-    assignment = [methods[layer % 3] for layer in range(30)]
-    expected = whole_logits(model, assignment, window)
-    with layered(model) as layers:
-        layers.assignment[:] = assignment
-        hidden = model.get_input_embeddings()(window[None])
-        for layer in (1, 15, 29):
-            behind = layers.advance(hidden, 0, layer)
-            assert torch.equal(layers.logits(behind, layer), expected)

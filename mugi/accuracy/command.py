@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 import mugi
 from mugi.accuracy import cells, subject
+from mugi.accuracy.arguments import add_model_arguments
 from mugi.errors import InputError
 from mugi.files import check_writable, write_table, write_text
 from mugi.llm import texts as corpus
@@ -45,8 +46,7 @@ DOCUMENT_COLUMNS = [*KEYS, "metric", "reference", "document", "total", "weight"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `mugi accuracy`."""
-    parser.add_argument("model", help="checkpoint folder, or hub id (needs network)")
-    parser.add_argument("--name", help="the model's name in the table (default: its last part)")
+    add_model_arguments(parser)
     parser.add_argument(
         "--approx",
         action="append",
@@ -87,10 +87,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--examples", type=int, help="first clips or images (default: all)")
     parser.add_argument("--num-fewshot", type=int, help="examples before a question (lm-eval's)")
     parser.add_argument("--batch-size", default="auto", help="sequences at a time, or auto")
-    parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float16", "float32"])
-    parser.add_argument("--attention", default="eager", choices=["eager", "sdpa"], help="native's")
-    parser.add_argument("--device", default="cpu", help=subject.DEVICES)
-    parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cells", type=Path, help="folder where finished measurements are kept")
     parser.add_argument("-o", "--output", type=Path, required=True, help="tidy CSV")

@@ -19,7 +19,6 @@ from mugi.accuracy.perplexity import in_batches
 from mugi.accuracy.summary import LOGARITHMIC
 from mugi.errors import InputError, nearest
 from mugi.llm.inject import injected
-from mugi.llm.products import in_blocks
 from mugi.llm.texts import OWN_PREFIX, TASKS
 from mugi.methods import NATIVE, parse_operations
 
@@ -41,7 +40,6 @@ class MugiLM(HFLM):
     def __init__(self, approximation: str = NATIVE, batch_size: int | str = 1, **kwargs):
         self.approximation = parse_operations(str(approximation).replace("+", ","))
         super().__init__(batch_size=batch_size, **kwargs)
-        in_blocks(self.model)
         self.scored_tokens = 0
 
     def loglikelihood(self, requests, disable_tqdm=True):

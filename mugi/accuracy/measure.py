@@ -11,7 +11,9 @@ import pandas as pd
 
 from mugi.accuracy import cells, summary
 from mugi.errors import InputError
+from mugi.llm import checkpoint
 from mugi.llm import texts as corpus
+from mugi.llm.settings import device_kind
 from mugi.methods import NATIVE, Approximation
 from mugi.methods.references import references_of
 
@@ -33,27 +35,23 @@ class Study:
         self._documents: list[pd.DataFrame] = []
         self.key = {
             "versions": cells.versions(),
-            "checkpoint": cells.model_digest(args.model),
+            "checkpoint": checkpoint.model_digest(args.model),
             "dtype": args.dtype,
             "attention": args.attention,
-            "device": cells.device_kind(args.device),
+            "device": device_kind(args.device),
         }
 
     @cached_property
     def model(self) -> tuple:
         """The model, and its tokenizer or what else prepares its inputs."""
-        import torch
-
         from mugi.llm import load as models
 
         args = self.args
-        if args.threads:
-            torch.set_num_threads(args.threads)
         if args.data:
             from mugi.accuracy.examples import KINDS
 
-            return models.load(args.model, args.dtype, args.attention, args.device, KINDS)
-        model, tokenizer = models.load(args.model, args.dtype, args.attention, args.device)
+            return models.load(args.settings, KINDS)
+        model, tokenizer = models.load(args.settings)
         context = getattr(model.config, "max_position_embeddings", args.window)
         if args.window > context:
             raise InputError(f"--window {args.window}: the model's context is {context} tokens")
@@ -155,7 +153,7 @@ class Study:
         sha256 = corpus.sha256_of_task(name)
         key = self.key | {
             "code": cells.code_digest("mugi.accuracy.harness"),
-            "tasks": [cells.folder_digest(f) for f in (corpus.TASKS, *args.task_folder)],
+            "tasks": [checkpoint.folder_digest(f) for f in (corpus.TASKS, *args.task_folder)],
             "text_sha256": sha256,
             "datasets": self.datasets[name],
             "task": name,

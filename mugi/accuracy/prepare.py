@@ -14,6 +14,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Check the installed weights' sha256 and convert them."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    from mugi.llm.load import prepare
+    from mugi.llm.checkpoint import prepare
 
     prepare(args.name, args.output)

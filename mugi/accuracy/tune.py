@@ -16,7 +16,9 @@ from tqdm import tqdm
 from mugi.accuracy import cells, subject
 from mugi.errors import InputError
 from mugi.files import check_writable, write_table
+from mugi.llm import checkpoint
 from mugi.llm import texts as corpus
+from mugi.llm.settings import device_kind
 from mugi.methods import NATIVE, Method, parse
 
 SPLITS = ["tuning", "held_out"]
@@ -114,7 +116,7 @@ class Bench:
         self.args, self.stack = args, stack
         self.text = None if args.text == corpus.C4 else corpus.text(args.text)
         self.text_sha256 = self.text.sha256 if self.text else ""
-        self.device = cells.device_kind(args.device)
+        self.device = device_kind(args.device)
         self.kept: dict[str, object] = {}
         self.cells = cells.Cells(args.cells)
         self.bar = stack.enter_context(tqdm(unit="step", desc=args.name, file=sys.stderr))
@@ -126,7 +128,7 @@ class Bench:
         self.key = version | {
             "code": cells.code_digest("mugi.accuracy.tune"),
             "versions": cells.versions(),
-            "checkpoint": cells.model_digest(args.model),
+            "checkpoint": checkpoint.model_digest(args.model),
             "dtype": args.dtype,
             "attention": args.attention,
             "device": self.device,
@@ -182,7 +184,7 @@ class Bench:
     def split(self, name: str):
         """Return one split, whose text is cut and run only if something has to be measured."""
         from mugi.accuracy.tuning import Split
-        from mugi.llm.layers import Text
+        from mugi.accuracy.tuning_score import Text
 
         @cache
         def text() -> Text:

@@ -15,7 +15,8 @@ from dataclasses import asdict
 
 import torch
 
-from mugi.llm.layers import EXACT, Text
+from mugi.accuracy.tuning_score import Text
+from mugi.llm.layers import EXACT
 from mugi.methods import Method, parse
 
 GREEDY, DESCENT = "greedy", "descent"

@@ -5,15 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
 from mugi.errors import InputError
 from mugi.llm import kernels
-from mugi.llm.emulate import TableActivation, TableAttention
-from mugi.llm.inject import injected
-from mugi.methods import parse, parse_operations
+from mugi.llm.emulate import Heads, TableActivation, TableAttention
+from mugi.llm.inject import emulated
+from mugi.methods import parse
 
 CPU = torch.device("cpu")
 compiler = pytest.mark.skipif(
@@ -87,8 +89,6 @@ def test_attention_of_a_whole_sequence(kernel):
     plain, fused = kernel(lambda: TableAttention(parse("vlp:lut=12,max_exp=3,group=8", "exp"), CPU))
     generator = torch.Generator().manual_seed(2)
     heads = [torch.randn(2, count, 21, 16, generator=generator).bfloat16() for count in (4, 2, 2)]
-    from mugi.llm.emulate import Heads
-
     expected = plain(Heads(*heads), None, 0.25, causal=True)
     assert torch.equal(fused(Heads(*heads), None, 0.25, causal=True), expected)
 
@@ -166,12 +166,12 @@ def untried(monkeypatch):
 @pytest.mark.parametrize("name", ["", "auto"])
 def test_the_default_on_a_cpu_is_cpp_with_the_bits_of_torch(untried, tiny_llama, monkeypatch, name):
     method = "vlp:lut=12,max_exp=3,group=8"
-    approximation = parse_operations(f"softmax={method};activation={method}")
+    approximation = f"softmax={method};activation={method}"
     tokens = torch.arange(40).view(2, 20) * 7 % 257
     found = {}
     for kernel in (name, "torch"):
         monkeypatch.setenv(kernels.VARIABLE, kernel)
-        with injected(tiny_llama, approximation), torch.inference_mode():
+        with emulated(tiny_llama, approximation), torch.inference_mode():
             found[kernel] = tiny_llama(tokens).logits
     assert torch.equal(found[name], found["torch"])
     monkeypatch.setenv(kernels.VARIABLE, name)
@@ -215,6 +215,7 @@ def test_without_compiler_or_folder_the_default_is_torch(
     assert [reason in record.getMessage() for record in caplog.records] == [True]
 
 
+@pytest.mark.slow
 @compiler
 def test_two_processes_may_compile_at_once(tmp_path):
     code = "from mugi.llm.kernels import cpp; cpp.library()"
@@ -222,3 +223,21 @@ def test_two_processes_may_compile_at_once(tmp_path):
     jobs = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(2)]
     assert [job.wait() for job in jobs] == [0, 0]
     assert len(list(tmp_path.rglob("*.so"))) == 1
+
+
+def test_two_jobs_may_compile_at_once(tmp_path):
+    """Each compiles into a folder of its own; the library appears whole."""
+    from mugi.llm.kernels import cpp
+
+    compiler, built = tmp_path / "slow-c++", tmp_path / "cache" / "tables.so"
+    output = f'"${{{len(cpp.FLAGS) + 2}}}"'  # the argument behind -o
+    commands = f"printf half > {output}\nsleep 0.2\nprintf whole > {output}\n"
+    compiler.write_text(f"#!/bin/sh\n{commands}")
+    compiler.chmod(0o755)
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(cpp._compile, str(compiler), built) for _ in range(2)]
+        while not all(job.done() for job in jobs):
+            assert not built.exists() or built.read_text() == "whole"
+            time.sleep(0.01)
+    assert [job.result() for job in jobs] == [None, None]
+    assert [path.name for path in built.parent.iterdir()] == ["tables.so"]

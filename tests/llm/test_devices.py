@@ -11,13 +11,11 @@ import pytest
 import torch
 from accelerate import dispatch_model
 
-from mugi.cli import main
-from mugi.llm import load as models
 from mugi.llm import record
 from mugi.llm.emulate import Heads, TableActivation, TableAttention
-from mugi.llm.inject import injected
-from mugi.llm.layers import Text, layered
-from mugi.methods import parse, parse_operations
+from mugi.llm.inject import emulated
+from mugi.llm.layers import layered
+from mugi.methods import parse
 
 TOKENS = torch.arange(40).view(2, 20) * 7 % 257
 TABLES = "softmax=vlp:lut=12,max_exp=3,group=8;activation=vlp:lut=10,max_exp=1"
@@ -35,7 +33,7 @@ def spread(tiny_llama, tmp_path):
 
 @torch.inference_mode()
 def logits(model, text: str) -> torch.Tensor:
-    with injected(model, parse_operations(text)):
+    with emulated(model, text):
         return model(TOKENS, use_cache=False).logits
 
 
@@ -49,16 +47,15 @@ def test_spread_layers_compute_the_same(tiny_llama, spread, text):
 
 
 def test_spread_layers_are_profiled_and_tuned_the_same(tiny_llama, spread):
-    found, scores = [], []
+    counts, logits = [], []
     for model in (tiny_llama, spread):
-        found.append(record.profile(model, TOKENS.flatten(), [10]))
+        counts.append(record.profile(model, TOKENS.flatten(), [10]))
         with layered(model) as layers:
-            text = Text(layers, TOKENS)
-            text.keep([parse("exact")] * 2)
-            scores.append(text.score([parse("exact")] * 2 + [parse("vlp:lut=3,max_exp=0")]))
-    pd.testing.assert_frame_equal(*found)
-    assert scores[0] == scores[1]
-    assert scores[0].kl_divergence_nats > 0
+            layers.assignment[2] = parse("vlp:lut=3,max_exp=0")
+            hidden = layers.advance(model.get_input_embeddings()(TOKENS), 0, 2)
+            logits.append(layers.logits(hidden, 2))
+    pd.testing.assert_frame_equal(*counts)
+    assert torch.equal(*logits)
 
 
 @torch.inference_mode()
@@ -79,29 +76,3 @@ def test_tables_are_where_their_inputs_are():
         here = call(heads).clone()
         assert call(Heads(*(part.to(there) for part in heads[:3]))).device == there, name
         assert torch.equal(call(heads), here), name
-
-
-@pytest.mark.parametrize("command", ["accuracy", "profile", "tune"])
-def test_auto_without_a_gpu_is_one_line(command, checkpoint, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    anchors = ["--max-exp=1", "--max-exp=2"] if command == "tune" else []
-    output = tmp_path / "out.csv"
-    assert main([command, str(checkpoint), "--device", "auto", *anchors, "-o", str(output)]) == 2
-    line = f"mugi {command}: device 'auto': PyTorch finds no GPU here; allowed: cpu\n"
-    assert capsys.readouterr().err.endswith(line)
-    assert not output.exists()
-
-
-def test_auto_lets_accelerate_place_the_layers(checkpoint, monkeypatch):
-    asked = {}
-
-    def from_pretrained(source, **arguments):
-        asked.update(arguments)
-        raise OSError("far enough")
-
-    kind = models.LOADERS["text"][0]
-    monkeypatch.setattr(kind, "from_pretrained", from_pretrained)
-    for device, placed in [("auto", "auto"), ("cuda:1", {"": "cuda:1"}), ("cpu", None)]:
-        with pytest.raises(models.InputError, match="far enough"):
-            models.load(str(checkpoint), "float32", "eager", device)
-        assert asked["device_map"] == placed
