@@ -7,7 +7,8 @@ author = copyright = "the authors of mugi-repro"
 version = release = version_of(project)
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["build"]
+exclude_patterns = ["_build"]
+nitpicky = True
 html_theme = "furo"
 html_title = "mugi-repro"
 

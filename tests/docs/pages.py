@@ -12,7 +12,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(
     path
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
-    if "build" not in path.relative_to(ROOT).parts
+    if "_build" not in path.relative_to(ROOT).parts
 )
 
 

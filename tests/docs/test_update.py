@@ -89,7 +89,7 @@ def write(results) -> None:
 def pages(tmp_path, results):
     """A copy of the pages with all blocks filled in from `results`."""
     root = tmp_path / "checkout"
-    shutil.copytree(DOCS, root / "docs", ignore=shutil.ignore_patterns("build", "images"))
+    shutil.copytree(DOCS, root / "docs", ignore=shutil.ignore_patterns("_build", "images"))
     (root / "docs" / "images").mkdir()
     shutil.copy(ROOT / "README.md", root / "README.md")
     update.update(results, root, check=False)
