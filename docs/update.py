@@ -33,6 +33,7 @@ INT4 = {"softmax": "native", "activation": "native", "woq": "int4:", "kvq": "int
 NUMBER = r"[-+]?\d+(?:\.\d+)?"
 INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
 DECIMAL = re.compile(r"[-+]?\d+\.\d+")
+KEPT = ""  # instead of a block's text: what stands there stays
 NOT_MEASURED = "Not measured in this run."
 TOLERANCE = 0.02  # of measured decimals without an interval: rounding in models, and in print
 
@@ -203,29 +204,42 @@ def jobs(results: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def busy_s(table: pd.DataFrame) -> float:
+    """Return for how long at least one of the jobs ran."""
+    running = changes(table)["jobs"].cumsum() > 0
+    return changes(table)["at"].diff().shift(-1)[running].sum()
+
+
+def changes(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the moments at which jobs and their memory come (+) and go (-), in order."""
+    start = {"at": table["start"], "jobs": 1, "memory_mib": table["memory_mib"]}
+    end = {"at": table["end"], "jobs": -1, "memory_mib": -table["memory_mib"]}
+    both = pd.concat([pd.DataFrame(start), pd.DataFrame(end)])
+    return both.sort_values("at", kind="stable", ignore_index=True).fillna(0)
+
+
 def run(results: Path) -> str:
     """Return how long install and run took, on what, with which memory and disk."""
-    table = jobs(results)
-    edges = pd.concat(
-        [
-            pd.DataFrame({"at": table["start"], "jobs": 1, "memory": table["memory_mib"]}),
-            pd.DataFrame({"at": table["end"], "jobs": -1, "memory": -table["memory_mib"]}),
-        ]
-    ).sort_values("at", kind="stable")
-    running = edges["jobs"].cumsum() > 0
-    seconds = edges["at"].diff().shift(-1)[running].sum()
-    memory = edges["memory"].fillna(0).cumsum().max() / 1024
-    environment = Path(sys.prefix)
-    installed = environment / ".installed"
+    table, environment = jobs(results), Path(sys.prefix)
+    memory_gib = changes(table)["memory_mib"].cumsum().max() / 1024
     install = f"{gigabytes(environment):.1f} GB"
+    installed = environment / ".installed"
     if installed.exists():
         took = installed.stat().st_mtime - (environment / "pyvenv.cfg").stat().st_mtime
         install = f"{took / 60:.0f} minutes and {install}"
     return (
         f"On {processor()}, {os.cpu_count()} cores: the install takes {install}; then `make` runs "
-        f"{len(table)} jobs in {seconds / 60:.0f} minutes, with at most {memory:.1f} GiB of memory "
-        f"and {gigabytes(results):.1f} GB of results."
+        f"{len(table)} jobs in {busy_s(table) / 60:.0f} minutes, with at most {memory_gib:.1f} GiB "
+        f"of memory and {gigabytes(results):.1f} GB of results."
     )
+
+
+def full(results: Path) -> str:
+    """Return how long `make full` took, if it was run here."""
+    larger = results.parent / "results-full" / "results"
+    if not (larger / "benchmarks").is_dir():
+        return KEPT
+    return f"`make full` took {busy_s(jobs(larger)) / 3600:.1f} hours on {processor()}."
 
 
 def gigabytes(folder: Path) -> float:
@@ -302,6 +316,7 @@ BLOCKS = [
     Block("README.md", "verdicts", verdicts),
     Block("README.md", "summary", summary, measured),
     Block("README.md", "run", run, unchecked, "jobs"),
+    Block("README.md", "full", full, unchecked, "jobs"),
     Block("docs/explained/accuracy.md", "accuracy", accuracy, measured),
     Block("docs/explained/quantisation.md", "quantisation", quantisation, measured),
     Block("docs/explained/quantisation.md", "datapath", datapath, measured),
@@ -340,6 +355,8 @@ def update(results: Path, root: Path, check: bool) -> list[str]:
         written = results / "docs" / f"{block.name}.md"
         new = written.read_text("utf-8") if block.made_by == "rule" else block.text(results)
         path = root / block.page
+        if new == KEPT:
+            continue
         page, old = replaced(path.read_text("utf-8"), block.name, new.strip())
         if not block.holds(old, new.strip()):
             wrong.append(f"{block.page}: {block.name}")
