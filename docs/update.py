@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from mugi.assumptions import markdown
+from mugi.claims import counted
 from mugi.config.docs import key_table, parameter_table
 from mugi.files import read_table, write_text
 
@@ -39,11 +40,12 @@ TOLERANCE = 0.02  # of measured decimals without an interval: rounding in models
 
 
 def to_markdown(table: pd.DataFrame) -> str:
-    """Return a Markdown table of texts; bars in cells do not end them."""
+    """Return a Markdown table of texts, without padding: one longer cell must not move the rest."""
     if not len(table):
         return NOT_MEASURED
     cells = table.astype(str).replace(r"\|", r"\\|", regex=True)
-    return cells.to_markdown(index=False, disable_numparse=True, tablefmt="pipe")
+    padded = cells.to_markdown(index=False, disable_numparse=True, tablefmt="pipe")
+    return re.sub(r" {2,}", " ", re.sub(r"-{3,}", "---", padded))
 
 
 # --- accuracy -------------------------------------------------------------------------------------
@@ -177,8 +179,8 @@ def judged(results: Path) -> pd.DataFrame:
 
 def verdicts(results: Path) -> str:
     """Return how many claims have which verdict."""
-    counts = judged(results)["verdict"].value_counts(sort=False).rename_axis("verdict")
-    return to_markdown(counts.reset_index(name="claims"))
+    counts = counted(judged(results)).rename_axis("verdict").reset_index(name="claims")
+    return to_markdown(counts)
 
 
 def ledger(results: Path, exact: bool) -> str:

@@ -46,8 +46,9 @@ def described_in(name: str, columns: list[str]) -> list[str]:
         value = re.sub(r"_ratio(_same_model)?$", "", column)
         ratio = column.replace(value, "VALUE", 1)
         general = GROUPS.sub("G", column)
-        assumed = re.sub(r"^assumption\..*", "assumption.NAME", column)
-        if not {column, general, assumed} & known and not (ratio in known and value in known):
+        general = re.sub(r"^assumption\..*", "assumption.NAME", general)
+        general = re.sub(r"^on_front_.*", "on_front_COST", general)
+        if not {column, general} & known and not (ratio in known and value in known):
             lacking.append(column)
     return lacking
 

@@ -99,7 +99,7 @@ def pages(tmp_path, results):
 def test_blocks_are_filled_in_and_hold(results, pages):
     readme = (pages / "README.md").read_text("utf-8")
     assert "KL divergence of 0.0050 [0.0020, 0.0080] nats" in readme
-    assert "| reproduced            | 1" in readme
+    assert "| reproduced | 1 |" in readme
     # two jobs one inside the other, with both their memories
     assert "runs 2 jobs in 1 minutes, with at most 2.0 GiB" in readme
     assert (pages / "docs" / "images" / "fig16.png").read_bytes() == b"fig16"
