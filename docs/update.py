@@ -179,8 +179,8 @@ def judged(results: Path) -> pd.DataFrame:
 
 def verdicts(results: Path) -> str:
     """Return how many claims have which verdict."""
-    counts = counted(judged(results)).rename_axis("verdict").reset_index(name="claims")
-    return to_markdown(counts)
+    counts = counted(judged(results)).loc[lambda count: count > 0]
+    return to_markdown(counts.rename_axis("verdict").reset_index(name="claims"))
 
 
 def ledger(results: Path, exact: bool) -> str:
