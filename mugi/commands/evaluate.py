@@ -10,7 +10,7 @@ import pandas as pd
 from mugi.assumptions import REGISTRY, pairs
 from mugi.errors import InputError, Mistake, raise_all
 from mugi.files import TABLES, check_writable, read_table, read_yaml, write_tables
-from mugi.hardware.evaluate import breakdown, breakdowns, stream
+from mugi.hardware.evaluate import breakdowns, evaluate_both, stream
 from mugi.hardware.report import describe
 from mugi.hardware.runs import KEYS, MOST_RUNS, expand, mistakes_by_run
 
@@ -43,20 +43,27 @@ def run(args: argparse.Namespace) -> int:
         runs = read_runs(args.runs)
     else:
         runs = one_run(chosen, args.assume) if chosen else expand(read_grids(args.grid))
-        # runs that are no lines of a file share their mistakes
-        raise_all(list(dict.fromkeys(mistake for _, mistake in mistakes_by_run(runs))))
     fitted: list[int] = []
-    results = _noted(stream(runs, progress=True), fitted)
-    results = itertools.chain([next(results)], results)  # nothing is written if runs are wrong
+    try:  # nothing is written if runs are wrong
+        if chosen:
+            table, parts = evaluate_both(runs)
+            print(describe(table.iloc[0], parts))
+            results = _noted(iter([table]), fitted)
+        else:
+            results = _noted(stream(runs, progress=True), fitted)
+        results = itertools.chain([next(results)], results)
+    except InputError:
+        if not args.runs:  # runs that are no lines of a file share their mistakes
+            raise_all(list(dict.fromkeys(mistake for _, mistake in mistakes_by_run(runs))))
+        raise
     for path in tables:
         check_writable(path)
     if args.output:
         write_tables(results, args.output)
-    if chosen:
-        print(describe(next(stream(runs)).iloc[0], breakdown(runs)))
-    elif not tables:
+    elif not chosen:
         for number, table in enumerate(results):
-            table.to_csv(sys.stdout, index=False, header=number == 0)
+            if not args.breakdown:
+                table.to_csv(sys.stdout, index=False, header=number == 0)
     if args.breakdown:
         write_tables(breakdowns(runs), args.breakdown)
     if count := sum(fitted):

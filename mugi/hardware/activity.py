@@ -15,8 +15,9 @@ from mugi.hardware.workload import FIXED_GEMMS, FIXED_NONLINEARS, GROUPS, STEPPE
 class Activity:
     """Events and cycles of the whole model, prefill and decode; arrays have one value a run.
 
-    setup: each run's place among the setups; seq_len: tokens of its sequences; counts: how often events happen, and dram_bytes, by
-    group; cycles: by group; total_cycles: of the run, less what overlaps.
+    setup: each run's place among the setups; seq_len: tokens of its sequences; counts: how often
+    events happen, and dram_bytes, by group; cycles: by group; total_cycles: of the run, less what
+    overlaps.
     """
 
     setups: Setups

@@ -8,7 +8,7 @@ position. `literal` adds positions up in numpy, `kernel` does in compiled loops:
 import numpy as np
 
 from mugi.hardware import timing, workload
-from mugi.hardware.events import Events, gemm_features, noc_bits, nonlinear_features, settled
+from mugi.hardware.events import gemm_features, noc_bits, nonlinear_features, settled
 from mugi.hardware.memory import nonlinear_offchip, row_tiles
 from mugi.hardware.setups import Setups, distinct
 from mugi.hardware.tiling import OFFCHIP_TILE as ROW
@@ -19,7 +19,7 @@ FIRST = np.arange(1.0, ROW + 1)  # positions of the first row
 CHECKED = np.array([300.0, 641.0, 1000.0, 1793.0, 4096.0, 10007.0, 50021.0, 131071.0])
 TOLERANCE = 1e-9
 KINDS = ("even", *timing.TILES, "lut_tiles")  # of tiles, by their numbers in `kernel`
-MESH = ("P", "R", "Q", "fill", "nonlinear_fill", "frequency_mhz")  # symbols that a shape leaves open
+MESH = ("P", "R", "Q", "fill", "nonlinear_fill", "frequency_mhz")  # symbols beside a shape's
 FILLS = ("none", "per_op", "per_tile")
 FEW = 300_000  # positions that take less time than importing numba
 SHAPES_AT_ONCE = 64  # whose values take some MB
@@ -155,16 +155,23 @@ class Growth:
         """Return counts, cycles and features of a shape in the first rows: (rows, 256) each."""
         positions = np.arange(1.0, rows * ROW + 1).reshape(rows, ROW)
         if not self.even[shape]:
-            found = operation(self.shapes.take(np.array([shape])), self.name, positions.reshape(1, -1))
-            shaped = lambda value: np.broadcast_to(value, (1, rows * ROW)).reshape(rows, ROW)
-            return tuple({key: shaped(x) for key, x in table.items()} for table in found[1:])
+            alone = self.shapes.take(np.array([shape]))
+            _, *tables = operation(alone, self.name, positions.reshape(1, -1))
+            return tuple(
+                {
+                    key: np.broadcast_to(x, (1, rows * ROW)).reshape(rows, ROW)
+                    for key, x in table.items()
+                }
+                for table in tables
+            )
         row, features = np.arange(rows)[:, None], {}
         if self.softmax:
             tiles, *words = self._offchip(positions, np.array([shape]))
             features = {"all_tiles": tiles, "output_tiles": tiles}
 
         def told(value):
-            value, (one, two) = self.values[self.place(value), shape], self.follows[self.place(value), shape]
+            place = self.place(value)
+            value, (one, two) = self.values[place, shape], self.follows[place, shape]
             found = value[:ROW] + row * (value[ROW] - value[ROW - 1])
             return found + (one * words[0] + two * words[1]) if one or two else found
 
@@ -209,7 +216,7 @@ def literal(
         before = np.cumsum(steps, axis=1)
         for run in runs:
             row, rest = divmod(seq_len[run] - 1, ROW)
-            lanes = steps[:, row] * (FIRST <= rest + 1)
+            lanes = steps[:, row] * (rest + 1 >= FIRST)
             lanes = before[:, row - 1] + lanes if row else lanes
             while lanes.shape[1] > 1:
                 lanes = lanes[:, : lanes.shape[1] // 2] + lanes[:, lanes.shape[1] // 2 :]

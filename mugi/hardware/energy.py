@@ -24,7 +24,7 @@ class EventEnergy:
         )
 
     def of_group(self, activity: Activity, group: str, dram: bool) -> np.ndarray:
-        """Return the dynamic energy (nJ) of a group's operations: of the DRAM or all else, (runs,)."""
+        """Return the dynamic energy (nJ) of a group, of the DRAM or of all else: (runs,)."""
         total = np.zeros(len(activity.setup))
         for name, components in self._events(group).items():
             chosen = [nj for component, nj in components.items() if (component == "dram") == dram]

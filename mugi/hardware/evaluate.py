@@ -85,8 +85,20 @@ def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     give the totals of `evaluate`.
     """
     runs = checked(runs)
-    table = pd.concat([part for _, part in _evaluated(runs, _components, progress)])
-    table = table.sort_values("row", kind="stable")
+    return _broken_down(runs, _evaluated(runs, _components, progress))
+
+
+def evaluate_both(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what `evaluate` and `breakdown` return of the same runs, computed once."""
+    runs = checked(runs)
+    both = _evaluated(runs, lambda rows, done: (_results(done), _components(rows, done)), False)
+    results, components = ([(rows, pair[i]) for rows, pair in both] for i in (0, 1))
+    return _joined(runs, results), _broken_down(runs, components)
+
+
+def _broken_down(runs: pd.DataFrame, parts: list) -> pd.DataFrame:
+    """Return the table of `breakdown` from the components of groups of checked runs."""
+    table = pd.concat([part for _, part in parts]).sort_values("row", kind="stable")
     table = table[(table["instances"] > 0) | (table["dynamic_energy_nj"] > 0)]
     keys = [key for key in runs if key in KEYS or key.startswith("assumption.")]
     left = runs[keys].iloc[table["row"].to_numpy()].reset_index(drop=True)
@@ -102,7 +114,11 @@ def breakdowns(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 def _table(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     """Return checked runs with their results."""
-    parts = _evaluated(runs, _results, progress)
+    return _joined(runs, _evaluated(runs, lambda rows, done: _results(done), progress))
+
+
+def _joined(runs: pd.DataFrame, parts: list) -> pd.DataFrame:
+    """Return the table of `evaluate` from the results of groups of checked runs."""
     order = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
     columns = {
         name: np.concatenate([table[name] for _, table in parts])[order] for name in parts[0][1]
@@ -140,7 +156,7 @@ def _grouped(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Setups, np.ndarra
         height, width, noc_rows, noc_cols, kv, batch, model = found[start:stop, 2:].T
         symbols = {k: v[:, None] for k, v in given(height, width, noc_rows, noc_cols).items()}
         symbols = design.symbols(symbols, assumptions)
-        symbols["frequency_mhz"] = technology(assumptions["technology"])["frequency_mhz"]
+        symbols["frequency_mhz"] = technology(assumptions["technology"]).frequency_mhz
         size = sizes(models, model.astype(int), kv, batch)
         setups = Setups(design, assumptions, symbols, size, stop - start)
         yield order[low:high], setups, sorted_index[low:high] - start
@@ -154,7 +170,7 @@ def _spans(groups: np.ndarray) -> Iterator[tuple[int, int]]:
         yield from pairwise(np.linspace(start, stop, parts + 1).astype(int).tolist())
 
 
-def _results(rows: np.ndarray, done: Activity) -> dict[str, np.ndarray]:
+def _results(done: Activity) -> dict[str, np.ndarray]:
     """Return the result columns of `evaluate`, one value a run."""
     setups, assumptions = done.setups, done.setups.assumptions
     costs = setups.design.costs(setups.symbols, assumptions)

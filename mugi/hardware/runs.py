@@ -1,4 +1,4 @@
-"""Tables of runs: grids expanded, mistakes found, defaults filled in, before anything is computed."""
+"""Tables of runs: grids expanded, mistakes found, defaults filled in."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -147,9 +147,11 @@ def _text_mistakes(runs: pd.DataFrame) -> ByRun:
     for column in (name for name in runs if name.startswith(PREFIX)):
         name, values = column.removeprefix(PREFIX), runs[column].where(~blank(runs[column]), None)
         by_run += _of_distinct(
-            lambda value, name=name: ()
-            if value is None or value != value
-            else _raised(assumptions.resolve, assumptions.PRESETS[0], {name: value}),
+            lambda value, name=name: (
+                ()
+                if value is None or value != value
+                else _raised(assumptions.resolve, assumptions.PRESETS[0], {name: value})
+            ),
             values,
         )
     return by_run

@@ -1,7 +1,7 @@
 """Rules of time: whole events, the busiest unit, work spread over nodes, transfers beside it.
 
-The first functions are rules of numbers, arithmetic only: numpy applies them to arrays, and `kernel`
-compiles the same functions for its loops.
+The first functions are rules of numbers, arithmetic only: numpy applies them to arrays, and
+`kernel` compiles the same functions for its loops.
 """
 
 from collections.abc import Iterable, Mapping

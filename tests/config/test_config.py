@@ -69,7 +69,7 @@ MISTAKES = {
         ["tuning", "give at least 2 candidates in max_exp and min_exp"],
     ),
     "default of another parameter": ({"tuning": {"default": "lut=8"}}, ["tuning.default", "lut=8"]),
-    "nothing for a section": ({"accuracy": None}, ["accuracy", "valid dictionary"]),
+    "nothing for a section": ({"accuracy": None}, ["accuracy", "must be a mapping"]),
     "window of one token": (
         {"accuracy": {"perplexity": {"window": 1, "stride": 1}}},
         ["accuracy.perplexity.window", "greater than or equal to 2", "1"],

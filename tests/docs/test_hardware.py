@@ -9,7 +9,7 @@ import yaml
 
 from mugi import assumptions
 from mugi.hardware import evaluate
-from mugi.hardware.technology import sram_fit, sram_row, sram_terms, technology
+from mugi.hardware.technology import fitted_sram, sram_row, technology
 from tests.docs.pages import DOCS, shown_files
 from tests.docs.test_outputs import described_in
 
@@ -72,12 +72,11 @@ def test_stated_errors_of_the_sram_fit():
     """Each row of the table, predicted from all the others."""
     text = FORMAT.read_text(encoding="utf-8")
     stated = [float(n) / 100 for n in re.findall(r"(\d+) %\s+(?:of|for)", text)]
-    rows = {(r["width"], r["depth"]): sram_row(r) for r in technology()["sram_rows"]}
-    table = np.array(sorted((*key, *row) for key, row in rows.items()))
+    table = sorted((row.width, row.depth, *sram_row(row)) for row in technology().sram_rows)
     worst = np.zeros(4)
-    for left_out in range(len(table)):
-        fit = sram_fit(tuple(map(tuple, np.delete(table, left_out, axis=0))))
-        width, depth, *true = table[left_out]
-        worst = np.maximum(worst, np.abs(np.exp(sram_terms(width, depth) @ fit) / true - 1))
-    assert len(rows) == 32 and len(stated) == 4
+    for width, depth, *true in table:
+        others = tuple(row for row in table if row[:2] != (width, depth))
+        fitted = np.array(fitted_sram(others, width, depth))
+        worst = np.maximum(worst, np.abs(fitted / true - 1))
+    assert len(table) == 32 and len(stated) == 4
     assert (worst <= stated).all() and (worst > np.array(stated) - 0.01).all()
