@@ -90,7 +90,7 @@ Names = Annotated[list[str], BeforeValidator(_names)]
 
 
 class Sheet(Section):
-    """A sweep as its file has it: docs/exploration.md explains the keys."""
+    """A sweep as its file has it: docs/howto/explore.md explains the keys."""
 
     runs: list[dict[str, Values]]
     maximize: Names = Field(default_factory=list)
@@ -130,7 +130,7 @@ def load_sweep(path: str | Path) -> Sweep:
 
 
 def _unknown_metric(name: str) -> Mistake:
-    what = f"unknown metric '{name}'; docs/exploration.md lists them"
+    what = f"unknown metric '{name}'; docs/howto/explore.md lists them"
     return Mistake(what, nearest=closest(name, metrics()))
 
 
