@@ -21,9 +21,9 @@ from triton.testing import do_bench
 
 from mugi.files import write_table
 from mugi.llm.emulate import TableActivation, TableAttention
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from mugi.llm.kernels import VARIABLE
-from mugi.methods import parse, parse_operations
+from mugi.methods import parse
 
 METHODS = ["vlp:lut=8,max_exp=3", "vlp:lut=12,max_exp=3"]
 TOKENS, QUERIES, HEADS, CHANNELS, LAYERS = 4096, 256, 32, 11008, 4
@@ -102,10 +102,10 @@ def forward() -> Iterator[dict]:
     tokens = torch.randint(0, config.vocab_size, (1, TOKENS), device=CUDA)
     run = lambda: model.model(tokens, use_cache=False).last_hidden_state  # noqa: E731
     for text in METHODS:
-        approximation = parse_operations(f"softmax={text};activation={text}")
+        approximation = f"softmax={text};activation={text}"
         seconds, outputs = [], []
         for kernel in [*KERNELS, None]:
-            build = lambda a=approximation: injected(model, a)  # noqa: E731
+            build = lambda a=approximation: emulated(model, a)  # noqa: E731
             with with_kernel(kernel, build) if kernel else nullcontext():
                 outputs.append(run())
                 seconds.append(best(run))

@@ -22,21 +22,20 @@ ACTIVATION = "silu"  # of the embedded model
 
 
 def main() -> None:
-    """Print one line a part of the configuration, and one for all of them."""
+    """Print one line a section of the configuration, and one for all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", nargs="?", type=Path, default=Path("config.yaml"))
     parser.add_argument("-o", "--output", type=Path, help="CSV of the printed lines")
     args = parser.parse_args()
-    rows, built = [], set()
-    for part, methods in parts(read_yaml(args.config)).items():
+    lines, built = [], set()
+    for section, methods in methods_of(read_yaml(args.config).content).items():
         new = dict.fromkeys(one for one in methods if one not in built)
         built.update(new)
-        began, tables = time.process_time(), 0
-        for method, function in new:
-            tables += len(method.stack(function).tables)
+        began = time.process_time()
+        tables = sum(len(method.stack(function).tables) for method, function in new)
         seconds = time.process_time() - began
-        rows.append({"part": part, "methods": len(new), "tables": tables, "cpu_s": seconds})
-    table = pd.DataFrame(rows)
+        lines.append({"section": section, "methods": len(new), "tables": tables, "cpu_s": seconds})
+    table = pd.DataFrame(lines)
     table.loc[len(table)] = ["all", *table[["methods", "tables", "cpu_s"]].sum()]
     table["cpu_s"] = table["cpu_s"].round(3)
     print(table.to_string(index=False))
@@ -44,17 +43,16 @@ def main() -> None:
         write_table(table, args.output)
 
 
-def parts(config: dict) -> dict[str, list[tuple[Method, str]]]:
-    """Return the methods and functions that parts of a configuration need, repeats included."""
-    run = [parse_operations(text) for text in config["accuracy"]["approximations"]]
-    accuracy = [one for each in run for one in _of_model(each._asdict())]
+def methods_of(config: dict) -> dict[str, list[tuple[Method, str]]]:
+    """Return the methods and functions that sections of a configuration need, repeats included."""
+    approximations = map(parse_operations, config["accuracy"]["approximations"])
     drawn = [
         (parse(text, function), function)
         for function, chosen in config["approximations"].items()
         for text in chosen["methods"]
     ]
     return {
-        "accuracy": accuracy,
+        "accuracy": [pair for one in approximations for pair in _of_model(one._asdict())],
         "sweep": list(_of_grids(config["sweep"])),
         "approximations": drawn,
         "fit": list(_of_grids(config["fit"])),

@@ -17,9 +17,6 @@ ZERO_EXPONENT = -(1 << 14)
 SPECIAL_EXPONENT = 1 << 14
 """Exponent of infinities and NaN: above every finite exponent."""
 
-_MIN_QUANTUM = -133  # exponent of the smallest subnormal, 2**-133
-_MIN_NORMAL = 2.0**-126
-
 
 class Fields(NamedTuple):
     """Sign, rounded mantissa and exponent of BF16 codes, arrays of the codes' shape.
@@ -40,17 +37,17 @@ def to_bf16(values: np.ndarray) -> np.ndarray:
 
     Overflow gives infinity, underflow a signed zero, every NaN the quiet NaN of its sign.
     """
-    with np.errstate(invalid="ignore"):  # signalling NaN
-        values = np.asarray(values, dtype=np.float64)
-    bits = values.view(np.uint64)
-    below_half = np.uint64((1 << 44) - 1)  # of the last of the 45 bits to drop
-    rounded = (bits + below_half + (bits >> 45 & 1) & ~np.uint64((1 << 45) - 1)).view(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        subnormal = np.rint(values * 2.0**-_MIN_QUANTUM) * 2.0**_MIN_QUANTUM
-        rounded = np.where(np.abs(values) < _MIN_NORMAL, subnormal, rounded)
-        codes = (rounded.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
-    nan = (bits >> 48 & 0x8000 | NAN_CODE).astype(np.uint16)
-    return np.where(np.isnan(values), nan, codes)
+    values = np.asarray(values)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # NaN may be signalling
+        single = values.astype(np.float32)
+        bits = single.view(np.uint32)
+        if values.dtype not in (np.float16, np.float32):
+            # Two roundings in a row could take a number near a tie to the tie and beyond. So the
+            # first one goes towards zero, and keeps in the last bit that something was cut off.
+            bits = bits - (np.abs(single) > np.abs(values)) | (single != values)
+        nan = bits >> 16 & 0x8000 | NAN_CODE
+        codes = bits + 0x7FFF + (bits >> 16 & 1) >> 16
+    return np.where(np.isnan(single), nan, codes).astype(np.uint16)
 
 
 def from_bf16(codes: np.ndarray) -> np.ndarray:
@@ -58,6 +55,11 @@ def from_bf16(codes: np.ndarray) -> np.ndarray:
     values = (np.asarray(codes, dtype=np.uint16).astype(np.uint32) << 16).view(np.float32)
     with np.errstate(invalid="ignore"):  # signalling NaN
         return values.astype(np.float64)
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    """Return `values` rounded to BF16, in float64: one step of BF16 arithmetic."""
+    return from_bf16(to_bf16(values))
 
 
 def split(codes: np.ndarray, mantissa_bits: int = 7) -> Fields:

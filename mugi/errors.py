@@ -71,6 +71,11 @@ def raise_all(mistakes: Sequence[Mistake | str]) -> None:
         raise InputError(*mistakes)
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of what a library's exception says, or else the exception's name."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def nearest(name: object, choices: Iterable[object]) -> str:
     """Return `` (did you mean 'x'?)`` for the choice closest to `name`, or an empty string."""
     near = closest(name, choices)

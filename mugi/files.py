@@ -142,6 +142,7 @@ def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[
     """
     path, numbers = Path(path), list(numbers)
     try:
+        path.open("rb").close()  # pyarrow would not say why a file cannot be read
         if path.suffix == ".parquet":
             table = pd.read_parquet(path)
         else:

@@ -6,13 +6,12 @@ the rule nor the group; its cost model scales every sum of 256 products (assumpt
 The scale is a BF16 number: the vector array multiplies the array's BF16 sums by it.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from mugi.bf16 import from_bf16, to_bf16
+from mugi.bf16 import from_bf16, rounded, to_bf16
 from mugi.errors import InputError
-from mugi.methods import Int4
 
 LARGEST = 7  # of sign and 3-bit magnitude
 LEVELS = 15  # steps from the lowest to the highest of 16 codes
@@ -35,8 +34,10 @@ class Quantised(NamedTuple):
         return self.codes * np.repeat(from_bf16(self.scales), self.group, axis=-1)[..., :count]
 
 
-def quantise(values: np.ndarray, method: Int4) -> Quantised:
-    """Quantise finite `values` (…, N) in groups along the last axis, as float32.
+def quantise(
+    values: np.ndarray, group: int, scheme: Literal["symmetric", "asymmetric"] = "symmetric"
+) -> Quantised:
+    """Quantise finite `values` (…, N) in groups of `group` along the last axis, as float32.
 
     Symmetric: scale = largest magnitude / 7. Asymmetric: scale = (highest - lowest) / 15, where 0
     lies between both, and zero point = -lowest / scale. Everything is rounded to nearest, ties to
@@ -49,27 +50,28 @@ def quantise(values: np.ndarray, method: Int4) -> Quantised:
     if not np.isfinite(values).all():
         raise InputError("values: not finite; allowed: finite numbers")
     count = values.shape[-1]
-    groups = -(-count // method.group)
-    rest = [(0, 0)] * (values.ndim - 1) + [(0, groups * method.group - count)]
-    parts = np.pad(values, rest).reshape(*values.shape[:-1], groups, method.group)
-    if method.scheme == "symmetric":
-        scales = _round(np.abs(parts).max(-1) / np.float32(LARGEST))
-        codes = np.clip(_steps(parts, scales), -LARGEST, LARGEST)
+    groups = -(-count // group)
+    padding = [(0, 0)] * (values.ndim - 1) + [(0, groups * group - count)]
+    grouped = np.pad(values, padding).reshape(*values.shape[:-1], groups, group)
+    if scheme == "symmetric":
+        scales = _scales(np.abs(grouped).max(-1) / np.float32(LARGEST))
+        codes = np.clip(_in_steps(grouped, scales), -LARGEST, LARGEST)
     else:
-        lowest, highest = np.minimum(parts.min(-1), 0), np.maximum(parts.max(-1), 0)
-        scales = _round(highest / np.float32(LEVELS) - lowest / np.float32(LEVELS))
-        zeros = np.clip(_steps(-lowest[..., None], scales), 0, LEVELS)
-        codes = np.clip(_steps(parts, scales) + zeros, 0, LEVELS) - zeros
+        lowest, highest = np.minimum(grouped.min(-1), 0), np.maximum(grouped.max(-1), 0)
+        # the difference of the quotients: that of the numbers may overflow
+        scales = _scales(highest / np.float32(LEVELS) - lowest / np.float32(LEVELS))
+        zeros = np.clip(_in_steps(-lowest[..., None], scales), 0, LEVELS)
+        codes = np.clip(_in_steps(grouped, scales) + zeros, 0, LEVELS) - zeros
     codes = codes.reshape(*values.shape[:-1], -1)[..., :count].astype(np.int8)
-    return Quantised(codes, to_bf16(scales), method.group)
+    return Quantised(codes, to_bf16(scales), group)
 
 
-def _round(scales: np.ndarray) -> np.ndarray:
-    """Return `scales` rounded to BF16, in float32."""
-    return from_bf16(to_bf16(scales)).astype(np.float32)
+def _scales(exact: np.ndarray) -> np.ndarray:
+    """Return scales as the vector array holds them: BF16 numbers, in float32."""
+    return rounded(exact).astype(np.float32)
 
 
-def _steps(parts: np.ndarray, scales: np.ndarray) -> np.ndarray:
+def _in_steps(grouped: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Return how many scales fit in each number, a whole number; none in a group of zeros."""
     divisors = np.where(scales == 0, np.inf, scales).astype(np.float32)
-    return np.rint(parts / divisors[..., None])
+    return np.rint(grouped / divisors[..., None])

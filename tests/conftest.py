@@ -35,8 +35,6 @@ def tiny_llama(one_thread):
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from mugi.llm.products import in_blocks
-
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=257,
@@ -51,7 +49,7 @@ def tiny_llama(one_thread):
         eos_token_id=256,
         attn_implementation="eager",
     )
-    return in_blocks(LlamaForCausalLM(config).eval())
+    return LlamaForCausalLM(config).eval()
 
 
 @pytest.fixture(scope="session")

@@ -6,18 +6,21 @@ The inputs of softmax are scores of which the row's maximum was subtracted; mask
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from mugi.bf16 import from_bf16, to_bf16
-from mugi.errors import InputError, nearest, unknown
+from mugi.bf16 import CODES, from_bf16, rounded, to_bf16
+from mugi.errors import InputError, Mistake, closest, unknown
+from mugi.files import read_table
 from mugi.methods import FUNCTIONS
+from mugi.named import Named, parse_named
 
 MASKED = 0xFF80  # BF16 -inf: a key that a query does not see
 TILE_ROWS = 256  # inputs that share a sliding window in the captured tiles
 COLUMNS = ["model", "operation", "function", "layer", "layers", "seq_len", "code", "count"]
-KINDS = {"normal": ("mean", "std"), "uniform": ("low", "high")}
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Inputs:
         """Return these inputs times 2**exponent."""
         if not exponent:
             return self
-        by_code = to_bf16(np.ldexp(from_bf16(np.arange(1 << 16)), exponent))
+        by_code = to_bf16(np.ldexp(from_bf16(CODES), exponent))
         counts = np.bincount(by_code, weights=self.counts, minlength=1 << 16).astype(np.int64)
         return replace(self, codes=by_code[self.codes], counts=counts)
 
@@ -48,62 +51,92 @@ class Inputs:
 def captured(profile: Path, samples: Path) -> list[Inputs]:
     """Return what `mugi profile` captured, by operation and layer, all sequence lengths together.
 
-    Raises InputError, one line per mistake, for files that are missing, truncated or of other
-    columns.
+    Raises InputError for files that are missing, truncated or of other columns.
     """
-    table, arrays = _read_profile(profile), _read_samples(samples)
-    result = []
-    for (operation, function, layer), rows in table.groupby(["operation", "function", "layer"]):
+    try:
+        table, arrays = _read_profile(profile), _read_samples(samples)
+    except InputError as error:
+        raise error.at("what `mugi profile` writes") from None
+    layers = []
+    for (operation, function, layer), counted in table.groupby(["operation", "function", "layer"]):
         name = f"{operation}_layer{layer:02d}"
         if name not in arrays:
-            raise InputError(f"{samples}: no array '{name}'{nearest(name, arrays)}")
+            what = f"no array '{name}'"
+            raise InputError(Mistake(what, str(samples), nearest=closest(name, arrays)))
         codes, axes = arrays[name], 3 if operation == "softmax" else 2
         if codes.dtype != np.uint16 or codes.ndim != axes:
             raise InputError(
                 f"{samples}: {name} is {codes.dtype} with {codes.ndim} axes; "
                 f"must be uint16 with {axes}"
             )
-        counts = np.bincount(rows["code"], weights=rows["count"], minlength=1 << 16)
-        model = str(rows["model"].iloc[0])
-        result.append(Inputs(model, operation, function, int(layer), codes, _finite(counts)))
-    return sorted(result, key=lambda one: (one.operation != "softmax", one.function, one.layer))
+        counts = np.bincount(counted["code"], weights=counted["count"], minlength=1 << 16)
+        model = str(counted["model"].iloc[0])
+        layers.append(Inputs(model, operation, function, int(layer), codes, _finite(counts)))
+    return sorted(layers, key=lambda one: (one.operation != "softmax", one.function, one.layer))
 
 
 def _finite(counts: np.ndarray) -> np.ndarray:
     """Return the counts without those of infinities and NaN."""
-    finite = np.isfinite(from_bf16(np.arange(1 << 16)))
-    return np.where(finite, counts, 0).astype(np.int64)
+    return np.where(np.isfinite(from_bf16(CODES)), counts, 0).astype(np.int64)
 
 
 def _read_profile(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {_reason(error)}; `mugi profile` makes it") from None
-    missing = [name for name in COLUMNS if name not in table]
-    if missing:
-        raise InputError(f"{path}: missing column '{missing[0]}'{nearest(missing[0], table)}")
+    """Return how often each code occurs, by operation, function and layer."""
+    table = read_table(path, COLUMNS)
     if "recipe" in table:  # what the lookup tables see, not what the paper profiled
         table = table[table["recipe"] == "lut"]
     if not len(table):
         raise InputError(f"{path}: no rows")
     for name in set(table["function"]) - set(FUNCTIONS):
-        raise InputError(f"{path}: {unknown('function', name, FUNCTIONS)}")
+        raise InputError(unknown("function", name, FUNCTIONS)).at(path)
     return table
 
 
 def _read_samples(path: Path) -> dict[str, np.ndarray]:
+    """Return the sampled tiles of each layer, by its name."""
     try:
         with np.load(path) as arrays:
             return dict(arrays)
+    except FileNotFoundError:
+        raise InputError(Mistake("No such file", str(path))) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: {_reason(error)}; `mugi profile --samples` makes it") from None
+        reason = " ".join(str(error).split()) or "truncated"
+        raise InputError(Mistake(reason, str(path))) from None
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "No such file"
-    return getattr(error, "strerror", None) or " ".join(str(error).split()) or "truncated"
+Number = Annotated[float, Field(gt=-1e30, lt=1e30, allow_inf_nan=False)]
+
+
+class Normal(Named):
+    """A normal distribution."""
+
+    name: Literal["normal"] = "normal"
+    mean: Number
+    std: Annotated[Number, Field(ge=0)]
+
+    def draw(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Return independent draws."""
+        return random.normal(self.mean, self.std, shape)
+
+
+class Uniform(Named):
+    """A uniform distribution from `low` to `high`."""
+
+    name: Literal["uniform"] = "uniform"
+    low: Number
+    high: Number
+
+    def check(self) -> None:
+        """Raise ValueError unless low is less than high."""
+        if not self.low < self.high:
+            raise ValueError("low must be less than high")
+
+    def draw(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Return independent draws."""
+        return random.uniform(self.low, self.high, shape)
+
+
+DISTRIBUTIONS = {"normal": Normal, "uniform": Uniform}
 
 
 def drawn(text: str, seed: int = 0, groups: int = 512) -> Inputs:
@@ -114,16 +147,13 @@ def drawn(text: str, seed: int = 0, groups: int = 512) -> Inputs:
     maximum of a row (`groups` keys) is then subtracted in BF16. Raises InputError naming what is
     allowed.
     """
-    function, _, rest = text.partition("=")
+    if seed < 0:
+        raise InputError(f"seed is {seed}; allowed: 0 or more")
+    function, _, distribution = text.partition("=")
     if function not in FUNCTIONS:
-        raise InputError(f"'{text}': {unknown('function', function, FUNCTIONS)}")
-    kind, parameters = _parse(text, rest)
-    random = np.random.default_rng(seed)
-    if kind == "normal":
-        values = random.normal(parameters["mean"], parameters["std"], (TILE_ROWS, groups))
-    else:
-        values = random.uniform(parameters["low"], parameters["high"], (TILE_ROWS, groups))
-    values = from_bf16(to_bf16(values))
+        raise InputError(unknown("function", function, FUNCTIONS)).at(f"'{text}'")
+    distribution = parse_named(distribution, DISTRIBUTIONS, "distribution")
+    values = rounded(distribution.draw(np.random.default_rng(seed), (TILE_ROWS, groups)))
     if function == "exp":
         codes = to_bf16(values - values.max(axis=1, keepdims=True))[None]
     else:
@@ -131,29 +161,3 @@ def drawn(text: str, seed: int = 0, groups: int = 512) -> Inputs:
     counts = _finite(np.bincount(codes.ravel(), minlength=1 << 16))
     operation = "softmax" if function == "exp" else "activation"
     return Inputs(text, operation, function, 0, codes, counts)
-
-
-def _parse(text: str, rest: str) -> tuple[str, dict[str, float]]:
-    kind, _, listed = rest.partition(":")
-    if kind not in KINDS:
-        raise InputError(f"'{text}': {unknown('distribution', kind, KINDS)}")
-    given = {}
-    for name, _, value in (part.partition("=") for part in filter(None, listed.split(","))):
-        if name in given:
-            raise InputError(f"'{text}': parameter {name} is given twice")
-        given[name] = value
-        if name not in KINDS[kind]:
-            raise InputError(f"'{text}': {unknown('parameter', name, KINDS[kind])}")
-    values = {}
-    for name in KINDS[kind]:
-        try:
-            values[name] = float(given.get(name, ""))
-        except ValueError:
-            raise InputError(f"'{text}': {name} must be a number") from None
-        if not abs(values[name]) < 1e30:
-            raise InputError(f"'{text}': {name} is {values[name]:g}; allowed: -1e30 to 1e30")
-    if kind == "normal" and values["std"] < 0:
-        raise InputError(f"'{text}': std is {values['std']:g}; allowed: 0 or more")
-    if kind == "uniform" and not values["low"] < values["high"]:
-        raise InputError(f"'{text}': low must be less than high")
-    return kind, values

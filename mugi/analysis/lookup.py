@@ -1,33 +1,13 @@
-"""`mugi lookup`: the lookup table of a VLP approximation and what a group of inputs reads in it."""
-
-import argparse
-from pathlib import Path
+"""The lookup table of a VLP approximation, and what a group of inputs reads in it (Fig. 3)."""
 
 import numpy as np
 import pandas as pd
 
 from mugi.bf16 import Fields, from_bf16, join, split, to_bf16
 from mugi.errors import InputError
-from mugi.files import write_table
-from mugi.methods import FUNCTIONS, parse
-from mugi.methods.tables import TableStack, look_up, pick_positions
+from mugi.methods import parse
+from mugi.methods.tables import look_up, pick_positions
 from mugi.methods.vlp import VLP
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi lookup`."""
-    parser.add_argument("function", choices=sorted(FUNCTIONS))
-    parser.add_argument("method", help="a VLP approximation, such as vlp:lut=12,max_exp=3")
-    parser.add_argument(
-        "--input", type=float, action="append", required=True, help="one of the group's inputs"
-    )
-    parser.add_argument("-o", "--output", type=Path, required=True, help="CSV, one row an entry")
-
-
-def run(args: argparse.Namespace) -> None:
-    """Write one row an entry of the lookup table."""
-    method = check_lookup(args.function, args.method, args.input)
-    write_table(entries(method, args.function, np.array(args.input)), args.output)
 
 
 def check_lookup(function: str, text: str, inputs: list[float]) -> VLP:
@@ -55,18 +35,20 @@ def entries(method: VLP, function: str, inputs: np.ndarray) -> pd.DataFrame:
     lowest, highest = method.lut_window
     signs = [True] if function == "exp" else [False, True]
     exponents, mantissas = np.arange(lowest, highest + 1), np.arange(1 << method.mantissa)
-    grid = np.meshgrid(signs, mantissas, exponents, indexing="ij")
-    sign, mantissa, exponent = (axis.ravel() for axis in grid)
+    entries = np.meshgrid(signs, mantissas, exponents, indexing="ij")
+    sign, mantissa, exponent = (field.ravel() for field in entries)
     code = join(Fields(sign, mantissa, exponent), method.mantissa)
-    holding = np.clip(exponent - lowest - method.sliding_window + 1, 0, len(stack.tables) - 1)
-    value = stack.tables[holding, code]
-    group = to_bf16(inputs)
-    low = method.windows(function)[_position(stack, group)].low
+    # a table of the method holds the entries of one sliding window: take one that reaches each
+    position = np.clip(exponent - lowest - method.sliding_window + 1, 0, len(stack.tables) - 1)
+    value = stack.tables[position, code]
+
+    group = to_bf16(inputs)[:, None]
+    placed = pick_positions(stack, group, np.ones(group.shape, bool))[0, 0]
+    low = method.windows(function)[placed].low
     inside = (low <= exponent) & (exponent < low + method.sliding_window)
-    read = _entries_read(method, group, low)
-    answers = look_up(stack, group[:, None])[:, 0]
-    names = [" ".join(f"{x:g}" for x in inputs[(read == c) & (answers == v)])
-             for c, v in zip(code, value, strict=True)]  # fmt: skip
+    read = _entries_read(method, group[:, 0], low)
+    answers = look_up(stack, group)[:, 0]
+    read_by = [inputs[(read == c) & (answers == v)] for c, v in zip(code, value, strict=True)]
     return pd.DataFrame(
         {
             "function": function,
@@ -76,15 +58,11 @@ def entries(method: VLP, function: str, inputs: np.ndarray) -> pd.DataFrame:
             "exponent": exponent,
             "argument": from_bf16(code),
             "value": from_bf16(value),
-            "value_code": [f"0x{one:04X}" for one in value],
+            "value_code": [f"0x{bits:04X}" for bits in value],
             "in_sliding_window": inside,
-            "read_by": names,
+            "read_by": [" ".join(f"{x:g}" for x in readers) for readers in read_by],
         }
     )
-
-
-def _position(stack: TableStack, group: np.ndarray) -> int:
-    return int(pick_positions(stack, group[:, None], np.ones((len(group), 1), bool))[0, 0])
 
 
 def _entries_read(method: VLP, group: np.ndarray, low: int) -> np.ndarray:

@@ -2,11 +2,11 @@
 
 A method's error on a distribution is a product of the errors of its table's entries and of how
 often each entry is read. Which window of a VLP lookup table is read depends on the other inputs of
-a group, so that reads are counted by code and by the kind of the group it is in: groups whose
-extreme inputs no method of the search tells apart are of one kind.
+a group, so that reads are counted by code and by the placement of the window for its group: groups
+whose extreme inputs no method of the search tells apart have one placement.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 
 from mugi.analysis.distribution import MASKED, Inputs
 from mugi.analysis.select import family_of
-from mugi.bf16 import CODES, from_bf16
+from mugi.bf16 import CODES, from_bf16, rounded
 from mugi.methods import FUNCTIONS, Method
 from mugi.methods.tables import TableStack, pick_alone, pick_positions
 
@@ -31,151 +31,166 @@ _VALUES = from_bf16(CODES)
 
 @dataclass(frozen=True)
 class Reads:
-    """How often a layer's inputs read each table entry: one entry of the arrays a kind and code."""
+    """How often a layer's inputs read each table entry: arrays of one item a placement and code."""
 
-    kind: np.ndarray
+    placement: np.ndarray
     code: np.ndarray
     count: np.ndarray
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Some rows of softmax inputs: codes and kinds of the keys that are seen, row after row.
+class SoftmaxRows:
+    """Rows of softmax inputs: codes and placements of the keys that are seen, row after row.
 
     starts: where each row begins. log_exact: logarithms of the exact probabilities.
     """
 
     code: np.ndarray
-    kind: np.ndarray
+    placement: np.ndarray
     starts: np.ndarray
     log_exact: np.ndarray
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """Keys seen in each row."""
+        return np.diff(np.append(self.starts, len(self.code)))
 
-class Kinds:
-    """Stacks that group inputs alike, and the kinds of groups that they tell apart.
 
-    The windows of an adaptive stack are kinds themselves: they depend on earlier groups too.
+class Placements:
+    """Stacks that group inputs alike, and the placements of their windows that differ in any.
+
+    The windows of an adaptive stack are placements themselves: they depend on earlier groups too.
     """
 
-    def __init__(self, stacks: list[TableStack]):
+    def __init__(self, stacks: Sequence[TableStack]):
         self.probe = stacks[0]
         self.count = len(self.probe.tables)
         self.first = None
         if self.probe.adaption is None:
             placed = np.stack([stack.positions for stack in stacks], axis=1)
-            _, self.first, kind = np.unique(placed, axis=0, return_index=True, return_inverse=True)
-            self.probe = replace(self.probe, positions=kind.ravel().astype(np.uint16))
+            _, self.first, place = np.unique(placed, axis=0, return_index=True, return_inverse=True)
+            self.probe = replace(self.probe, positions=place.ravel().astype(np.uint16))
             self.count = len(self.first)
 
     def positions(self, stack: TableStack) -> np.ndarray:
-        """Return the window position of `stack` for each kind."""
+        """Return the window position of `stack` for each placement."""
         if self.first is None:
             return np.arange(self.count)
         return stack.positions[self.first].astype(np.int64)
 
     def of(self, inputs: Inputs) -> np.ndarray:
-        """Return the kind of each input's group, of the shape of `inputs.codes`."""
+        """Return the placement of each input's group, of the shape of `inputs.codes`."""
         if inputs.operation == "softmax":
-            picked = [pick_positions(self.probe, tile, tile != MASKED) for tile in inputs.codes]
-            return np.stack(picked)
+            placed = [pick_positions(self.probe, tile, tile != MASKED) for tile in inputs.codes]
+            return np.stack(placed)
         return pick_positions(self.probe, inputs.codes.T, np.ones(inputs.codes.T.shape, bool)).T
 
-    def reads(self, inputs: Inputs, kind: np.ndarray) -> Reads:
-        """Return the reads of all counted inputs, each code's in the kinds that its samples show.
+    def reads(self, inputs: Inputs, placement: np.ndarray) -> Reads:
+        """Return the reads of all counted inputs, each code's in the placements of its samples.
 
         A code that is not among the samples is alone in its group.
         """
         seen = inputs.codes != MASKED
         joint = np.bincount(
-            kind[seen] << 16 | inputs.codes[seen].astype(np.int64), minlength=self.count << 16
+            placement[seen] << 16 | inputs.codes[seen].astype(np.int64), minlength=self.count << 16
         ).reshape(self.count, 1 << 16)
         unseen = np.flatnonzero((joint.sum(axis=0) == 0) & (inputs.counts > 0))
         joint[pick_alone(self.probe, unseen), unseen] = 1
         share = inputs.counts / np.maximum(joint.sum(axis=0), 1)
-        kind, code = joint.nonzero()
-        count = joint[kind, code] * share[code]
-        return Reads(kind[count > 0], code[count > 0], count[count > 0])
+        placement, code = joint.nonzero()
+        count = joint[placement, code] * share[code]
+        return Reads(placement[count > 0], code[count > 0], count[count > 0])
 
 
-def pooled(reads: list[Reads]) -> Reads:
+def pooled(reads: Sequence[Reads]) -> Reads:
     """Return the reads of all layers together."""
-    key = np.concatenate([one.kind << 16 | one.code for one in reads])
+    key = np.concatenate([layer.placement << 16 | layer.code for layer in reads])
     key, place = np.unique(key, return_inverse=True)
-    count = np.bincount(place, weights=np.concatenate([one.count for one in reads]))
+    count = np.bincount(place, weights=np.concatenate([layer.count for layer in reads]))
     return Reads(key >> 16, key & 0xFFFF, count)
 
 
-def absolute_errors(stack: TableStack, function: str, reads: Reads, position: np.ndarray):
-    """Return |approximate - exact| of each of the reads, `position` by kind; exact is float64."""
-    approximate = _VALUES[stack.tables[position[reads.kind], reads.code]]
+def absolute_errors(
+    stack: TableStack, function: str, reads: Reads, position: np.ndarray
+) -> np.ndarray:
+    """Return |approximate - exact| of each of the reads, exact in float64; `position` is by
+    placement."""
+    approximate = _VALUES[stack.tables[position[reads.placement], reads.code]]
     return np.abs(approximate - FUNCTIONS[function](_VALUES[reads.code]))
 
 
-def rows_of(inputs: Inputs, kind: np.ndarray, rows: int) -> Rows:
-    """Return about `rows` rows of a layer's softmax, spread evenly over its tiles."""
+def rows_of(inputs: Inputs, placement: np.ndarray, count: int) -> SoftmaxRows:
+    """Return about `count` rows of a layer's softmax, spread evenly over its tiles."""
     keys = inputs.codes.shape[-1]
-    kind, codes = kind.reshape(-1, keys), inputs.codes.reshape(-1, keys)
-    some = (codes != MASKED).any(axis=1).nonzero()[0]
-    some = some[np.linspace(0, len(some) - 1, min(rows, len(some))).round().astype(int)]
-    codes, kind = codes[some], kind[some]
+    placement, codes = placement.reshape(-1, keys), inputs.codes.reshape(-1, keys)
+    with_keys = (codes != MASKED).any(axis=1).nonzero()[0]
+    spread = np.linspace(0, len(with_keys) - 1, min(count, len(with_keys))).round().astype(int)
+    codes, placement = codes[with_keys[spread]], placement[with_keys[spread]]
     seen = codes != MASKED
     lengths = seen.sum(axis=1)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     score = _VALUES[codes[seen]]
     total = np.add.reduceat(np.exp(score), starts)
-    return Rows(codes[seen], kind[seen], starts, score - np.repeat(np.log(total), lengths))
+    log_exact = score - np.repeat(np.log(total), lengths)
+    return SoftmaxRows(codes[seen], placement[seen], starts, log_exact)
 
 
-def divergences(method: Method, stack: TableStack, rows: Rows, position: np.ndarray) -> np.ndarray:
+def divergences(
+    method: Method, stack: TableStack, rows: SoftmaxRows, position: np.ndarray
+) -> np.ndarray:
     """Return the KL divergence of each approximate row from the exact one, in nats.
 
     Generalised to rows that do not add up to 1, Σ q·log(q/p) - q + p with the approximate q, so
     that probability lost to an output of 0 counts and stays finite. The sum of a row is rounded to
     BF16, and so is what it divides; a negative q counts as 0.
     """
-    exponentials = _VALUES[stack.tables[position[rows.kind], rows.code]].astype(np.float32)
-    total = _bf16(np.add.reduceat(exponentials, rows.starts))
+    exponentials = _VALUES[stack.tables[position[rows.placement], rows.code]].astype(np.float32)
+    total = _rounded(np.add.reduceat(exponentials, rows.starts))
     total = np.maximum(total, np.finfo(np.float32).tiny)
-    lengths = np.diff(np.append(rows.starts, len(rows.code)))
     if method.normalize == "reciprocal":
-        q = _bf16(exponentials * np.repeat(_bf16(1 / total), lengths))
+        q = _rounded(exponentials * np.repeat(_rounded(1 / total), rows.lengths))
     else:
-        q = _bf16(exponentials / np.repeat(total, lengths))
+        q = _rounded(exponentials / np.repeat(total, rows.lengths))
     q = np.maximum(q, 0).astype(float)
     terms = q * (np.log(np.where(q > 0, q, 1)) - rows.log_exact) - q
     return np.add.reduceat(terms, rows.starts) + 1
 
 
-def _bf16(values: np.ndarray) -> np.ndarray:
-    """Return non-NaN float32 `values` rounded to BF16, as `mugi.bf16` does but faster."""
-    bits = values.astype(np.float32).view(np.uint32)
-    return ((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).view(np.float32)
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Return float32 `values` rounded to BF16, in float32: what models compute softmax in."""
+    return rounded(values).astype(np.float32)
 
 
 def surface(
-    layers: list[Inputs], methods: list[Method], errors: list[str], each: bool, rows: int
+    layers: Sequence[Inputs],
+    methods: Sequence[Method],
+    errors: Iterable[str] = tuple(ERRORS),
+    each_layer: bool = False,
+    rows: int = 32,
 ) -> pd.DataFrame:
     """Return every error of every method on one operation: all layers pooled and, if asked, each.
 
     `rows` rows of a layer enter the KL divergence, which only softmax has. One row a layer, method
-    and error, sorted so; `best` marks the first of a kind of method with the least error.
+    and error, sorted so; `best` marks the first of a family of methods with the least error.
     """
     first = layers[0]
     errors = [name for name in errors if first.operation == "softmax" or name != KL]
     stacks = {method: method.stack(first.function) for method in methods}
-    found = []
-    for alike in _alike(stacks):
-        found += _errors(layers, {m: stacks[m] for m in alike}, errors, each, rows)
-    table = pd.DataFrame(found, columns=["layer", "method", "error", "value"])
-    order = {text: place for place, text in enumerate(map(str, methods))}
-    places = {name: place for place, name in enumerate(errors)}
-    table = table.assign(
-        _layer=[-1 if layer == POOLED else int(layer) for layer in table["layer"]],
-        _error=table["error"].map(places),
-        _method=table["method"].map(order),
-    ).sort_values(["_layer", "_error", "_method"], ignore_index=True)
+    values = [
+        value
+        for alike in _grouping_alike(stacks)
+        for value in _errors(layers, {one: stacks[one] for one in alike}, errors, each_layer, rows)
+    ]
+    order = {str(method): number for number, method in enumerate(methods)}
+
+    def place(row: tuple) -> tuple[int, int, int]:
+        layer, method, error, _ = row
+        return -1 if layer == POOLED else int(layer), errors.index(error), order[method]
+
+    values.sort(key=place)
+    table = pd.DataFrame(values, columns=["layer", "method", "error", "value"])
     family = table["method"].map({str(method): family_of(method) for method in methods})
-    winners = table.groupby(["_layer", "error", family])["value"].idxmin()
+    winners = table.groupby(["layer", "error", family])["value"].idxmin()
     table = table.assign(
         inputs=first.name,
         operation=first.operation,
@@ -188,7 +203,7 @@ def surface(
     ]
 
 
-def _alike(stacks: dict[Method, TableStack]) -> Iterable[list[Method]]:
+def _grouping_alike(stacks: Mapping[Method, TableStack]) -> Iterable[list[Method]]:
     """Return the methods, those together whose stacks take the same groups and extremes."""
     groups: dict[object, list[Method]] = {}
     for method, stack in stacks.items():
@@ -201,21 +216,27 @@ def _alike(stacks: dict[Method, TableStack]) -> Iterable[list[Method]]:
     return groups.values()
 
 
-def _errors(layers, stacks, errors, each, count) -> Iterator[tuple]:
+def _errors(
+    layers: Sequence[Inputs],
+    stacks: Mapping[Method, TableStack],
+    errors: Sequence[str],
+    each_layer: bool,
+    row_count: int,
+) -> Iterator[tuple[str, str, str, float]]:
     """Yield layer, method, error and value for methods that group inputs alike."""
     function = layers[0].function
-    kinds = Kinds(list(stacks.values()))
+    placements = Placements(list(stacks.values()))
     reads, rows = [], []
     for inputs in layers:
-        kind = kinds.of(inputs)
-        reads.append(kinds.reads(inputs, kind))
+        placement = placements.of(inputs)
+        reads.append(placements.reads(inputs, placement))
         if KL in errors:
-            rows.append(rows_of(inputs, kind, count))
+            rows.append(rows_of(inputs, placement, row_count))
     scopes = {POOLED: pooled(reads)}
-    if each:
+    if each_layer:
         scopes |= {str(inputs.layer): one for inputs, one in zip(layers, reads, strict=True)}
     for method, stack in stacks.items():
-        position = kinds.positions(stack)
+        position = placements.positions(stack)
         for layer, scope in scopes.items():
             wrong = absolute_errors(stack, function, scope, position)
             values = {
@@ -225,15 +246,15 @@ def _errors(layers, stacks, errors, each, count) -> Iterator[tuple]:
             }
             yield from ((layer, str(method), e, values[e]) for e in errors if e in values)
         if rows:
-            by_layer = [divergences(method, stack, some, position) for some in rows]
+            by_layer = [divergences(method, stack, of_layer, position) for of_layer in rows]
             yield POOLED, str(method), KL, np.concatenate(by_layer).mean()
-            if each:
-                for inputs, some in zip(layers, by_layer, strict=True):
-                    yield str(inputs.layer), str(method), KL, some.mean()
+            if each_layer:
+                for inputs, of_layer in zip(layers, by_layer, strict=True):
+                    yield str(inputs.layer), str(method), KL, of_layer.mean()
 
 
 def _mean_by_code(wrong: np.ndarray, reads: Reads) -> float:
-    """Return the mean over codes of the mean over the kinds of groups that a code is in."""
+    """Return the mean over codes of the mean over the placements that a code is read in."""
     total = np.bincount(reads.code, weights=wrong * reads.count)
     count = np.bincount(reads.code, weights=reads.count)
     return float((total[count > 0] / count[count > 0]).mean())

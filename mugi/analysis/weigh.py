@@ -1,55 +1,47 @@
-"""`mugi weigh`: where on the input axis the error of approximations comes from."""
+"""Where on the input axis the error of approximations comes from (Fig. 8, weighted)."""
 
-import argparse
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mugi.analysis.distribution import Inputs
-from mugi.analysis.fit import add_inputs, read_inputs
-from mugi.analysis.search import Kinds, absolute_errors, pooled
-from mugi.analysis.select import SEARCHED, selected
+from mugi.analysis.search import Placements, absolute_errors, pooled
+from mugi.analysis.select import selected
 from mugi.bf16 import from_bf16
 from mugi.errors import InputError
-from mugi.files import write_table
 from mugi.methods import Method
-from mugi.methods.grid import expand
 
 BIN_BITS = 6  # codes that share sign, exponent and the first bit of the mantissa are one bin
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi weigh`."""
-    add_inputs(parser)
-    for operation in SEARCHED:
-        parser.add_argument(
-            f"--{operation}", action="append", default=[], metavar="METHOD", help="may be repeated"
-        )
-    parser.add_argument("--sweep", type=Path, help="also the methods that this sweep selects")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="CSV, one row a bin")
+def weigh(
+    *,
+    inputs: Iterable[Sequence[Inputs]],
+    methods: Mapping[str, Sequence[Method]],
+    sweep: Path | None = None,
+) -> pd.DataFrame:
+    """Return one row a method and bin of inputs, see `by_input`.
 
-
-def run(args: argparse.Namespace) -> None:
-    """Write one row a method and bin of inputs."""
-    configured = {name: expand(getattr(args, name), name) for name in SEARCHED}
+    inputs: the layers of each operation; methods: by operation; sweep: the accuracy sweep whose
+    best methods are weighed too. `chosen_by` says where a method comes from. Raises InputError if
+    there is none.
+    """
     tables = []
-    for layers in read_inputs(args):
+    for layers in inputs:
         function = layers[0].function
-        chosen: dict[Method, list[str]] = {}
-        for method in configured[layers[0].operation]:
-            if function in method.functions:
-                chosen.setdefault(method, []).append("configured")
-        for method in selected(args.sweep, function) if args.sweep else []:
-            chosen.setdefault(method, []).append("Fig. 6")
-        for method, by in chosen.items():
-            tables.append(by_input(layers, method).assign(chosen_by=" and ".join(by)))
+        able = [one for one in methods[layers[0].operation] if function in one.functions]
+        chosen_by = dict.fromkeys(able, "configured")
+        for method in selected(sweep, function) if sweep else []:
+            chosen_by[method] = "configured and Fig. 6" if method in chosen_by else "Fig. 6"
+        tables += [by_input(layers, one).assign(chosen_by=by) for one, by in chosen_by.items()]
     if not tables:
-        raise InputError("no methods for these inputs: give --softmax, --activation or --sweep")
-    write_table(pd.concat(tables, ignore_index=True), args.output)
+        raise InputError("no methods for these inputs: give some, or a sweep that selects them")
+    return pd.concat(tables, ignore_index=True)
 
 
-def by_input(layers: list[Inputs], method: Method) -> pd.DataFrame:
+def by_input(layers: Sequence[Inputs], method: Method) -> pd.DataFrame:
     """Return the share of inputs, mean error and share of the whole error of each bin of inputs.
 
     A bin holds the BF16 codes of one sign, exponent and first mantissa bit. Bins add up:
@@ -57,12 +49,13 @@ def by_input(layers: list[Inputs], method: Method) -> pd.DataFrame:
     """
     function = layers[0].function
     stack = method.stack(function)
-    kinds = Kinds([stack])
-    reads = pooled([kinds.reads(inputs, kinds.of(inputs)) for inputs in layers])
-    wrong = absolute_errors(stack, function, reads, kinds.positions(stack))
-    place = reads.code >> BIN_BITS
-    share = np.bincount(place, weights=reads.count, minlength=1 << 10) / reads.count.sum()
-    error = np.bincount(place, weights=reads.count * wrong, minlength=1 << 10) / reads.count.sum()
+    placements = Placements([stack])
+    reads = pooled([placements.reads(inputs, placements.of(inputs)) for inputs in layers])
+    error = absolute_errors(stack, function, reads, placements.positions(stack))
+    bin_of_read = reads.code >> BIN_BITS
+    total = reads.count.sum()
+    share = np.bincount(bin_of_read, weights=reads.count, minlength=1 << 10) / total
+    contribution = np.bincount(bin_of_read, weights=reads.count * error, minlength=1 << 10) / total
     bins = np.flatnonzero(share)
     near = from_bf16(bins << BIN_BITS)
     far = from_bf16((bins + 1 << BIN_BITS) - 1)
@@ -75,8 +68,8 @@ def by_input(layers: list[Inputs], method: Method) -> pd.DataFrame:
             "input_low": np.minimum(near, far),
             "input_high": np.maximum(near, far),
             "share_of_inputs": share[bins],
-            "mean_absolute_error": error[bins] / share[bins],
-            "error_contribution": error[bins],
+            "mean_absolute_error": contribution[bins] / share[bins],
+            "error_contribution": contribution[bins],
         }
     )
     return table.sort_values(["input_low", "input_high"], ignore_index=True)

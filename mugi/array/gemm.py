@@ -62,6 +62,8 @@ class RowAdders:
         one a cycle. `delay` is that of the rows.
         """
         active = ready != _IDLE
+        # without waiting, a row takes its n-th product n cycles after its first; the largest
+        # delay to that so far is what a product waits for
         before = self.products + columns * (np.cumsum(active, axis=0) - active)
         late = np.maximum.accumulate(np.vstack([self.late[None], ready - before]), axis=0)[1:]
         start = before + late
@@ -94,16 +96,16 @@ def gemm(array: Array, inputs: np.ndarray, weights: np.ndarray) -> GemmRun:
     outputs, windows, spikes, overlapping = [], 0, 0, 0
     for start in range(0, len(inputs), array.width):
         values = multiples(inputs[start : start + array.width].T)
-        parts = []
-        for part in batches(tiles, steps * array.height):
-            products, count = subscribe(values, times[part], weights[part] < 0)
-            ready = ready_cycles(times[part], windows)
+        columns_of_tiles = []
+        for batch in batches(tiles, steps * array.height):
+            products, count = subscribe(values, times[batch], weights[batch] < 0)
+            ready = ready_cycles(times[batch], windows)
             adders.take(ready, products.shape[-1], array.row_delay_cycles())
-            parts.append(accumulate(products))
+            columns_of_tiles.append(accumulate(products))
             windows += len(ready)
             spikes += count
-            overlapping += overlaps(times[part], products.shape[-1])
-        outputs.append(np.concatenate(parts)[:columns].T)
+            overlapping += overlaps(times[batch], products.shape[-1])
+        outputs.append(np.concatenate(columns_of_tiles)[:columns].T)
     active_rows = columns * steps * -(-len(inputs) // array.width)
     return GemmRun(
         np.concatenate(outputs),
@@ -152,10 +154,10 @@ def add(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 def multiples(inputs: np.ndarray) -> np.ndarray:
     """Return the BF16 codes of 0·x to 7·x by repeated addition: (K, columns) to (K, 8, columns)."""
-    found = [np.zeros_like(inputs)]
+    products = [np.zeros_like(inputs)]
     for _ in range(WINDOW_CYCLES - 1):
-        found.append(add(found[-1], inputs))
-    return np.stack(found, axis=1)
+        products.append(add(products[-1], inputs))
+    return np.stack(products, axis=1)
 
 
 def subscribe(

@@ -14,16 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mugi.array.converter import NEVER, WINDOW_CYCLES, Array, at_cycle, batches, row_signals
-from mugi.bf16 import (
-    INF_CODE,
-    SPECIAL_EXPONENT,
-    ZERO_EXPONENT,
-    Fields,
-    join,
-    split,
-)
+from mugi.bf16 import INF_CODE, SPECIAL_EXPONENT, ZERO_EXPONENT, Fields, join, split
 from mugi.errors import InputError, unknown
-from mugi.methods import FUNCTIONS, exact
+from mugi.methods import FUNCTIONS
+from mugi.methods.functions import exact_codes, exact_table
 from mugi.methods.vlp import VLP
 
 SIGN_BIT = 0x8000
@@ -217,11 +211,11 @@ def adapt(method: VLP, function: str, extreme: np.ndarray, columns: int) -> np.n
     """
     needed = np.clip(extreme - method.max_exp + method.adapt, 0, method.adapt)
     steps = in_order(function, needed * method.leak, columns)
-    register, found = np.zeros(steps.shape[1], dtype=int), np.empty_like(steps)
+    register, above = np.zeros(steps.shape[1], dtype=int), np.empty_like(steps)
     for step, need in enumerate(steps):
         register = np.maximum(register - 1, need)
-        found[step] = (register + method.leak - 1) // method.leak
-    return (found.T if function == "exp" else found).reshape(-1)
+        above[step] = (register + method.leak - 1) // method.leak
+    return (above.T if function == "exp" else above).reshape(-1)
 
 
 def in_order(function: str, values: np.ndarray, columns: int) -> np.ndarray:
@@ -243,7 +237,7 @@ def lut_rows(method: VLP, function: str, negative: bool) -> np.ndarray:
     sign = np.full(mantissa.shape, negative)
     arguments = join(Fields(sign, mantissa, exponent), method.mantissa)
     idle = sweep_cycles(method) - len(mantissa)
-    return np.pad(exact.evaluate(function, arguments), ((0, idle), (0, 0)))
+    return np.pad(exact_codes(function, arguments), ((0, idle), (0, 0)))
 
 
 def column_values(method: VLP, function: str, window: np.ndarray, negative: bool) -> np.ndarray:
@@ -269,11 +263,11 @@ def subscribe(
     """
     selected, spikes = np.zeros_like(mapped.code), 0
     mappings, height = mapped.code.shape
-    for part in batches(mappings, height * sweep_cycles(method) // WINDOW_CYCLES):
+    for batch in batches(mappings, height * sweep_cycles(method) // WINDOW_CYCLES):
         for negative in signs:
-            values = column_values(method, function, mapped.window[:, part], negative)
-            rows, count = row_signals(values, spike_times(mapped, negative)[part])
-            selected[part] |= at_cycle(rows, mapped.time[part] + mapped.offset[part])
+            values = column_values(method, function, mapped.window[:, batch], negative)
+            rows, count = row_signals(values, spike_times(mapped, negative)[batch])
+            selected[batch] |= at_cycle(rows, mapped.time[batch] + mapped.offset[batch])
             spikes += count
     return selected, spikes
 
@@ -310,4 +304,4 @@ def post_process(method: VLP, function: str, mapped: Mapping, selected: np.ndarr
     if method.overflow == "flush":
         result = np.where(exponent > method.lut_window[1], limit, result)
     bypassed = np.isin(exponent, [ZERO_EXPONENT, SPECIAL_EXPONENT])
-    return np.where(bypassed, exact.table(function)[mapped.code], result).astype(np.uint16)
+    return np.where(bypassed, exact_table(function)[mapped.code], result).astype(np.uint16)

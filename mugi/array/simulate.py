@@ -1,4 +1,4 @@
-"""`mugi simulate`: operations on the simulated array, against plain references and the cost model.
+"""Operations on the simulated array, against plain references and the cost model.
 
 One row of the table is one operation on random inputs:
 
@@ -12,8 +12,6 @@ One row of the table is one operation on random inputs:
   leave their row after their window; longest_wait_cycles: of a product for its adder.
 """
 
-import argparse
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +21,9 @@ from mugi.array.charge import CostModel
 from mugi.array.converter import Array
 from mugi.array.gemm import MAX_MAGNITUDE, gemm
 from mugi.array.nonlinear import BOTH_SIGNS, NEGATIVE, nonlinear
-from mugi.bf16 import from_bf16, to_bf16
+from mugi.bf16 import from_bf16, rounded, to_bf16
 from mugi.errors import InputError
-from mugi.files import write_table
 from mugi.methods import parse
-from mugi.methods.method import bf16
 from mugi.methods.tables import look_up
 
 GEMM_ROWS = 8  # as many as the array has columns: a batch of 8, or a group of GQA
@@ -49,28 +45,14 @@ CASES = [
 ]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi simulate`."""
-    parser.add_argument("--array-height", type=int, default=256, help="rows, a multiple of 8")
-    parser.add_argument("--windows", type=int, default=64, help="windows of each operation")
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, help="CSV, one row an operation"
-    )
-
-
-def run(args: argparse.Namespace) -> None:
-    """Simulate every operation and write the table."""
-    if args.windows < 2:
-        raise InputError(f"--windows is {args.windows}; allowed: 2 or more")
-    write_table(simulated(Array(args.array_height), args.windows), args.output)
-
-
 def simulated(array: Array, windows: int) -> pd.DataFrame:
     """Return the table: every operation, `windows` mappings or steps of k each."""
-    rows = [simulated_gemm(array, windows)]
-    rows += [simulated_nonlinear(array, case, windows) for case in CASES]
+    if windows < 2:
+        raise InputError(f"windows is {windows}; allowed: 2 or more")
+    runs = [simulated_gemm(array, windows)]
+    runs += [simulated_nonlinear(array, case, windows) for case in CASES]
     size = {"array_height": array.height, "array_width": array.width}
-    table = pd.DataFrame([size | row for row in rows])
+    table = pd.DataFrame([size | run for run in runs])
     first = ["operation", "method", "array_height", "array_width", "mantissa_bits", "windows"]
     return table[[*first, *(name for name in table if name not in first)]]
 
@@ -82,7 +64,8 @@ def simulated_gemm(array: Array, windows: int) -> dict:
     weights = random.integers(-MAX_MAGNITUDE, MAX_MAGNITUDE + 1, (windows, array.height))
     weights[[windows // 2 - 1, -1], -1] = MAX_MAGNITUDE  # the latest spike there is, in both runs
     half = windows // 2
-    whole, part = gemm(array, inputs, weights), gemm(array, inputs[:, :half], weights[:half])
+    whole = gemm(array, inputs, weights)
+    first = gemm(array, inputs[:, :half], weights[:half])
     charge = CostModel(array.height).gemm(GEMM_ROWS, windows, array.height)
     products = inputs.size * array.height
     return {
@@ -90,7 +73,7 @@ def simulated_gemm(array: Array, windows: int) -> dict:
         "method": "",
         "mantissa_bits": MAX_MAGNITUDE.bit_length(),
         "windows": whole.windows,
-        "cycles_per_window": (whole.cycles - part.cycles) / (whole.windows - part.windows),
+        "cycles_per_window": (whole.cycles - first.cycles) / (whole.windows - first.windows),
         "cycles": whole.cycles,
         "charged_cycles": charge.cycles["array_gemm"],
         "fill_cycles": charge.symbol("fill"),
@@ -106,11 +89,11 @@ def plain_product(inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
     values = from_bf16(inputs)
     multiples = [np.zeros_like(values)]
     for _ in range(MAX_MAGNITUDE):
-        multiples.append(bf16(multiples[-1] + values))
+        multiples.append(rounded(multiples[-1] + values))
     multiples = np.stack(multiples)
     total = np.zeros((len(inputs), weights.shape[1]))
     for k, row in enumerate(weights):
-        total = bf16(total + np.sign(row) * multiples[np.abs(row), :, k].T)
+        total = rounded(total + np.sign(row) * multiples[np.abs(row), :, k].T)
     return to_bf16(total)
 
 
@@ -124,7 +107,7 @@ def simulated_nonlinear(array: Array, case: Case, windows: int) -> dict:
     latest = to_bf16(np.array(-(2.0 ** (method.max_exp + 1)) * (1 - 2.0**-8)))  # mantissa, exponent
     codes[-1, [windows // 2 - 1, -1]] = latest
     whole = nonlinear(array, method, case.function, codes, signs=signs)
-    part = nonlinear(array, method, case.function, codes[:, : windows // 2], signs=signs)
+    first = nonlinear(array, method, case.function, codes[:, : windows // 2], signs=signs)
     softmax = case.function == "exp"
     charge = CostModel(array.height, silu_passes="lut_twice").nonlinear(*codes.shape, softmax)
     charged = charge.cycles["array_nonlinear"] if method.mantissa == 3 else None
@@ -133,7 +116,7 @@ def simulated_nonlinear(array: Array, case: Case, windows: int) -> dict:
         "method": case.method,
         "mantissa_bits": method.mantissa,
         "windows": whole.mappings,
-        "cycles_per_window": (whole.cycles - part.cycles) / (whole.mappings - part.mappings),
+        "cycles_per_window": (whole.cycles - first.cycles) / (whole.mappings - first.mappings),
         "cycles": whole.cycles,
         "charged_cycles": charged,
         "fill_cycles": charge.symbol("nonlinear_fill"),

@@ -7,7 +7,7 @@ import numpy as np
 
 from mugi.array.converter import Array
 from mugi.array.nonlinear import NEGATIVE, SIGN_BIT, nonlinear
-from mugi.bf16 import INF_CODE, from_bf16, to_bf16
+from mugi.bf16 import INF_CODE, from_bf16, rounded, to_bf16
 from mugi.errors import InputError
 from mugi.methods.vlp import VLP
 
@@ -81,16 +81,16 @@ def sequential_sum(values: np.ndarray, accumulator: str) -> np.ndarray:
     total = np.zeros(len(values))
     for column in values.T:
         total = total + column
-        total = from_bf16(to_bf16(total)) if accumulator == "bf16" else total.astype(np.float32)
+        total = rounded(total) if accumulator == "bf16" else total.astype(np.float32)
     return to_bf16(total)
 
 
 def scale(exponentials: np.ndarray, sums: np.ndarray, normalize: str) -> np.ndarray:
     """Return the BF16 codes of `exponentials` (rows, keys) over their `sums`; 0 where that is 0."""
-    some = np.where(sums > 0, sums, 1.0)[:, None]
+    divisors = np.where(sums > 0, sums, 1.0)[:, None]
     if normalize == "divide":
-        return to_bf16(exponentials / some)
-    return to_bf16(exponentials * from_bf16(to_bf16(1 / some)))
+        return to_bf16(exponentials / divisors)
+    return to_bf16(exponentials * rounded(1 / divisors))
 
 
 def _scaling_and_memory_cycles(array: Array, rows: int, keys: int) -> dict[str, int]:

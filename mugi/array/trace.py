@@ -1,4 +1,4 @@
-"""`mugi trace`: every signal of a small array, cycle by cycle, as one table.
+"""Every signal of a small array, cycle by cycle, as one table.
 
 A row of the table is one signal at one cycle: `unit` is what carries it, `row` and `column` where
 (empty for what all share), `count` the count of the counter behind it, `value` what it is:
@@ -9,18 +9,13 @@ A row of the table is one signal at one cycle: `unit` is what carries it, `row` 
 - GEMM: input of a column and weight of a row, accumulate: an output after adding a product.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from mugi.array import gemm, nonlinear
 from mugi.array.converter import NEVER, WINDOW_CYCLES, Array, sweep
-from mugi.bf16 import from_bf16, to_bf16
+from mugi.bf16 import from_bf16
 from mugi.errors import InputError
-from mugi.files import write_table
-from mugi.methods import FUNCTIONS, parse
 from mugi.methods.vlp import VLP
 
 MAX_ROWS = 64  # above 127 rows the columns need registers, which this table does not show
@@ -30,69 +25,7 @@ EXAMPLE_INPUTS = [[-0.3125, -1.625, 0.0, -2.875], [-6.25, -0.02, -20.0, -0.75]]
 EXAMPLE_COLUMNS = [[1.5, -0.75, 2.0, 0.5, -3.0, 1.25, -0.25, 4.0], [0.5, 1.0, -2.0, 3, 1, -1, 2, 1]]
 EXAMPLE_WEIGHTS = [[3, -5, 0, 7], [6, 2, -7, 1]]
 
-Rows = list[dict]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi trace`."""
-    parser.add_argument("operation", choices=["gemm", *FUNCTIONS])
-    parser.add_argument(
-        "--inputs",
-        action="append",
-        type=_numbers,
-        metavar="X,X,...",
-        help="inputs of one window: of the rows, for gemm of up to 8 columns (repeat for more)",
-    )
-    parser.add_argument(
-        "--weights",
-        action="append",
-        type=_numbers,
-        metavar="W,W,...",
-        help="gemm: weights of one window's rows, -7 to 7 (as often as --inputs)",
-    )
-    parser.add_argument("--method", default=EXAMPLE_METHOD, help="VLP method, without its group")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="CSV, one row a signal")
-
-
-def _numbers(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        message = f"'{text}' is not a list of numbers such as 1.5,-2"
-        raise argparse.ArgumentTypeError(message) from None
-
-
-def run(args: argparse.Namespace) -> None:
-    """Trace the operation and write its table."""
-    if args.operation == "gemm":
-        if (args.inputs is None) != (args.weights is None):
-            raise InputError("gemm needs --inputs and --weights, or neither")
-        inputs = _windows("--inputs", args.inputs or EXAMPLE_COLUMNS)
-        weights = _windows("--weights", args.weights or EXAMPLE_WEIGHTS)
-        if len(inputs) != len(weights):
-            raise InputError(f"{len(inputs)} windows of --inputs, {len(weights)} of --weights")
-        if np.any(weights != np.rint(weights)):
-            raise InputError("--weights: allowed are whole numbers from -7 to 7")
-        table = trace_gemm(to_bf16(inputs.T), weights.astype(int))
-    else:
-        if args.weights:
-            raise InputError("--weights: only gemm has weights")
-        method = parse(args.method)
-        if not isinstance(method, VLP):
-            raise InputError(f"--method is {args.method}; allowed: a vlp method")
-        inputs = _windows("--inputs", args.inputs or EXAMPLE_INPUTS)
-        table = trace_nonlinear(method, args.operation, to_bf16(inputs.T))
-    write_table(table, args.output)
-
-
-def _windows(option: str, lists: list[list[float]]) -> np.ndarray:
-    """Return one row a window; raises InputError unless all are of one length and finite."""
-    if len({len(values) for values in lists}) > 1:
-        raise InputError(f"{option}: every window needs the same number of values")
-    values = np.array(lists)
-    if not np.isfinite(values).all():
-        raise InputError(f"{option}: allowed are finite numbers")
-    return values
+Signals = list[dict]
 
 
 def trace_nonlinear(method: VLP, function: str, codes: np.ndarray) -> pd.DataFrame:
@@ -108,10 +41,10 @@ def trace_nonlinear(method: VLP, function: str, codes: np.ndarray) -> pd.DataFra
     if len(signs) == 1:
         mapped = mapped._replace(fields=mapped.fields._replace(sign=negative))
     windows = np.arange(len(mapped.code)) * len(signs)
-    rows: Rows = []
+    signals: Signals = []
     for place, sign in enumerate(signs):
         values = nonlinear.column_values(method, function, mapped.window, sign)
-        rows += _sweep(values, nonlinear.spike_times(mapped, sign), windows + place)
+        signals += _sweep(values, nonlinear.spike_times(mapped, sign), windows + place)
     selected, _ = nonlinear.subscribe(method, function, mapped, signs)
     outputs = nonlinear.post_process(method, function, mapped, selected)
     cycles = nonlinear.output_cycles(array, method, mapped, signs)
@@ -119,17 +52,17 @@ def trace_nonlinear(method: VLP, function: str, codes: np.ndarray) -> pd.DataFra
         time, offset = int(mapped.time[window, row]), int(mapped.offset[window, row])
         where = {"window": window, "row": row}
         begin = {"cycle": cycles[window, row] - time - offset, **where}
-        rows += [
+        signals += [
             {"unit": "input", **begin, "value": from_bf16(mapped.code[window, row])},
             {"unit": "mantissa", **begin, "value": time},
             {"unit": "exponent", **begin, "value": offset},
         ]
         end = {"cycle": cycles[window, row], **where, "column": offset}
-        rows += [
+        signals += [
             {"unit": "select", **end, "value": from_bf16(selected[window, row])},
             {"unit": "output", **end, "value": from_bf16(outputs[window, row])},
         ]
-    return _table(function, rows)
+    return _table(function, signals)
 
 
 def trace_gemm(inputs: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
@@ -141,7 +74,7 @@ def trace_gemm(inputs: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
     idle = array.height - weights.shape[1]
     times = np.pad(np.abs(weights), ((0, 0), (0, idle)), constant_values=NEVER)
     values = gemm.multiples(inputs.T)
-    rows = _sweep(values, times, np.arange(len(times)))
+    signals = _sweep(values, times, np.arange(len(times)))
     negative = np.pad(weights < 0, ((0, 0), (0, idle)))
     products, _ = gemm.subscribe(values, times[None], negative[None])
     adders = gemm.RowAdders.idle(array)
@@ -151,17 +84,17 @@ def trace_gemm(inputs: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
         for row, column in np.ndindex(weights.shape[1], len(inputs)):
             at = {"cycle": start[window, row] + column, "window": window}
             at |= {"row": row, "column": column, "value": from_bf16(totals[row, column])}
-            rows.append({"unit": "accumulate", **at})
+            signals.append({"unit": "accumulate", **at})
         begin = {"cycle": WINDOW_CYCLES * window, "window": window}
-        rows += [
+        signals += [
             {"unit": "weight", **begin, "row": row, "value": float(weight)}
             for row, weight in enumerate(weights[window])
         ]
-        rows += [
+        signals += [
             {"unit": "input", **begin, "column": column, "value": from_bf16(code)}
             for column, code in enumerate(inputs[:, window])
         ]
-    return _table("gemm", rows)
+    return _table("gemm", signals)
 
 
 def _array(rows: int) -> Array:
@@ -171,28 +104,30 @@ def _array(rows: int) -> Array:
     return Array(-(-rows // 8) * 8)
 
 
-def _sweep(values: np.ndarray, times: np.ndarray, sweeps: np.ndarray) -> Rows:
-    """Return counter, columns and spikes of windows, `sweeps` being how many are before each."""
-    rows: Rows = []
+def _sweep(values: np.ndarray, times: np.ndarray, sweeps_before: np.ndarray) -> Signals:
+    """Return counter, columns and spikes of windows, `sweeps_before` each of them."""
+    signals: Signals = []
     counts = values.shape[1]
-    for number, signals in enumerate(sweep(values, times)):
-        for window, place in enumerate(sweeps):
-            at = {"cycle": counts * place + number, "window": window}
+    for number, cycle in enumerate(sweep(values, times)):
+        for window, before in enumerate(sweeps_before):
+            at = {"cycle": counts * before + number, "window": window}
             if number < counts:
-                rows.append({"unit": "counter", **at, "count": number, "value": number})
-            for column, codes in enumerate(signals.column):
+                signals.append({"unit": "counter", **at, "count": number, "value": number})
+            for column, codes in enumerate(cycle.column):
                 if 0 <= number - column < counts:
                     at |= {"column": column, "count": number - column}
                     value = float(from_bf16(codes[window]))
-                    rows.append({"unit": "column", **at, "value": value})
-                    spikes = np.flatnonzero(signals.spike[column, window])
-                    rows += [{"unit": "spike", **at, "row": row, "value": value} for row in spikes]
-    return rows
+                    signals.append({"unit": "column", **at, "value": value})
+                    signals += [
+                        {"unit": "spike", **at, "row": row, "value": value}
+                        for row in np.flatnonzero(cycle.spike[column, window])
+                    ]
+    return signals
 
 
-def _table(name: str, rows: Rows) -> pd.DataFrame:
+def _table(name: str, signals: Signals) -> pd.DataFrame:
     columns = ["window", "cycle", "unit", "row", "column", "count", "value"]
-    table = pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(signals, columns=columns)
     table["value"] = table["value"].astype(float)
     table[["row", "column", "count"]] = table[["row", "column", "count"]].astype("Int64")
     table = table.sort_values(columns[:-1], kind="stable", ignore_index=True)

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if count := sum(fitted):
         print(
             f"mugi evaluate: {count} runs have SRAM sizes CACTI was not run for; their SRAM costs"
-            " are fitted (docs/hardware.md)",
+            " are fitted (docs/reference/design.md)",
             file=sys.stderr,
         )
     return 0

@@ -1,7 +1,14 @@
-"""Compute the attention of any model by other functions: scoped, counted and undone.
+"""Where tables enter attention: the attention of any model, by another function, scoped and undone.
 
-Models whose classes use transformers' AttentionInterface get an interface of ours; the others get
-`torch.nn.functional.softmax` swapped while one of their attention modules runs.
+Two ways in, by what the model's classes use:
+
+attending   transformers' AttentionInterface: a layer hands over its queries, keys and values, and
+            gets the attention output (`TableAttention.__call__` of `mugi.llm.emulate`)
+softening   nothing of the kind (GPT-J, Swin): while one of its attention modules runs,
+            `torch.nn.functional.softmax` hands over the scores (`TableAttention.softmax`)
+
+Both number the layers in the order in which they run, on the smallest input, and refuse a model in
+which that is not the number of layers of its configuration.
 """
 
 import sys
@@ -21,32 +28,7 @@ Attend = Callable[..., torch.Tensor | None]
 Soften = Callable[[int, torch.Tensor], torch.Tensor | None]
 _NAMES = (f"mugi_{number}" for number in count())  # of attention interfaces: blocks may nest
 _CROSS = {"encoder_attn", "crossattention", "EncDecAttention", "cross_attn"}
-
-
-def layer_counts(model: PreTrainedModel) -> tuple[int, int]:
-    """Return the layers with self-attention and those with cross-attention, by configuration.
-
-    Encoder layers come before decoder layers; the blocks of all stages (Swin) are counted.
-    """
-    config = model.config
-    if config.is_encoder_decoder:
-        decoder = _first(config, "decoder_layers", "num_decoder_layers")
-        return _first(config, "encoder_layers", "num_layers") + decoder, decoder
-    if hasattr(config, "depths"):
-        return sum(config.depths), 0
-    return _first(config, "num_hidden_layers"), 0
-
-
-def _first(config, *names: str) -> int:
-    for name in names:
-        if isinstance(getattr(config, name, None), int):
-            return getattr(config, name)
-    raise InputError(f"the configuration of this {config.model_type} model has no {names[0]}")
-
-
-def has_interface(model: PreTrainedModel) -> bool:
-    """Return whether the model's attention goes through transformers' AttentionInterface."""
-    return model._can_set_attn_implementation()
+_UNKNOWN_TERMS = ("s_aux", "position_bias")  # that some models add to the scores
 
 
 @contextmanager
@@ -63,40 +45,54 @@ def attending(
     sites = _Sites(model)
     before = model.config._attn_implementation
 
-    def interface(module, query, key, value, attention_mask, scaling=None, **kwargs):
-        for extra in ("s_aux", "position_bias"):
-            if kwargs.get(extra) is not None:
-                raise InputError(f"attention with {extra} cannot be emulated yet")
+    def function(module, query, key, value, attention_mask, scaling=None, **kwargs):
+        for term in _UNKNOWN_TERMS:
+            if kwargs.get(term) is not None:
+                raise InputError(f"attention with {term} cannot be emulated yet")
         layer, is_cross = sites.visit(module)
         mask, causal = attention_mask, kwargs.get("is_causal")
         if mask is not None and mask.dtype != torch.bool:
             raise InputError("attention with a mask of numbers cannot be emulated yet")
+        # as sdpa does it: a causal model without mask hides later keys, but from a lone query
         causal = getattr(module, "is_causal", True) if causal is None else causal
         causal = causal and mask is None and query.shape[2] > 1
         heads = Heads(query, key, value, kwargs.get("softcap"))
-        function = cross if is_cross else attend
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-        found = function and function(layer, heads, mask, scale, causal)
-        if found is not None:
-            return found, None
-        own = sys.modules[type(module).__module__].eager_attention_forward
+        replacement = cross if is_cross else attend
+        output = replacement and replacement(layer, heads, mask, scale, causal)
+        if output is not None:
+            return output, None
         if AttentionMaskInterface().get(before) is eager_mask:
             mask = _additive(query, key, mask, causal)
-        own = AttentionInterface().get_interface(before, own)
+        own = own_attention(module, before)
         return own(module, query, key, value, mask, scaling=scaling, **kwargs)
 
-    name = next(_NAMES)
-    AttentionInterface.register(name, interface)
-    AttentionMaskInterface.register(name, sdpa_mask)
-    try:
-        model.set_attn_implementation(name)
+    with attention_by(model, function, sdpa_mask):
         probe(model)
         sites.check()
         yield
+
+
+@contextmanager
+def attention_by(model: PreTrainedModel, function: Callable, mask: Callable) -> Iterator[None]:
+    """Give the model an attention function of transformers' AttentionInterface, and what makes its
+    masks, for the `with` block."""
+    name, before = next(_NAMES), model.config._attn_implementation
+    AttentionInterface.register(name, function)
+    AttentionMaskInterface.register(name, mask)
+    try:
+        model.set_attn_implementation(name)
+        yield
     finally:
         model.set_attn_implementation(before)
-        AttentionInterface._global_mapping.pop(name, None)
-        AttentionMaskInterface._global_mapping.pop(name, None)
+        for interface in (AttentionInterface, AttentionMaskInterface):
+            interface._global_mapping.pop(name, None)
+
+
+def own_attention(module: Module, implementation: str) -> Callable:
+    """Return the attention function that an attention module has under an implementation."""
+    eager = sys.modules[type(module).__module__].eager_attention_forward
+    return AttentionInterface().get_interface(implementation, eager)
 
 
 def _additive(
@@ -126,35 +122,34 @@ def softening(
     sites = _Sites(model)
     native = functional.softmax
 
-    def wrapped(module: Module) -> Callable:
+    def with_softmax(module: Module) -> Callable:
+        """Return the module's forward with softmax swapped while it runs."""
         forward = module.forward
 
         def softmax(scores, dim=None, _stacklevel=3, dtype=None):
-            found = None
+            probabilities = None
             if scores.ndim == 4 and dim in (-1, 3):
                 layer, is_cross = sites.visit(module)
-                function = cross if is_cross else soften
-                found = function and function(layer, scores)
-            return (
-                native(scores, dim, dtype=dtype)
-                if found is None
-                else found.to(dtype or scores.dtype)
-            )
+                replacement = cross if is_cross else soften
+                probabilities = replacement and replacement(layer, scores)
+            if probabilities is None:
+                return native(scores, dim, dtype=dtype)
+            return probabilities.to(dtype or scores.dtype)
 
-        def with_softmax(*args, **kwargs):
+        def swapped(*args, **kwargs):
             outside, functional.softmax = functional.softmax, softmax
             try:
                 return forward(*args, **kwargs)
             finally:
                 functional.softmax = outside
 
-        return with_softmax
+        return swapped
 
     modules = list(_attention_modules(model))
-    kept = [module.__dict__.get("forward") for module in modules]
+    kept = [module.__dict__.get("forward") for module in modules]  # of an outer block, if any
     try:
         for module in modules:
-            module.forward = wrapped(module)
+            module.forward = with_softmax(module)
         probe(model)
         sites.check()
         yield
@@ -167,8 +162,38 @@ def softening(
 
 def _attention_modules(model: PreTrainedModel) -> Iterable[Module]:
     """Return the innermost modules whose class is called Attention."""
-    found = [module for module in model.modules() if "Attention" in type(module).__name__]
-    return [module for module in found if not set(module.modules()) - {module} & set(found)]
+    modules = [module for module in model.modules() if "Attention" in type(module).__name__]
+    return [module for module in modules if not set(module.modules()) - {module} & set(modules)]
+
+
+# --- layers: how many there must be, how many ran -------------------------------------------------
+
+
+def has_interface(model: PreTrainedModel) -> bool:
+    """Return whether the model's attention goes through transformers' AttentionInterface."""
+    return model._can_set_attn_implementation()
+
+
+def layer_counts(model: PreTrainedModel) -> tuple[int, int]:
+    """Return the layers with self-attention and those with cross-attention, by configuration.
+
+    Encoder layers come before decoder layers; the blocks of all stages (Swin) are counted.
+    """
+    config = model.config
+    if config.is_encoder_decoder:
+        decoder = _first_number(config, "decoder_layers", "num_decoder_layers")
+        return _first_number(config, "encoder_layers", "num_layers") + decoder, decoder
+    if hasattr(config, "depths"):
+        return sum(config.depths), 0
+    return _first_number(config, "num_hidden_layers"), 0
+
+
+def _first_number(config, *names: str) -> int:
+    """Return the first of the configuration's entries that is a number."""
+    for name in names:
+        if isinstance(getattr(config, name, None), int):
+            return getattr(config, name)
+    raise InputError(f"the configuration of this {config.model_type} model has no {names[0]}")
 
 
 class _Sites:
@@ -192,19 +217,15 @@ class _Sites:
                 f"no attention found whose softmax could be swapped in {type(self.model).__name__} "
                 f"with {self.attention} attention"
             )
-        for what, found, layers in zip(
-            ("attention", "cross-attention"),
-            map(len, self.order.values()),
-            layer_counts(self.model),
-            strict=True,
-        ):
-            expect(found, layers, what)
+        own, cross = layer_counts(self.model)
+        expect(len(self.order[False]), own, "attention")
+        expect(len(self.order[True]), cross, "cross-attention")
 
 
-def expect(found: int, layers: int, what: str) -> None:
-    """Raise InputError unless as many sites were found as there are layers."""
-    if found != layers:
-        raise InputError(f"patched {found} {what} sites of a model with {layers} layers")
+def expect(sites: int, layers: int, what: str) -> None:
+    """Raise InputError unless as many sites were patched as there are layers."""
+    if sites != layers:
+        raise InputError(f"patched {sites} {what} sites of a model with {layers} layers")
 
 
 def probe(model: PreTrainedModel) -> None:

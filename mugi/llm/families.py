@@ -41,10 +41,12 @@ def kind_of(config: PreTrainedConfig) -> str:
     for kind, names in _ARCHITECTURES.items():
         for name in names:
             kinds |= dict.fromkeys([name] if isinstance(name, str) else name, kind)
-    found = (config.architectures or [f"a {config.model_type} model without architectures"])[0]
-    if found not in kinds:
+    architecture = (config.architectures or [f"a {config.model_type} model without architectures"])[
+        0
+    ]
+    if architecture not in kinds:
         raise InputError(
-            f"{found} cannot be evaluated; allowed: causal language models, Whisper, image and "
-            "video classifiers, DINOv2 and ViT without a head"
+            f"{architecture} cannot be evaluated; allowed: causal language models, Whisper, image "
+            "and video classifiers, DINOv2 and ViT without a head"
         )
-    return kinds[found]
+    return kinds[architecture]

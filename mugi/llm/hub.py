@@ -6,7 +6,7 @@ from functools import cache
 from huggingface_hub import HfApi, scan_cache_dir
 from huggingface_hub.errors import CacheNotFound
 
-from mugi.errors import InputError
+from mugi.errors import InputError, first_line
 
 _SECONDS = 10  # to wait for the hub
 
@@ -27,9 +27,8 @@ def revision(dataset: str) -> str:
     except Exception as error:  # of the hub, the network, or because of HF_HUB_OFFLINE
         downloaded = _downloaded(dataset)
         if downloaded is None:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise InputError(
-                f"data set {dataset} of the Hugging Face hub: {reason.rstrip('.')}; "
+                f"data set {dataset} of the Hugging Face hub: {first_line(error).rstrip('.')}; "
                 "it is not downloaded"
             ) from None
         return downloaded

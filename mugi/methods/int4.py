@@ -4,13 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mugi.methods.method import Named
+from mugi.named import Named
 
 
 class Int4(Named):
     """INT4 by rounding to nearest, a BF16 scale for each group of numbers."""
 
     functions: ClassVar[tuple[str, ...]] = ("weights", "cache")
+    """What it can quantise."""
 
     name: Literal["int4"] = "int4"
     group: int = Field(

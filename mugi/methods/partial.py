@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from mugi.methods.method import Method, bf16, table_of
+from mugi.bf16 import rounded
+from mugi.methods.method import Method, table_of
 from mugi.methods.tables import TableStack
 
 _SLOPE = {"silu": 1.0, "gelu": 1.702, "gelu_tanh": 1.702}
@@ -25,5 +26,5 @@ class Partial(Method):
 
 
 def _hard(x: np.ndarray, slope: float) -> np.ndarray:
-    gate = np.clip(bf16(bf16(slope * x) + 3), 0, 6)
-    return bf16(bf16(x * gate) / 6)
+    gate = np.clip(rounded(rounded(slope * x) + 3), 0, 6)
+    return rounded(rounded(x * gate) / 6)

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from mugi.methods.exact import FUNCTIONS
-from mugi.methods.method import Method, bf16, table_of
+from mugi.bf16 import rounded
+from mugi.methods.functions import FUNCTIONS
+from mugi.methods.method import Method, table_of
 from mugi.methods.tables import TableStack
 
 _GRID = 1 << 13  # points on which a non-uniform fit is judged
@@ -71,14 +72,14 @@ def _published(function: str, x: np.ndarray, low: float, high: float, segments: 
     """Chords between BF16 break-points, every step in FP32 and then rounded to BF16."""
     f = FUNCTIONS[function]
     step, start = np.float32((high - low) / segments), np.float32(low)
-    index = np.floor(bf16(np.float32(bf16(x - low)) / step))
+    index = np.floor(rounded(np.float32(rounded(x - low)) / step))
     index = np.clip(index, 0, segments).astype(int)
     edge = np.arange(segments + 1, dtype=np.float32)
-    left, right = bf16(start + edge * step), bf16(start + (edge + 1) * step)
-    value = bf16(f(left))
-    slope = bf16(np.float32(bf16(bf16(f(right)) - value)) / step)
-    intercept = bf16(value - bf16(slope * left))
-    return bf16(bf16(slope[index] * x) + intercept[index])
+    left, right = rounded(start + edge * step), rounded(start + (edge + 1) * step)
+    value = rounded(f(left))
+    slope = rounded(np.float32(rounded(rounded(f(right)) - value)) / step)
+    intercept = rounded(value - rounded(slope * left))
+    return rounded(rounded(slope[index] * x) + intercept[index])
 
 
 def _evaluate(

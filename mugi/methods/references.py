@@ -1,8 +1,6 @@
 """What an approximation is compared with."""
 
-from mugi.methods import NATIVE, Approximation, Method, parse
-
-EXACT = "exact"
+from mugi.methods import EXACT, NATIVE, Approximation, Method, parse
 
 
 def exact_of(approximation: Approximation) -> Approximation:

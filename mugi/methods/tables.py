@@ -85,7 +85,7 @@ def pick_positions(stack: TableStack, codes: np.ndarray, valid: np.ndarray) -> n
     magnitudes = np.where(competing, magnitudes, ONE_CODE if stack.zeros == "count" else 0)
     group = _group_of_each_row(stack, len(codes))
     members = (magnitudes[group == index] for index in range(group.max() + 1))
-    extremes = np.stack([_extreme(stack, each) for each in members])
+    extremes = np.stack([_extreme(stack, inputs) for inputs in members])
     if stack.grouping == "front" and len(codes) % stack.group:
         extremes[0] = stack.anchor
     return _positions(stack, extremes)[group]

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from mugi.bf16 import from_bf16, to_bf16
-from mugi.methods.method import Method, bf16, table_of
+from mugi.bf16 import from_bf16, rounded, to_bf16
+from mugi.methods.method import Method, table_of
 from mugi.methods.tables import TableStack
 
 _STEP = 0.25  # of the published search for the cut-off
@@ -54,7 +54,7 @@ class Taylor(Method):
         return [math.exp(-math.lgamma(i + 1)) for i in range(self.degree + 1)]
 
     def _powers(self, x: np.ndarray) -> np.ndarray:
-        codes = to_bf16(x - self.center)
+        codes = to_bf16(x - self.center)  # far fewer distances than inputs
         distinct = np.flatnonzero(np.bincount(codes, minlength=1 << 16))
         values = np.empty(1 << 16)
         values[distinct] = self._sum_of_powers(from_bf16(distinct))
@@ -64,10 +64,10 @@ class Taylor(Method):
         total = np.zeros_like(distance)
         power = np.ones_like(distance)
         for coefficient in self._coefficients():
-            term = np.float32(bf16(power)) * np.float32(coefficient)
-            total = bf16(total + bf16(term))
+            term = np.float32(rounded(power)) * np.float32(coefficient)
+            total = rounded(total + rounded(term))
             power = power * distance
-        return bf16(np.float32(total) * np.float32(math.exp(self.center)))
+        return rounded(np.float32(total) * np.float32(math.exp(self.center)))
 
     def _horner(self, x: np.ndarray) -> np.ndarray:
         distance = np.float32(x) - np.float32(self.center)

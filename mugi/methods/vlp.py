@@ -22,16 +22,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from mugi.bf16 import (
-    CODES,
-    INF_CODE,
-    SPECIAL_EXPONENT,
-    ZERO_EXPONENT,
-    Fields,
-    join,
-    split,
-)
-from mugi.methods import exact
+from mugi.bf16 import CODES, INF_CODE, SPECIAL_EXPONENT, ZERO_EXPONENT, Fields, join, split
+from mugi.methods.functions import exact_table
 from mugi.methods.method import Method
 from mugi.methods.tables import Adaption, TableStack
 
@@ -149,6 +141,7 @@ class VLP(Method):
         ]
 
     def _as_published(self, function: str) -> bool:
+        """Tell whether `function` is an activation of the published build."""
         return self.build == "published" and function != "exp"
 
     def stack(self, function: str) -> TableStack:
@@ -162,9 +155,12 @@ class VLP(Method):
         return TableStack(tables, positions, extreme, self.group, grouping, self.zeros, adaption)
 
     def _positions(self, function: str) -> tuple[np.ndarray, Adaption | None]:
-        """Window position by extreme magnitude code: the window reaches the extreme exponent."""
+        """Return the window position by extreme magnitude code, and how the LUT window adapts.
+
+        The sliding window is placed so that it reaches the extreme exponent.
+        """
         exponent = _fields(self.mantissa).exponent[: 1 << 15].copy()
-        exponent[INF_CODE:] = ZERO_EXPONENT  # which compete no more than zeros do
+        exponent[INF_CODE:] = ZERO_EXPONENT  # infinities and NaN compete no more than zeros do
         if self._as_published(function):
             start = PUBLISHED_TOP - self.lut + 1
             return np.clip(exponent - start + 1, 0, self.lut).astype(np.uint16), None
@@ -183,27 +179,30 @@ class VLP(Method):
     def table(self, function: str, window: Window) -> np.ndarray:
         """Return the uint16 (65536,) table of `function` for one window of `windows`."""
         low, high, lut_low, lut_high = window
-        fields, place = _distinct(self.mantissa)
+        fields, place = _distinct(self.mantissa)  # of the inputs, rounded
         above, below = fields.exponent > high, fields.exponent < low
 
+        # an exponent outside the sliding window becomes its nearest one, with a mantissa by policy
         mantissa = fields.mantissa
         if self.underflow != "keep" or self.overflow == "saturate":
             mantissa = np.where(above, (1 << self.mantissa) - 1, mantissa)
         if self.underflow == "clamp":
             mantissa = np.where(below, 0, mantissa)
-        exactly = exact.table(function)
-        inside = Fields(fields.sign, mantissa, np.clip(fields.exponent, low, high))
-        result = exactly[join(inside, self.mantissa)]
+        argument = Fields(fields.sign, mantissa, np.clip(fields.exponent, low, high))
+        exact = exact_table(function)
+        result = exact[join(argument, self.mantissa)]  # the LUT entry of that mantissa and exponent
 
         to_zero = below if self.underflow == "zero" else np.zeros_like(below)
         if function != "exp":  # published activations: nothing below the LUT
             to_zero = to_zero | (fields.exponent < lut_low)
-        result = np.where(to_zero, exactly[fields.sign * 0x8000], result)[place]
+        result = np.where(to_zero, exact[fields.sign * 0x8000], result)[place]
+
         exponent = _fields(self.mantissa).exponent
         if self.overflow == "flush":
             result = np.where(exponent > lut_high, _limit(function), result)
-        untouched = np.abs(exponent) == SPECIAL_EXPONENT  # zeros too
-        return np.where(untouched, exactly, result).astype(np.uint16)
+        # zeros, infinities and NaN do not go through the LUT
+        bypassed = np.abs(exponent) == SPECIAL_EXPONENT
+        return np.where(bypassed, exact, result).astype(np.uint16)
 
 
 @cache
@@ -214,7 +213,10 @@ def _fields(mantissa_bits: int) -> Fields:
 
 @cache
 def _distinct(mantissa_bits: int) -> tuple[Fields, np.ndarray]:
-    """Return the distinct fields of codes, and the place of each code's among them."""
+    """Return the distinct fields of codes, and the place of each code's among them.
+
+    A mantissa of 3 bits leaves a sixteenth of the codes to compute.
+    """
     fields = _fields(mantissa_bits)
     key = (fields.exponent.astype(np.int64) << 8 | fields.mantissa) << 1 | fields.sign
     _, first, place = np.unique(key, return_index=True, return_inverse=True)
@@ -223,9 +225,9 @@ def _distinct(mantissa_bits: int) -> tuple[Fields, np.ndarray]:
 
 @cache
 def _limit(function: str) -> np.ndarray:
-    """What `function` tends to beyond the LUT, by input code: the input itself or a zero for an
-    activation, 0 (or infinity, for positive inputs) for exp."""
-    infinite = exact.table(function)[INF_CODE | (CODES & 0x8000)]
+    """Return what `function` tends to beyond the LUT, by input code: the input itself or a zero for
+    an activation, 0 (or infinity, for positive inputs) for exp."""
+    infinite = exact_table(function)[INF_CODE | (CODES & 0x8000)]
     if function == "exp":
         return infinite
     return np.where(CODES < 0x8000, CODES, infinite)

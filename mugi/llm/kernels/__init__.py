@@ -14,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 
 import torch
 
-from mugi.errors import InputError, unknown
+from mugi.errors import InputError, first_line, unknown
 from mugi.methods.tables import TableStack
 
 VARIABLE = "MUGI_KERNEL"
@@ -28,7 +28,7 @@ def chosen(stack: TableStack, device: torch.device) -> ModuleType | None:
     """
     name = os.environ.get(VARIABLE) or KERNELS[0]
     if name not in KERNELS:
-        raise InputError(f"{VARIABLE}: {unknown('kernel', name, KERNELS)}")
+        raise InputError(unknown("kernel", name, KERNELS).at(VARIABLE))
     if name == "torch" or stack.adaption or (len(stack.tables) > 1 and stack.grouping != "rows"):
         return None
     return _that_runs(device.type) if name == "auto" else _named(name, device)
@@ -44,8 +44,8 @@ def _that_runs(kind: str) -> ModuleType | None:
         module = _named(name, torch.device(kind))
         _try(module, torch.device(kind))
     except Exception as error:  # compilers and drivers raise errors of their own
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        logging.getLogger(__name__).warning("softmax and activations run as torch: %s", reason)
+        logger = logging.getLogger(__name__)
+        logger.warning("softmax and activations run as torch: %s", first_line(error))
         return None
     return module
 

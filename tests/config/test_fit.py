@@ -1,0 +1,34 @@
+"""Sections `fit` and `lookup` of the configuration."""
+
+from pathlib import Path
+
+import pytest
+
+from mugi.config import check
+from mugi.errors import InputError
+from mugi.files import Document, merge, read_yaml
+
+ROOT = Path(__file__).parents[2]
+DEFAULT = read_yaml(ROOT / "config.yaml").content
+SMALL = {**DEFAULT, "hardware": DEFAULT["hardware"][:1], "figures": ["fig03"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"fit": {"softmax": ["vlp:luts=8..9,max_exp=1"]}}, ["fit.softmax.0", "'luts'", "'lut'?"]),
+        ({"fit": {"activation": ["taylor:degree=5,center=-4"]}}, ["fit.activation.0", "cannot"]),
+        ({"fit": {"models": ["smollm3"]}}, ["fit.models.0", "unknown model 'smollm3'"]),
+        ({"fit": {"rows": 0}}, ["fit.rows", "greater than or equal to 1"]),
+        ({"fit": {"shift": {"log2": [-1, 1]}}}, ["fit.shift", "must have 0"]),
+        ({"fit": {"shift": {"log2": [0, 99]}}}, ["fit.shift.log2.1", "less than or equal to 16"]),
+        ({"lookup": {"method": "pwl:segments=4,range=4"}}, ["lookup", "has no lookup table"]),
+        ({"lookup": {"inputs": [1.0]}}, ["lookup", "takes 0 or less"]),
+    ],
+)
+def test_a_mistake_in_the_configuration_gets_one_line(change, expected):
+    with pytest.raises(InputError) as error:
+        check(Document("config", merge(SMALL, change), {}))
+    (line,) = str(error.value).splitlines()
+    for part in expected:
+        assert part in line

@@ -1,0 +1,101 @@
+"""Loading checkpoints: precision, attention, place and threads; what fails is one line."""
+
+import pytest
+import torch
+import transformers
+from transformers import AutoConfig
+
+from mugi.errors import InputError
+from mugi.llm.load import LOADERS, commit, load
+from mugi.llm.settings import ModelSettings
+from tests.llm.tiny_models import built
+
+IDS = torch.arange(6)[None]
+
+
+@torch.inference_mode()
+def test_the_default_is_float32_with_sdpa_on_one_thread(checkpoint, tiny_llama):
+    torch.set_num_threads(2)
+    model, tokenizer = load(ModelSettings(str(checkpoint)))
+    assert torch.get_num_threads() == 1
+    assert (model.dtype, model.config._attn_implementation) == (torch.float32, "sdpa")
+    assert not model.training
+    assert {type(m) for m in model.modules() if "Linear" in type(m).__name__} == {torch.nn.Linear}
+    torch.testing.assert_close(model(IDS).logits, tiny_llama(IDS).logits, rtol=1e-4, atol=1e-4)
+    assert tokenizer("ab", add_special_tokens=False)["input_ids"]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_other_settings_stay_options(checkpoint, one_thread, dtype):
+    model, _ = load(ModelSettings(str(checkpoint), dtype=dtype, attention="eager"))
+    assert (str(model.dtype), model.config._attn_implementation) == (f"torch.{dtype}", "eager")
+
+
+def test_a_model_without_sdpa_is_loaded_with_its_own_attention(tmp_path, one_thread):
+    built("Swinv2").save_pretrained(tmp_path)
+    transformers.BitImageProcessorPil().save_pretrained(tmp_path)
+    model, _ = load(ModelSettings(str(tmp_path)), ["image"])
+    assert model.config._attn_implementation == "eager"
+
+
+def test_a_kind_that_is_not_asked_for_is_one_line(checkpoint):
+    with pytest.raises(InputError, match="is of kind text: it is evaluated on text"):
+        load(ModelSettings(str(checkpoint)), ["speech"])
+
+
+def test_auto_lets_accelerate_place_the_layers(checkpoint, monkeypatch):
+    asked = {}
+
+    def from_pretrained(source, **arguments):
+        asked.update(arguments)
+        raise OSError("far enough")
+
+    monkeypatch.setattr(LOADERS["text"][0], "from_pretrained", from_pretrained)
+    for device, placed in [("auto", "auto"), ("cuda:1", {"": "cuda:1"}), ("cpu", None)]:
+        with pytest.raises(InputError, match="far enough"):
+            load(ModelSettings(str(checkpoint), device=device))
+        assert asked["device_map"] == placed
+
+
+# --- what cannot be loaded ------------------------------------------------------------------------
+
+
+def test_a_damaged_file_is_one_line(checkpoint):
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(InputError) as error:
+        load(ModelSettings(str(checkpoint)))
+    (line,) = str(error.value).splitlines()
+    assert line.startswith(f"cannot load model '{checkpoint}': ") and "HF_HUB_OFFLINE" not in line
+
+
+@pytest.mark.parametrize(
+    "raised, token, line",
+    [
+        (OSError("a gated repo.\n401 Client Error"), "", "HF_TOKEN is not set: ask for access on"),
+        (OSError("a gated repo.\n403 Client Error"), "hf_secret", "HF_TOKEN has no access: ask"),
+        (OSError("we couldn't connect"), "", "no connection to the hub, and it is not downloaded"),
+        (ValueError("no such\nthing"), "", "cannot load model 'org/model': no such"),
+        (ValueError(""), "", "cannot load model 'org/model': ValueError"),
+        (torch.OutOfMemoryError(), "", "does not fit into the GPU's memory; try --dtype float16"),
+    ],
+)
+def test_what_the_hub_says_is_one_line(raised, token, line, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", token)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+
+    def refuse(*args, **kwargs):
+        raise raised
+
+    monkeypatch.setattr(AutoConfig, "from_pretrained", refuse)
+    for asked in (lambda: commit("org/model"), lambda: load(ModelSettings("org/model"))):
+        with pytest.raises(InputError) as error:
+            asked()
+        assert line in str(error.value)
+        assert "\n" not in str(error.value) and "hf_secret" not in str(error.value)
+
+
+def test_offline_is_said(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(InputError, match=r"cannot load model 'org/not-here': \(HF_HUB_OFFLINE is"):
+        load(ModelSettings("org/not-here"))

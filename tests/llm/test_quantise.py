@@ -1,0 +1,180 @@
+"""INT4 weights and KV cache in models: the torch twin of the reference, scoped and undone."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    GPT2Config,
+    GPT2LMHeadModel,
+    MixtralConfig,
+    MixtralForCausalLM,
+    ViTConfig,
+    ViTModel,
+)
+
+from mugi.bf16 import from_bf16, to_bf16
+from mugi.errors import InputError
+from mugi.int4 import quantise
+from mugi.llm.inject import emulated
+from mugi.llm.quantise import fake_quantise
+from mugi.methods import Approximation, parse
+from tests.test_int4 import NUMBERS, SCHEMES
+
+TOKENS = torch.arange(40).reshape(2, 20)
+
+
+@settings(max_examples=100, deadline=None)
+@given(NUMBERS, st.integers(1, 48), st.sampled_from(SCHEMES))
+def test_the_twin_has_the_bits_of_the_reference(values, group, scheme):
+    method = parse(f"int4:group={group},scheme={scheme}")
+    twin = fake_quantise(torch.from_numpy(values), method).numpy()
+    np.testing.assert_array_equal(twin, quantise(values, group, scheme).values().astype(np.float32))
+    halved = fake_quantise(torch.from_numpy(values).bfloat16(), method)
+    expected = quantise(from_bf16(to_bf16(values)).astype(np.float32), group, scheme).values()
+    np.testing.assert_array_equal(halved.float().numpy(), from_bf16(to_bf16(expected)))
+
+
+@torch.inference_mode()
+def logits(model, **kwargs) -> torch.Tensor:
+    return model(TOKENS, **kwargs).logits
+
+
+def state(model) -> tuple:
+    """All that quantising touches, every weight bit for bit."""
+    weights = {name: value.view(torch.uint8).clone() for name, value in model.state_dict().items()}
+    pointers = [value.data_ptr() for value in model.state_dict().values()]
+    interfaces = AttentionInterface._global_mapping, AttentionMaskInterface._global_mapping
+    return weights, pointers, model.config._attn_implementation, *map(set, interfaces)
+
+
+def same(before: tuple, after: tuple) -> bool:
+    equal = (torch.equal(before[0][name], after[0][name]) for name in before[0])
+    return all(equal) and before[1:] == after[1:]
+
+
+def reference(values: torch.Tensor, method) -> np.ndarray:
+    """Return what the numpy reference makes of values."""
+    return quantise(values.numpy(), method.group, method.scheme).values()
+
+
+def by_hand(model, method) -> torch.nn.Module:
+    """A copy whose weights are replaced by the reference's."""
+    other = copy.deepcopy(model)
+    for name, value in other.named_parameters():
+        if value.ndim == 2 and (".layers." in name or ".h." in name):
+            rows = value.data.T if ".h." in name else value.data
+            new = torch.from_numpy(reference(rows.float(), method))
+            value.data = (new.T if ".h." in name else new).to(value.dtype).contiguous()
+    return other
+
+
+def gpt2() -> GPT2LMHeadModel:
+    torch.manual_seed(0)
+    config = GPT2Config(
+        n_layer=2, n_embd=32, n_head=4, n_positions=64, vocab_size=50, initializer_range=0.3,
+        bos_token_id=0, eos_token_id=0, attn_implementation="eager",
+    )  # fmt: skip
+    return GPT2LMHeadModel(config).eval()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_weights(tiny_llama, kind, dtype):
+    model = (tiny_llama if kind == "llama" else gpt2()).to(dtype)
+    method = parse("int4:group=24")
+    before, native, expected = state(model), logits(model), logits(by_hand(model, method))
+    with emulated(model, Approximation(woq=method)):
+        found = logits(model)
+    torch.testing.assert_close(found, expected)
+    assert not torch.equal(found, native)
+    assert same(before, state(model))
+    assert torch.equal(logits(model), native)
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_cache_is_quantised_after_the_rotary_embedding(tiny_llama, attention):
+    tiny_llama.set_attn_implementation(attention)
+    method = parse("int4:group=8")
+    before, native = state(tiny_llama), logits(tiny_llama)
+    seen = []
+    plain_attention = AttentionInterface()["sdpa"]
+
+    def recorded(module, query, key, value, *args, **kwargs):
+        key, value = (torch.from_numpy(reference(part, method)).float() for part in (key, value))
+        seen.append(module)
+        return plain_attention(module, query, key, value, *args, **kwargs)
+
+    AttentionInterface.register("recorded", recorded)
+    AttentionMaskInterface.register("recorded", AttentionMaskInterface()["sdpa"])
+    tiny_llama.set_attn_implementation("recorded")
+    expected = logits(tiny_llama)
+    tiny_llama.set_attn_implementation(attention)
+    for interface in (AttentionInterface, AttentionMaskInterface):
+        interface._global_mapping.pop("recorded")
+    assert len(seen) == 3
+    with emulated(tiny_llama, Approximation(kvq=method)):
+        found = logits(tiny_llama)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert (found - native).abs().mean() > 0.01 * native.std()
+    assert same(before, state(tiny_llama))
+
+
+@torch.inference_mode()
+def test_reading_the_cache_token_by_token_is_reading_it_at_once(tiny_llama):
+    with emulated(tiny_llama, "kvq=int4:group=8"):
+        whole, cache, steps = logits(tiny_llama), None, []
+        for step in range(TOKENS.shape[1]):
+            output = tiny_llama(TOKENS[:, step : step + 1], past_key_values=cache, use_cache=True)
+            cache = output.past_key_values
+            steps.append(output.logits)
+    torch.testing.assert_close(torch.cat(steps, 1), whole, rtol=1e-3, atol=1e-3)
+
+
+def test_everything_at_once(tiny_llama):
+    both = "woq=int4:group=16;kvq=int4:group=8"
+    tables = "softmax=vlp:lut=8,max_exp=3;activation=vlp:lut=12,max_exp=3"
+    before, found = state(tiny_llama), []
+    for text in ["native", both, tables, f"{both};{tables}"]:
+        with emulated(tiny_llama, text):
+            found.append(logits(tiny_llama))
+    assert len({result.numpy().tobytes() for result in found}) == 4
+    assert same(before, state(tiny_llama))
+    other = by_hand(tiny_llama, parse("int4:group=16"))
+    with emulated(other, f"kvq=int4:group=8;{tables}"):
+        torch.testing.assert_close(logits(other), found[3])
+
+
+def test_an_exception_restores_everything(tiny_llama):
+    before = state(tiny_llama)
+    with (
+        pytest.raises(KeyError),
+        emulated(tiny_llama, "woq=int4:group=16;kvq=int4:group=8"),
+    ):
+        raise KeyError
+    assert same(before, state(tiny_llama))
+
+
+def test_models_that_do_not_fit(tiny_llama):
+    with pytest.raises(InputError, match="ViTModel is no decoder-only model"):
+        config = ViTConfig(
+            hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
+            image_size=8, patch_size=4,
+        )  # fmt: skip
+        with emulated(ViTModel(config), "woq=int4:group=8"):
+            pass
+    with pytest.raises(InputError, match="are not linear layers, for example"):
+        config = MixtralConfig(
+            vocab_size=20, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
+            num_attention_heads=2, num_key_value_heads=1, num_local_experts=2,
+        )  # fmt: skip
+        with emulated(MixtralForCausalLM(config), "woq=int4:group=8"):
+            pass
+    layers = ["woq=int4:group=8", "native", "native"]
+    with pytest.raises(InputError, match="give every layer the same"), emulated(tiny_llama, layers):
+        pass
