@@ -1,7 +1,6 @@
 """The compiled kernel: the same bytes on every processor, and a cache only where there is room."""
 
 import os
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mugi.hardware import kernel
 from tests.hardware.random_runs import random_runs
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def evaluated(folder: Path, way: str = "compiled", root: Path = ROOT, **environm
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    runs = random_runs(30, 8, 1).astype({"seq_len": int}, copy=True)
+    runs = random_runs(30, 8, 1)
     for name in runs:
         if name.startswith("assumption."):
             runs[name] = runs[name].where(runs[name].isna(), runs[name].astype(str))
@@ -58,6 +58,7 @@ def test_other_processors_give_the_same_bytes(folder):
         pd.testing.assert_frame_equal(results, expected, check_exact=True)
 
 
+@pytest.mark.slow
 def test_the_code_is_kept_in_the_users_cache(folder):
     cache = folder / "cache"
     evaluated(folder, XDG_CACHE_HOME=str(cache), NUMBA_CACHE_DIR=None)
@@ -66,14 +67,21 @@ def test_the_code_is_kept_in_the_users_cache(folder):
     assert not list((ROOT / "mugi").rglob("*.nbi"))
 
 
+def test_where_the_code_is_kept(tmp_path, monkeypatch):
+    """In a folder of its own in the user's cache, another one for another source."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = kernel.cache_folder()
+    assert first.is_dir() and first.parent == tmp_path / "mugi"
+    monkeypatch.setattr(kernel, "getsource", lambda module: "another source")
+    assert kernel.cache_folder() != first
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/cache")
+    assert kernel.cache_folder() is None
+
+
 @pytest.mark.slow
-def test_no_home_and_a_package_that_cannot_be_written(folder):
-    package = folder / "site"
-    package.mkdir()
-    (package / "mugi").symlink_to(ROOT / "mugi")
-    mode = stat.S_IMODE((ROOT / "mugi" / "hardware").stat().st_mode)
+def test_no_home(folder):
+    """Without any place for compiled code, every process compiles anew."""
     nowhere = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/cache", "NUMBA_CACHE_DIR": None}
-    here = pd.read_parquet(evaluated(folder))
-    there = pd.read_parquet(evaluated(folder, root=package, **nowhere))
-    pd.testing.assert_frame_equal(here, there, check_exact=True)
-    assert stat.S_IMODE((ROOT / "mugi" / "hardware").stat().st_mode) == mode
+    here, there = evaluated(folder), evaluated(folder, **nowhere)
+    assert here.read_bytes() == there.read_bytes()
