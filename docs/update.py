@@ -1,110 +1,394 @@
-"""Write what README.md and docs/configuration.md say of results/ and of the schema.
+"""Fill in what README.md and docs/ say of results/ and of the code.
 
-    python docs/update.py
+    python docs/update.py                    fill in all marked blocks, copy the pictures
+    python docs/update.py --check            name the blocks that no longer hold, write nothing
+    python docs/update.py --write FOLDER     write what comes from the tables, a file a block
 
-Each block between `<!-- NAME -->` and `<!-- end -->` is replaced by what the tables say.
+A block stands between `<!-- NAME -->` and `<!-- end -->`. The rule `document_results` writes those
+of the tables into results/docs; the others come from the code, or from how long jobs took.
 """
 
+import argparse
+import os
+import platform
 import re
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from mugi.config.docs import key_table as keys
-from mugi.config.docs import parameter_table as methods
+from mugi.assumptions import markdown
+from mugi.claims import counted
+from mugi.config.docs import key_table, parameter_table
+from mugi.files import read_table, write_text
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "results"
 PICTURES = ["fig06", "fig16", "pareto"]
+EXACT_TARGETS = ("hardware", "carbon", "approximations", "array", "fig13", "fig14", "table2")
+METHODS = ["softmax", "activation", "woq", "kvq"]
+VLP = {"softmax": "vlp:", "activation": "vlp:", "woq": "native", "kvq": "native"}
+INT4 = {"softmax": "native", "activation": "native", "woq": "int4:", "kvq": "int4:"}
+NUMBER = r"[-+]?\d+(?:\.\d+)?"
+INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
+DECIMAL = re.compile(r"[-+]?\d+\.\d+")
+KEPT = ""  # instead of a block's text: what stands there stays
+NOT_MEASURED = "Not measured in this run."
+TOLERANCE = 0.02  # of measured decimals without an interval: rounding in models, and in print
 
 
-def accuracy() -> str:
-    """One row per approximation of the embedded model, measured on prose."""
-    rows = pd.read_csv(RESULTS / "accuracy" / "accuracy.csv", keep_default_na=False)
-    rows = rows[rows["task"] == "prose"]
-    names = {"woq": "weights", "kvq": "KV cache"}
-    rows = rows.rename(columns=names)
-    keys = ["softmax", "activation", *names.values()]
-    columns = {}
-    for metric, reference, heading, look in [
-        ("token_perplexity", "", "token perplexity", "{:.2f}"),
-        ("token_perplexity_difference", "exact", "above exact", "{:+.2f}"),
-        ("kl_divergence_nats", "native", "KL to native [nats]", "{:.4f}"),
-        ("top1_agreement", "native", "top-1 agreement", "{:.1%}"),
-    ]:
-        found = rows[(rows["metric"] == metric) & (rows["reference"] == reference)].set_index(keys)
-        columns[heading] = found["value"].map(look.format)
-        if reference:
-            low, high = (found[end].astype(float).map(look.format) for end in ["ci_low", "ci_high"])
-            columns[heading] += " [" + low + ", " + high + "]"
-    cells = pd.DataFrame(columns).reindex(columns["token perplexity"].index)
-    cells = cells.fillna("").reset_index()
-    first = rows[rows["metric"] == "token_perplexity"].iloc[0]
-    note = (
-        f"{first['model']} in {first['dtype']}, native attention {first['attention']}; 95 % "
-        f"intervals of a paired bootstrap over {first['documents']} documents; all over "
-        f"{first['tokens']} tokens in windows of {first['window_tokens']} (stride "
-        f"{first['stride_tokens']}, no BOS)."
+def to_markdown(table: pd.DataFrame) -> str:
+    """Return a Markdown table of texts, without padding: one longer cell must not move the rest."""
+    if not len(table):
+        return NOT_MEASURED
+    cells = table.astype(str).replace(r"\|", r"\\|", regex=True)
+    padded = cells.to_markdown(index=False, disable_numparse=True, tablefmt="pipe")
+    return re.sub(r" {2,}", " ", re.sub(r"-{3,}", "---", padded))
+
+
+# --- accuracy -------------------------------------------------------------------------------------
+
+
+def prose(results: Path) -> pd.DataFrame:
+    """Return the accuracy of the first model on the text `prose`, a row a metric and reference."""
+    table = read_table(results / "accuracy" / "accuracy.csv", ["unit", "window_tokens"])
+    table = table[(table["task"] == "prose") & (table["model"] == table["model"].iloc[0])]
+    ends = ["value", "ci_low", "ci_high"]
+    return table.assign(**table[ends].apply(pd.to_numeric))
+
+
+def interval(row: pd.Series, look: str) -> str:
+    """Return a number and its interval as text."""
+    value, low, high = (look.format(row[end]) for end in ["value", "ci_low", "ci_high"])
+    return f"{value} [{low}, {high}]"
+
+
+def accuracy(results: Path) -> str:
+    """Return a row an approximation: perplexity, and what it costs against its fair control."""
+    table = prose(results)
+    rows = []
+    for methods, group in table.groupby(METHODS, sort=False):
+        control = "exact" if "exact" in set(group["reference"]) else "native"
+        row = dict(zip(["softmax", "activation", "weights", "KV cache"], methods, strict=True))
+        row["against"] = "" if set(methods) == {"native"} else control
+        for heading, metric, reference, look in [
+            ("token perplexity", "token_perplexity", "", "{:.2f}"),
+            ("Δ log-loss [nats]", "log_loss_nats_difference", control, "{:+.4f}"),
+            ("KL [nats]", "kl_divergence_nats", control, "{:.4f}"),
+            ("top-1 agreement", "top1_agreement", control, "{:.3f}"),
+        ]:
+            found = group[(group["metric"] == metric) & (group["reference"] == reference)]
+            row[heading] = interval(found.iloc[0], look) if len(found) else ""
+        rows.append(row)
+    return f"{to_markdown(pd.DataFrame(rows))}\n\n{conditions(table)}"
+
+
+def conditions(table: pd.DataFrame) -> str:
+    """Return under which conditions numbers hold, in a sentence."""
+    if not len(table):
+        return ""
+    first = table[table["metric"] == "token_perplexity"].iloc[0]
+    return (
+        f"{first['model']} in {first['dtype']}; {first['documents']} documents of English prose, "
+        f"windows of {first['window_tokens']} tokens, {first['tokens']} tokens scored; "
+        "95 % intervals (Student's t over documents)."
     )
-    return f"{markdown(cells)}\n\n{note}"
 
 
-def verdicts() -> str:
-    """How many claims have which verdict, and every claim that does not hold."""
-    claims = pd.read_csv(RESULTS / "claims" / "claims.csv", keep_default_na=False)
-    counts = claims["verdict"].value_counts(sort=False).rename_axis("verdict").reset_index()
-    wrong = claims[claims["verdict"] == "differs"]
-    wrong = wrong[["id", "statement", "printed", "computed", "reason"]].copy()
-    wrong["computed"] = pd.to_numeric(wrong["computed"]).map("{:.4g}".format)
-    return f"{markdown(counts)}\n\nThe claims that differ:\n\n{markdown(wrong)}"
+def effect(
+    table: pd.DataFrame, wanted: dict[str, str], metric: str, reference: str
+) -> pd.DataFrame:
+    """Return the rows of a metric of approximations whose methods start as wanted."""
+    for operation, start in wanted.items():
+        table = table[table[operation].str.startswith(start)]
+    adaptive = table["softmax"].str.contains("adapt=")
+    return table[(table["metric"] == metric) & (table["reference"] == reference) & ~adaptive]
 
 
-def times() -> str:
-    """Seconds of every rule, and of the forward pass where its benchmark was run."""
-    folder = RESULTS / "benchmarks"
-    rules = {}
+def summary(results: Path) -> str:
+    """Return what VLP and what INT4 does to the model, in a sentence each, if it was measured."""
+    table, sentences = prose(results), []
+    divergence = effect(table, VLP, "kl_divergence_nats", "exact")
+    loss = effect(table, VLP, "log_loss_nats_difference", "exact")
+    int4 = effect(table, INT4, "log_loss_nats_difference", "native")
+    if len(divergence):
+        hidden = loss.iloc[0]["ci_low"] <= 0 <= loss.iloc[0]["ci_high"]
+        sign = "cannot be told at this size" if hidden else "can be told"
+        sentences.append(
+            "VLP in softmax and activation moves the distribution of the next token by a KL "
+            f"divergence of {interval(divergence.iloc[0], '{:.4f}')} nats from the exact functions "
+            f"in BF16, and the log-loss by {interval(loss.iloc[0], '{:+.4f}')} nats, whose sign "
+            f"{sign}."
+        )
+    if len(int4):
+        sentences.append(
+            "INT4 weights and KV cache, on which Mugi relies and which the paper does not "
+            f"evaluate, cost {interval(int4.iloc[0], '{:+.2f}')} nats of log-loss (no calibration; "
+            "weights that had been through 4 bits before)."
+        )
+    return "\n\n".join([" ".join(sentences) or NOT_MEASURED, conditions(table)])
+
+
+def quantisation(results: Path) -> str:
+    """Return what INT4 costs, alone and together, and VLP on top of it."""
+    table = prose(results)
+    rows = []
+    for methods, group in table.groupby(METHODS, sort=False):
+        if methods[2:] == ("native", "native"):
+            continue
+        for reference in ["native", "exact"]:
+            chosen = group[group["reference"] == reference].set_index("metric")
+            if "log_loss_nats_difference" not in chosen.index:
+                continue
+            row = dict(zip(["softmax", "activation", "weights", "KV cache"], methods, strict=True))
+            row["against"] = reference
+            row["Δ log-loss [nats]"] = interval(chosen.loc["log_loss_nats_difference"], "{:+.3f}")
+            row["KL [nats]"] = interval(chosen.loc["kl_divergence_nats"], "{:.4f}")
+            rows.append(row)
+    return f"{to_markdown(pd.DataFrame(rows))}\n\n{conditions(table)}"
+
+
+def datapath(results: Path) -> str:
+    """Return how far off the array and its emulation are, over the layers, in a sentence."""
+    table = read_table(results / "accuracy" / "datapath.csv")
+
+    def span(column: str) -> str:
+        return f"{100 * table[column].min():.2f} to {100 * table[column].max():.2f} %"
+
+    return (
+        f"Over {len(table)} linear layers of the first, middle and last block, relative to the "
+        "product of the same inputs and quantised weights in float64 (RMS): the array's sums are "
+        f"off by {span('array_error')}, the emulation's by {span('torch_error')}, while INT4 "
+        f"itself moves the products by {span('int4_error')}."
+    )
+
+
+# --- claims ---------------------------------------------------------------------------------------
+
+
+def judged(results: Path) -> pd.DataFrame:
+    """Return the judged claims, numbers as text of five digits."""
+    claims = read_table(results / "claims" / "claims.csv")
+    for name in ["computed", "corrected"]:
+        numbers = pd.to_numeric(claims[name], errors="coerce")
+        claims[name] = ["" if pd.isna(number) else f"{number:.5g}" for number in numbers]
+    return claims
+
+
+def verdicts(results: Path) -> str:
+    """Return how many claims have which verdict."""
+    counts = counted(judged(results)).loc[lambda count: count > 0]
+    return to_markdown(counts.rename_axis("verdict").reset_index(name="claims"))
+
+
+def ledger(results: Path, exact: bool) -> str:
+    """Return the claims judged without a model's forward passes, or those judged on some."""
+    claims = judged(results)
+    measured = ~claims["target"].isin(EXACT_TARGETS) & (claims["computed"] != "")
+    shown = ["id", "statement", "printed", "unit", "computed", "corrected", "verdict", "reason"]
+    return to_markdown(claims.loc[measured != exact, shown])
+
+
+# --- time, memory, disk ---------------------------------------------------------------------------
+
+
+def jobs(results: Path) -> pd.DataFrame:
+    """Return rule, start and end (s since 1970) and peak memory (MiB) of every job."""
+    folder = results / "benchmarks"
+    rows = []
     for path in sorted(folder.rglob("*.tsv")):
+        job, end = pd.read_csv(path, sep="\t").iloc[0], path.stat().st_mtime
         rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
-        rules[rule] = rules.get(rule, 0) + pd.read_csv(path, sep="\t")["s"].sum()
-    slow = {rule: seconds for rule, seconds in rules.items() if seconds >= 5}
-    slow["all other rules"] = sum(rules.values()) - sum(slow.values())
-    table = pd.DataFrame({"rule": slow.keys(), "seconds": [f"{s:.0f}" for s in slow.values()]})
-    text = markdown(table)
-    forward = folder / "forward.csv"
-    if forward.is_file():
-        text += f"\n\nForward pass against native sdpa:\n\n{markdown(pd.read_csv(forward))}"
-    return text
+        memory = pd.to_numeric(job["max_rss"], errors="coerce")
+        rows.append({"rule": rule, "start": end - job["s"], "end": end, "memory_mib": memory})
+    return pd.DataFrame(rows)
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Return a Markdown table."""
-    rows = [table.columns, ["---"] * len(table.columns), *table.astype(str).to_numpy()]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+def busy_s(table: pd.DataFrame) -> float:
+    """Return for how long at least one of the jobs ran."""
+    running = changes(table)["jobs"].cumsum() > 0
+    return changes(table)["at"].diff().shift(-1)[running].sum()
 
 
-BLOCKS = {
-    "README.md": {"accuracy": accuracy, "verdicts": verdicts, "times": times},
-    "docs/configuration.md": {"keys": keys, "methods": methods},
-}
+def changes(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the moments at which jobs and their memory come (+) and go (-), in order."""
+    start = {"at": table["start"], "jobs": 1, "memory_mib": table["memory_mib"]}
+    end = {"at": table["end"], "jobs": -1, "memory_mib": -table["memory_mib"]}
+    both = pd.concat([pd.DataFrame(start), pd.DataFrame(end)])
+    return both.sort_values("at", kind="stable", ignore_index=True).fillna(0)
 
 
-def main() -> None:
-    """Replace the blocks and copy the pictures."""
-    for name, blocks in BLOCKS.items():
-        text = (ROOT / name).read_text(encoding="utf-8")
-        for block, write in blocks.items():
-            pattern = rf"(<!-- {block} -->\n).*?(\n?<!-- end -->)"
-            filled = f"{write()}\n<!-- end -->"
-            text, count = re.subn(pattern, lambda m, new=filled: m[1] + new, text, flags=re.S)
-            if count != 1:
-                raise SystemExit(f"{name} has {count} blocks '{block}', expected 1")
-        (ROOT / name).write_text(text, encoding="utf-8")
-    (ROOT / "docs" / "images").mkdir(exist_ok=True)
-    for name in PICTURES:
+def run(results: Path) -> str:
+    """Return how long install and run took, on what, with which memory and disk."""
+    table, environment = jobs(results), Path(sys.prefix)
+    memory_gib = changes(table)["memory_mib"].cumsum().max() / 1024
+    install = f"{gigabytes(environment):.1f} GB"
+    installed = environment / ".installed"
+    if installed.exists():
+        took = installed.stat().st_mtime - (environment / "pyvenv.cfg").stat().st_mtime
+        install = f"{took / 60:.0f} minutes and {install}"
+    return (
+        f"On {processor()}, {os.cpu_count()} cores: the install takes {install}; then `make` runs "
+        f"{len(table)} jobs in {busy_s(table) / 60:.0f} minutes, with at most {memory_gib:.1f} GiB "
+        f"of memory and {gigabytes(results):.1f} GB of results."
+    )
+
+
+def full(results: Path) -> str:
+    """Return how long `make full` took, if it was run here."""
+    larger = results.parent / "results-full" / "results"
+    if not (larger / "benchmarks").is_dir():
+        return KEPT
+    return f"`make full` took {busy_s(jobs(larger)) / 3600:.1f} hours on {processor()}."
+
+
+def gigabytes(folder: Path) -> float:
+    """Return the size of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e9
+
+
+def processor() -> str:
+    """Return the name of this machine's processor."""
+    facts = Path("/proc/cpuinfo")
+    text = facts.read_text() if facts.exists() else ""
+    named = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
+    return named[1] if named else platform.processor() or platform.machine()
+
+
+def times(results: Path) -> str:
+    """Return the seconds of every rule, the longest first."""
+    table = jobs(results)
+    seconds = (table["end"] - table["start"]).groupby(table["rule"]).sum().sort_values()[::-1]
+    memory = table.groupby("rule")["memory_mib"].max().reindex(seconds.index)
+    shown = pd.DataFrame(
+        {
+            "rule": seconds.index,
+            "seconds, all jobs": seconds.map("{:.0f}".format).to_numpy(),
+            "peak memory of a job [MiB]": memory.fillna(0).map("{:.0f}".format).to_numpy(),
+        }
+    )
+    return f"On {processor()}, {os.cpu_count()} cores.\n\n{to_markdown(shown)}"
+
+
+def forward(results: Path) -> str:
+    """Return the forward passes of benchmarks/forward.py, if it was run."""
+    path = results / "benchmarks" / "forward.csv"
+    return to_markdown(pd.read_csv(path)) if path.is_file() else NOT_MEASURED
+
+
+# --- blocks ---------------------------------------------------------------------------------------
+
+
+def equal(old: str, new: str) -> bool:
+    """Whether a block says the same: hardware, carbon, verdicts, the schema."""
+    return old == new
+
+
+def measured(old: str, new: str) -> bool:
+    """Whether every measured number lies in the interval printed before, and all else is equal."""
+    before, after = INTERVAL.findall(old), INTERVAL.findall(new)
+    inside = all(
+        float(low) <= float(value) <= float(high)
+        for (_, low, high), (value, *_) in zip(before, after, strict=False)
+    )
+    old, new = INTERVAL.sub("#", old), INTERVAL.sub("#", new)
+    decimals = zip(DECIMAL.findall(old), DECIMAL.findall(new), strict=False)
+    near = all(abs(float(a) - float(b)) <= TOLERANCE * abs(float(a)) for a, b in decimals)
+    return inside and near and DECIMAL.sub("#", old) == DECIMAL.sub("#", new)
+
+
+def unchecked(old: str, new: str) -> bool:
+    """Times and sizes are those of one machine."""
+    return True
+
+
+class Block(NamedTuple):
+    """A generated part of a page: its text from the results folder, and what may differ."""
+
+    page: str
+    name: str
+    text: Callable[[Path], str]
+    holds: Callable[[str, str], bool] = equal
+    made_by: Literal["code", "rule", "jobs"] = "rule"
+
+
+BLOCKS = [
+    Block("README.md", "verdicts", verdicts),
+    Block("README.md", "summary", summary, measured),
+    Block("README.md", "run", run, unchecked, "jobs"),
+    Block("README.md", "full", full, unchecked, "jobs"),
+    Block("docs/explained/accuracy.md", "accuracy", accuracy, measured),
+    Block("docs/explained/quantisation.md", "quantisation", quantisation, measured),
+    Block("docs/explained/quantisation.md", "datapath", datapath, measured),
+    Block("docs/reference/assumptions.md", "assumptions", lambda _: markdown(), equal, "code"),
+    Block("docs/reference/claims.md", "claims", lambda results: ledger(results, True)),
+    Block(
+        "docs/reference/claims.md",
+        "claims_of_models",
+        lambda results: ledger(results, False),
+        measured,
+    ),
+    Block("docs/reference/configuration.md", "keys", lambda _: key_table(), equal, "code"),
+    Block("docs/reference/configuration.md", "methods", lambda _: parameter_table(), equal, "code"),
+    Block("docs/reference/times.md", "times", times, unchecked, "jobs"),
+    Block("docs/reference/times.md", "forward", forward, unchecked, "jobs"),
+]
+
+
+def replaced(page: str, name: str, new: str) -> tuple[str, str]:
+    """Return a page with a new text in a block, and the block's old text."""
+    pattern = re.compile(rf"(<!-- {name} -->\n)(.*?)\n?(<!-- end -->)", re.DOTALL)
+    blocks = pattern.findall(page)
+    if len(blocks) != 1:
+        raise SystemExit(f"{len(blocks)} blocks '{name}' in a page, expected 1")
+    return pattern.sub(lambda match: f"{match[1]}{new}\n{match[3]}", page), blocks[0][1]
+
+
+def update(results: Path, root: Path, check: bool) -> list[str]:
+    """Fill in all blocks (or none, to check); return the names of those that did not hold.
+
+    Without results those of the code are all there is to fill in.
+    """
+    there = (results / "docs").is_dir()
+    wrong = []
+    for block in BLOCKS if there else [block for block in BLOCKS if block.made_by == "code"]:
+        written = results / "docs" / f"{block.name}.md"
+        new = written.read_text("utf-8") if block.made_by == "rule" else block.text(results)
+        path = root / block.page
+        if new == KEPT:
+            continue
+        page, old = replaced(path.read_text("utf-8"), block.name, new.strip())
+        if not block.holds(old, new.strip()):
+            wrong.append(f"{block.page}: {block.name}")
+        if not check:
+            write_text(path, page)
+    for name in PICTURES if there and not check else []:
         picture = f"{name}.png"
-        shutil.copyfile(RESULTS / "figures" / picture, ROOT / "docs" / "images" / picture)
+        shutil.copyfile(results / "figures" / picture, root / "docs" / "images" / picture)
+    return wrong
+
+
+def main() -> int:
+    """Write, update or check; return 1 if a checked block does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if one is off")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="what comes from the tables")
+    args = parser.parse_args()
+    if args.write:
+        for block in BLOCKS:
+            if block.made_by == "rule":
+                write_text(args.write / f"{block.name}.md", f"{block.text(args.results)}\n")
+        return 0
+    if not (args.results / "docs").is_dir():
+        print(f"no {args.results}/docs: only what comes from the code")
+    wrong = update(args.results, ROOT, args.check)
+    if args.check and wrong:
+        print(*(f"no longer so (make update-docs): {name}" for name in wrong), sep="\n")
+    return int(args.check and bool(wrong))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -47,7 +47,7 @@ def roofline(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
     gops = work.operations(runs)
     gops = gops[work.GEMMS].sum(axis=1) + 3 * (gops["softmax"] + gops["silu"])
     intensity = gops * 1e9 / runs["dram_bytes"]
-    clock_mhz = runs["technology"].map(lambda name: technology(name)["frequency_mhz"])
+    clock_mhz = runs["technology"].map(lambda name: technology(name).frequency_mhz)
     peak = 2 * runs["chip"].str[1] * clock_mhz / 1e3
     table = runs.assign(
         chip=runs["chip"].str[0],

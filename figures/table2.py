@@ -69,8 +69,8 @@ def configuration(run: dict) -> dict:
         )
         bits = width * depth * BANKS * macros
         row[f"{sram}sram_kib"] = bits / 8 / 1024
-    row["technology_nm"] = costs["node_nm"]
-    row["frequency_mhz"] = costs["frequency_mhz"]
+    row["technology_nm"] = costs.node_nm
+    row["frequency_mhz"] = costs.frequency_mhz
     row["dram_bandwidth_gb_s"] = assumed["dram_bandwidth_gb_s"]
     return {key: value if isinstance(value, str) else float(value) for key, value in row.items()}
 

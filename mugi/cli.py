@@ -35,7 +35,7 @@ COMMANDS = {
     "concentration": ("mugi.accuracy.commands.concentration", "where the profiled inputs lie"),
     "bigbench": ("mugi.accuracy.commands.bigbench", "fetch BIG-bench tasks for `mugi accuracy`"),
     "collect": ("mugi.commands.collect", "tables with the same columns as one table"),
-    "evaluate": ("mugi.hardware.command", "time, energy and area of accelerators on LLMs"),
+    "evaluate": ("mugi.commands.evaluate", "time, energy and area of accelerators on LLMs"),
     "explore": ("mugi.commands.explore", "sweeps over any column, and their Pareto fronts"),
     "assumptions": ("mugi.commands.assumptions", "list the switches of the cost model"),
     "carbon": ("mugi.commands.carbon", "operational and embodied carbon of evaluated runs"),

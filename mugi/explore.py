@@ -1,7 +1,7 @@
 """Sweeps over any column of the cost model: evaluated, their Pareto fronts found and drawn."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ from mugi.colours import DESIGN_COLOURS, OTHER_COLOURS
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
 from mugi.files import pictures, read_yaml
 from mugi.hardware import evaluate, expand, mistakes_by_run
-from mugi.hardware.sweep import MOST_RUNS
+from mugi.hardware.runs import MOST_RUNS
 from mugi.schema import Section, validated
 
 MOST_PANELS = 16
@@ -90,7 +90,7 @@ Names = Annotated[list[str], BeforeValidator(_names)]
 
 
 class Sheet(Section):
-    """A sweep as its file has it: docs/exploration.md explains the keys."""
+    """A sweep as its file has it: docs/howto/explore.md explains the keys."""
 
     runs: list[dict[str, Values]]
     maximize: Names = Field(default_factory=list)
@@ -130,22 +130,23 @@ def load_sweep(path: str | Path) -> Sweep:
 
 
 def _unknown_metric(name: str) -> Mistake:
-    what = f"unknown metric '{name}'; docs/exploration.md lists them"
+    what = f"unknown metric '{name}'; docs/howto/explore.md lists them"
     return Mistake(what, nearest=closest(name, metrics()))
 
 
-def _by_mistake(found: list[tuple[int, str]], runs: pd.DataFrame) -> list[Mistake]:
+def _by_mistake(found: list[tuple[int, Mistake]], runs: pd.DataFrame) -> list[Mistake]:
     """Return each different mistake of single runs once, with the first run that has it."""
-    places: dict[str, list[int]] = {}
-    for row, text in found:
-        places.setdefault(text, []).append(row)
+    places: dict[Mistake, list[int]] = {}
+    for row, mistake in found:
+        places.setdefault(mistake, []).append(row)
     mistakes = []
-    for text, rows in places.items():
+    for mistake, rows in places.items():
         shown = ", ".join(
             f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
             for key, value in runs.iloc[rows[0]].dropna().items()
         )
-        mistakes.append(Mistake(f"{text} ({len(rows)} of {len(runs)} runs; first {shown})"))
+        what = f"{mistake.what} ({len(rows)} of {len(runs)} runs; first {shown})"
+        mistakes.append(replace(mistake, what=what))
     return mistakes
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from mugi.errors import Mistake
 from mugi.files import read_yaml
 from mugi.hardware import expand
-from mugi.hardware.check import filled
+from mugi.hardware.runs import filled
 from mugi.schema import Section, validated
 
 RUN = [

@@ -51,6 +51,9 @@ def _mistakes(details: ErrorDetails, kind: object) -> list[tuple[tuple, Mistake]
             allowed = tuple(name.strip("'") for name in allowed)
             what = f"'{details['input']}' is not allowed"
             return [(key, Mistake(what, "", allowed, closest(details["input"], allowed)))]
+        case "model_type" | "dict_type":
+            what = f"must be a mapping, not {details['input']!r}"
+            return [(key, Mistake(what, "", tuple(_keys_at(kind, list(key)))))]
     what = details["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if not isinstance(details["input"], list | dict):
         what += f" (got {details['input']!r})"

@@ -6,13 +6,13 @@ import numpy as np
 
 from mugi import assumptions
 from mugi.hardware.design import given, load_design
-from mugi.hardware.events import Section, gemm_features, nonlinear_features
+from mugi.hardware.events import Events, gemm_features, nonlinear_features
 
 
 class Charge(NamedTuple):
     """Counts and cycles by event of a design's section, with what each event switches."""
 
-    section: Section
+    section: Events
     symbols: dict
     counts: dict[str, float]
     cycles: dict[str, float]
@@ -53,7 +53,7 @@ class CostModel:
         features = nonlinear_features(*sizes, float(softmax), self.symbols, self.assumed)
         return self._charge(self.design.nonlinear, features)
 
-    def _charge(self, section: Section, features: dict) -> Charge:
+    def _charge(self, section: Events, features: dict) -> Charge:
         found = section.evaluate(features, self.symbols)
         values = ({name: float(np.squeeze(v)) for name, v in each.items()} for each in found)
         return Charge(section, self.symbols, *values)

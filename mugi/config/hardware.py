@@ -1,10 +1,11 @@
 """Section `hardware`: runs of the cost model, as grids."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mugi.errors import InputError, Mistake
 from mugi.files import Document
-from mugi.hardware import check_runs, expand
+from mugi.hardware import expand, mistakes_by_run
 
 
 def mistakes(document: Document) -> Iterator[Mistake]:
@@ -20,11 +21,10 @@ def mistakes(document: Document) -> Iterator[Mistake]:
             yield Mistake("must be a value or a list of values", where)
             continue
         try:
-            wrong = check_runs(expand([grid]))
-        except InputError as error:
-            wrong = error.mistakes
-        # runs of a grid share their mistakes, whose own places are lines of no file
-        for mistake in dict.fromkeys(Mistake(m.what, "", m.allowed, m.nearest) for m in wrong):
+            wrong = [mistake for _, mistake in mistakes_by_run(expand([grid]))]
+        except InputError as error:  # of the grid as a whole, which `place` names
+            wrong = [replace(mistake, where="") for mistake in error.mistakes]
+        for mistake in dict.fromkeys(wrong):  # runs of a grid share their mistakes
             yield mistake.at(document.where(place))
 
 

@@ -1,8 +1,8 @@
 """Time, energy and area of accelerators on language models: a numpy model over YAML designs."""
 
-from mugi.hardware.check import check_runs, mistakes_by_run
 from mugi.hardware.design import designs
-from mugi.hardware.sweep import breakdown, evaluate, expand
+from mugi.hardware.evaluate import breakdown, evaluate, evaluate_hardware
+from mugi.hardware.runs import check_runs, expand, mistakes_by_run
 from mugi.hardware.workload import models
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "check_runs",
     "designs",
     "evaluate",
+    "evaluate_hardware",
     "expand",
     "mistakes_by_run",
     "models",

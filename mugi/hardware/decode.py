@@ -1,102 +1,294 @@
-"""Attention of decode: matrix products that grow with the position, summed over all of them."""
+"""Decode: operations that grow with the position, summed over all decode steps.
+
+Nearly all that designs say grows evenly from one row of 256 positions to the next, 256 being the
+off-chip tile, so that few positions tell all others (`Growth`); what does not is computed at every
+position. `literal` adds positions up in numpy, `kernel` does in compiled loops: the same bytes.
+"""
 
 import numpy as np
 
 from mugi.hardware import timing, workload
-from mugi.hardware.chunk import Chunk, alike, pick
-from mugi.hardware.events import gemm_features
-from mugi.hardware.series import POSITIONS, Series, Table
-from mugi.hardware.stepped import Stepped
-from mugi.hardware.steps import Runs, whole
+from mugi.hardware.events import gemm_features, noc_bits, nonlinear_features, settled
+from mugi.hardware.memory import nonlinear_offchip, row_tiles
+from mugi.hardware.setups import Setups, distinct
+from mugi.hardware.tiling import OFFCHIP_TILE as ROW
+from mugi.hardware.workload import PREFILL_TOKENS
 
-# Symbols that features of a matrix product depend on, beside the width of the array.
-SHAPE = (
-    "H", "i_width", "w_width", "o_width", "i_depth", "o_depth", "macros", "load_rows",
-)  # fmt: skip
-# Features that are the same for any number of products.
-SINGLE = (
-    "M", "K", "N", "Mo", "Ko", "No", "m", "k", "n", "N_mean", "n_padded", "N_per_tile",
-)  # fmt: skip
+FIRST = np.arange(1.0, ROW + 1)  # positions of the first row
+# Positions at which evenly growing values are looked at once more, and how far off they may be.
+CHECKED = np.array([300.0, 641.0, 1000.0, 1793.0, 4096.0, 10007.0, 50021.0, 131071.0])
+TOLERANCE = 1e-9
+KINDS = ("even", *timing.TILES, "lut_tiles")  # of tiles, by their numbers in `kernel`
+MESH = ("P", "R", "Q", "fill", "nonlinear_fill", "frequency_mhz")  # symbols beside a shape's
+FILLS = ("none", "per_op", "per_tile")
+FEW = 300_000  # positions that take less time than importing numba
+SHAPES_AT_ONCE = 64  # whose values take some MB
 
 
-def shape_features(chunk: Chunk, name: str) -> dict:
-    """Return the features of qkt or av over all positions: numbers, (profiles, 1) or series.
+def stepped(setups: Setups, name: str, setup: np.ndarray, seq_len: np.ndarray) -> dict:
+    """Return counts of events, cycles and DRAM bytes of qkt, av or softmax over decode steps.
 
-    Profiles of the same shape on arrays of the same sizes are looked at once. Rows of the array
-    beyond those of the matrix make no difference.
+    `setup` is each run's place among the setups and `seq_len` its length; values have one a run.
     """
-    size, symbols = chunk.sizes, chunk.symbols
-    width = np.minimum(symbols["W"], size["sharing"][:, None])
-    names = [key for key in SHAPE if key in symbols]
-    columns = [np.broadcast_to(symbols[key], (chunk.profiles, 1)) for key in names]
-    columns += [width, size["sharing"][:, None], size["head_dim"][:, None]]
-    first, key = alike(*(column[:, 0] for column in columns))
-    names += ["W", "sharing", "head_dim"]
-    shape = {name: column[first] for name, column in zip(names, columns, strict=True)}
-    one = {name: shape[name][:, 0] for name in ("sharing", "head_dim")}
-    one |= dict.fromkeys(("batch", "kv_heads"), np.ones(len(first)))
-    sizes = workload.stepped_gemm(name, one, POSITIONS)
-    features = gemm_features(*sizes, chunk.design, shape, chunk.assumptions)
-    batch = (size["batch"] * size["kv_heads"])[:, None]
-    found: dict[int, object] = {}
-    for feature, value in features.items():
-        scale = 1.0 if feature in SINGLE else batch
-        if np.shape(value)[-1:] == POSITIONS.shape[-1:]:
-            if id(value) not in found:
-                found[id(value)] = Table.through(value, key)
-            features[feature] = Series([(np.asarray(scale), found[id(value)])], chunk.profiles)
-        else:
-            features[feature] = scale * pick(value, key)
-    return features
+    few, table = seq_len.sum() <= FEW, {}
+    for runs, shapes, shape, meshes, mesh in _shapes(setups, name, setup):
+        growth = Growth(shapes, name)
+        even = growth.even[shape[mesh]]
+        for chosen, add in ((even, literal if few else compiled), (~even, literal)):
+            some = np.flatnonzero(chosen)
+            if some.size:
+                found = add(growth, meshes, shape, mesh[some], seq_len[runs[some]])
+                for event, values in found.items():
+                    table.setdefault(event, np.zeros(len(setup)))[runs[some]] = values
+    return table
 
 
-def stepped_gemm(chunk: Chunk, name: str, runs: Runs) -> dict[str, np.ndarray]:
-    """Return counts and cycles of qkt or av summed over decode steps: (runs,)."""
-    features = shape_features(chunk, name)
-    operation = Stepped(chunk, chunk.design.gemm, features, chunk.symbols["fill"], runs.first)
-    table, sums = {}, {}
-    for event, count in operation.counts.items():
-        kind = chunk.design.gemm.events[event].hops
-        if kind:
-            table[event] = _routed(operation, count, kind, runs)
-            continue
-        if id(count) not in sums:
-            sums[id(count)] = runs.counts(count)
-        table[event] = sums[id(count)]
-    table["dram_bytes"] = runs.closed(operation.features["dram_bytes"])
-    return table | {"cycles": operation.sum_cycles(runs)}
+def _shapes(setups: Setups, name: str, setup: np.ndarray):
+    """Yield runs of a few shapes: which, the shapes, the setups, and places of both.
+
+    Setups of one shape differ in their NoC only, and share all but hops and cycles. Yields runs,
+    shapes, the shape of each setup, setups sorted by it, and the setup of each run.
+    """
+    softmax, symbols, sizes = name == "softmax", setups.symbols, setups.sizes
+    events = setups.design.nonlinear if softmax else setups.design.gemm
+    batch = sizes["batch"] * sizes["heads" if softmax else "kv_heads"]
+    columns = [batch] if softmax else [batch, sizes["sharing"], sizes["head_dim"]]
+    columns += [symbols["array_height"][:, 0], symbols["array_width"][:, 0]]
+    noc = [symbols[key][:, 0] for key in "RQ"]
+    if setups.design.depends(events.names(), {"P", "R", "Q"}):
+        columns += noc
+    shape_first, shape_of = distinct(*columns)
+    mesh_first, mesh_of = distinct(shape_of, *noc)
+    order = np.argsort(shape_of[mesh_first], kind="stable")
+    mesh_first, place = mesh_first[order], np.argsort(order)
+    shape, mesh = shape_of[mesh_first], place[mesh_of[setup]]
+    for low in range(0, len(shape_first), SHAPES_AT_ONCE):
+        start, stop = np.searchsorted(shape, (low, low + SHAPES_AT_ONCE))
+        runs = np.flatnonzero((mesh >= start) & (mesh < stop))
+        shapes = setups.take(shape_first[low : low + SHAPES_AT_ONCE])
+        meshes = setups.take(mesh_first[start:stop], MESH)
+        yield runs, shapes, shape[start:stop] - low, meshes, mesh[runs] - start
 
 
-def _routed(operation: Stepped, words: Series, kind: str, runs: Runs) -> np.ndarray:
-    """Return the sum of words times hops, rounded down at every position."""
-    chunk, tiles = operation.chunk, operation.features[kind]
-    first = tiles.at(np.zeros((chunk.profiles, 1)), operation.everyone)[:, :1]
-    factor = timing.hops(first, kind, chunk.symbols, chunk.assumptions)
-    factor = np.broadcast_to(factor, (chunk.profiles, 1))
-    uneven = ~operation.divides(kind) & (factor[:, 0] > 0)
-    uneven &= chunk.assumptions["noc_hops"] == "table"
-    total = runs.counts(words * np.where(uneven[:, None], 0.0, factor))
-    if not uneven.any():
-        return total
+def operation(setups: Setups, name: str, positions: np.ndarray, offchip: tuple | None = None):
+    """Return events, counts, cycles and features of qkt, av or softmax: (setups, positions).
 
-    def by_position(row, profile):
-        passes = timing.hops(
-            operation.feature(kind, row, profile), kind, chunk.take(profile), chunk.assumptions
+    offchip: off-chip tiles and words of softmax, if they are known.
+    """
+    symbols, how, design = setups.symbols, setups.assumptions, setups.design
+    if name == "softmax":
+        section, rows = design.nonlinear, (setups.sizes["batch"] * setups.sizes["heads"])[:, None]
+        features = nonlinear_features(rows, positions, 1.0, symbols, how, offchip)
+    else:
+        section, sizes = design.gemm, workload.stepped_gemm(name, setups.sizes, positions)
+        features = gemm_features(*sizes, design, symbols, how)
+    counts, cycles = section.evaluate(features, symbols)
+    return section, counts, cycles, features | noc_bits(counts, symbols, name == "softmax")
+
+
+class Growth:
+    """Values of an operation of some shapes, by which `at` tells them at all positions.
+
+    even: shapes of which all values grow evenly from row to row, so that they tell.
+    """
+
+    def __init__(self, shapes: Setups, name: str):
+        self.shapes, self.name, self.softmax = shapes, name, name == "softmax"
+        self.how, self.places, columns = shapes.assumptions, {}, []
+        positions, offchip = np.concatenate([FIRST, [2.0 * ROW], CHECKED])[None], None
+        if self.softmax:
+            positions, offchip = self._probed()
+        self.section, self.counts, self.cycles, self.features = operation(
+            shapes, name, positions, offchip
         )
-        return whole(words.at(row, profile) * passes)
+        channels = ("i_bits", "w_bits", "o_bits") if self.how["noc_link_bits"] else ()
+        tiles = () if self.softmax else timing.TILES[:2]
+        self.growing = {key: self.features[key] for key in (*tiles, *channels, "dram_bytes")}
+        for value in [*self.counts.values(), *self.cycles.values(), *self.growing.values()]:
+            if id(value) not in self.places:
+                self.places[id(value)] = len(columns)
+                columns.append(np.broadcast_to(value, (shapes.count, positions.shape[1])))
+        self.values = np.stack(columns)
+        self.follows = np.zeros((len(columns), shapes.count, 2))
+        if self.softmax:
+            self.follows = self.values[:, :, ROW + 1 : ROW + 3] - self.values[:, :, :1]
+        self.even = self._even(offchip)
 
-    strided = words.whole & (words.single[1].of(words.single[1].stride, operation.everyone) > 0)
-    strided &= kind != "array_tiles"
+    def place(self, value: object) -> int:
+        """Return the place in `values` of a count, cycles or a feature of this operation."""
+        return self.places[id(value)]
 
-    def routed(rows):
-        if not strided[rows.profile].all():
-            return rows.by_position(by_position)
-        found = tiles.at(rows.row[:, None], rows.profile)[:, 0]
-        mesh = {key: pick(chunk.symbols[key], rows.profile)[:, 0] for key in "RP"}
-        ratio = timing.hop_ratio(found, kind, mesh, chunk.assumptions)
-        return rows.fractions(words, *(x.astype(int) for x in ratio))
+    def _probed(self) -> tuple:
+        """Return positions and off-chip words of softmax by which values tell all others.
 
-    for some in (uneven & strided, uneven & ~strided):
-        if some.any():
-            total += runs.by_row(routed, some[runs.profile])
-    return total
+        Words do not grow evenly, so that values are seen without any, then with one of the SRAM and
+        with one of the DRAM at position 1. Where values are checked, the words are the true ones.
+        """
+        positions = np.concatenate([FIRST, [2.0 * ROW, 1.0, 1.0], CHECKED])[None]
+        offchip = np.zeros((3, self.shapes.count, positions.shape[1]))
+        offchip[0], offchip[1, :, ROW + 1], offchip[2, :, ROW + 2] = 1.0, 1.0, 1.0
+        offchip[:, :, ROW + 3 :] = self._offchip(CHECKED[None], slice(None))
+        return positions, tuple(offchip)
+
+    def _offchip(self, positions: np.ndarray, chosen: object) -> tuple:
+        """Return off-chip tiles and words of softmax of chosen shapes at positions."""
+        rows, lanes, elements, width = (x[chosen, None] for x in self.matrices())
+        return nonlinear_offchip(rows, positions, lanes, elements, width)
+
+    def matrices(self) -> list[np.ndarray]:
+        symbols, sizes = self.shapes.symbols, self.shapes.sizes
+        keys = ("lanes", "nonlinear_elements", "o_width")
+        return [sizes["batch"] * sizes["heads"], *(self.shapes.column(symbols[k]) for k in keys)]
+
+    def _even(self, offchip: tuple | None) -> np.ndarray:
+        """Return the shapes of which all values are as told at the positions that are checked."""
+        row, column = np.divmod(CHECKED.astype(int) - 1, ROW)
+        rise = self.values[:, :, ROW : ROW + 1] - self.values[:, :, ROW - 1 : ROW]
+        told = self.values[:, :, column] + row * rise
+        if self.softmax:
+            for number, words in enumerate(offchip[1:]):
+                told += self.follows[:, :, number, None] * words[:, -len(CHECKED) :]
+        found = self.values[:, :, -len(CHECKED) :]
+        return (np.abs(found - told) <= TOLERANCE * np.abs(found)).all(axis=(0, 2))
+
+    def at(self, shape: int, rows: int) -> tuple:
+        """Return counts, cycles and features of a shape in the first rows: (rows, 256) each."""
+        positions = np.arange(1.0, rows * ROW + 1).reshape(rows, ROW)
+        if not self.even[shape]:
+            alone = self.shapes.take(np.array([shape]))
+            _, *tables = operation(alone, self.name, positions.reshape(1, -1))
+            return tuple(
+                {
+                    key: np.broadcast_to(x, (1, rows * ROW)).reshape(rows, ROW)
+                    for key, x in table.items()
+                }
+                for table in tables
+            )
+        row, features = np.arange(rows)[:, None], {}
+        if self.softmax:
+            tiles, *words = self._offchip(positions, np.array([shape]))
+            features = {"all_tiles": tiles, "output_tiles": tiles}
+
+        def told(value):
+            place = self.place(value)
+            value, (one, two) = self.values[place, shape], self.follows[place, shape]
+            found = value[:ROW] + row * (value[ROW] - value[ROW - 1])
+            return found + (one * words[0] + two * words[1]) if one or two else found
+
+        x, y, z, h = self.array_tiles()[shape]
+        features["array_tiles"] = x * np.ceil((y + z * positions) / h)
+        tables = self.counts, self.cycles, self.growing
+        counts, cycles, more = ({key: told(v) for key, v in table.items()} for table in tables)
+        return counts, cycles, features | more
+
+    def array_tiles(self) -> np.ndarray:
+        """Return x, y, z and h of the array tiles x ceil((y + z s) / h) at positions s, by shape.
+
+        They do not start anew in every row.
+        """
+        symbols, features = self.shapes.symbols, self.features
+        if self.softmax:
+            numbers = features["array_tiles"][:, :1], 0.0, 1.0, 1.0
+        else:
+            grows = self.name == "qkt"  # in N; the N of av is the size of a head
+            passes = features["B"] * np.ceil(features["M"] / symbols["W"])
+            numbers = passes, 0.0 if grows else features["N"], float(grows), symbols["H"]
+        return np.stack([self.shapes.column(number) for number in numbers], axis=1)
+
+
+def literal(
+    growth: Growth, meshes: Setups, shape: np.ndarray, mesh: np.ndarray, seq_len: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return counts of events, cycles and DRAM bytes of runs, added up position by position.
+
+    `meshes` are setups and `shape` their shapes among those of `growth`; `mesh` is each run's place
+    among the setups. Additions are in the order that `kernel` has.
+    """
+    table: dict[str, np.ndarray] = {}
+    for one in np.unique(mesh):
+        alone, runs = meshes.take(np.array([one])), np.flatnonzero(mesh == one)
+        rows = (seq_len[runs].max() - 1) // ROW + 1
+        fill = alone.symbols["nonlinear_fill" if growth.softmax else "fill"]
+        told = growth.at(shape[one], rows)
+        events = settled(growth.section, *told, fill, alone.symbols, alone.assumptions)
+        steps = np.stack([np.broadcast_to(x, (rows, ROW)) for x in events.values()])
+        steps[:, 0, :PREFILL_TOKENS] = 0
+        before = np.cumsum(steps, axis=1)
+        for run in runs:
+            row, rest = divmod(seq_len[run] - 1, ROW)
+            lanes = steps[:, row] * (rest + 1 >= FIRST)
+            lanes = before[:, row - 1] + lanes if row else lanes
+            while lanes.shape[1] > 1:
+                lanes = lanes[:, : lanes.shape[1] // 2] + lanes[:, lanes.shape[1] // 2 :]
+            for event, total in zip(events, lanes[:, 0], strict=True):
+                table.setdefault(event, np.zeros(len(mesh)))[run] = total
+    return table
+
+
+def compiled(
+    growth: Growth, meshes: Setups, shape: np.ndarray, mesh: np.ndarray, seq_len: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return what `literal` does for shapes that grow evenly, in compiled loops."""
+    from mugi.hardware import kernel  # numba takes longer to import than all of the model
+
+    how, fill = growth.how, "nonlinear_fill" if growth.softmax else "fill"
+    events = {
+        event: (growth.place(count), KINDS.index(growth.section.events[event].hops or "even"))
+        for event, count in growth.counts.items()
+    } | {"dram_bytes": (growth.place(growth.features["dram_bytes"]), 0)}
+    plain = list(dict.fromkeys(v for v, kind in events.values() if not kind))
+    routed = list(dict.fromkeys(pair for pair in events.values() if pair[1]))
+    units = unit_values(growth)
+    special = [growth.place(x) for key, x in growth.growing.items() if key != "dram_bytes"]
+    special = [0, 0, *special] if growth.softmax else special
+    special.insert(2, growth.place(growth.features["dram_bytes"]))
+    sizes = np.zeros((growth.shapes.count, 9))
+    sizes[:, :4] = growth.array_tiles()
+    if growth.softmax:
+        rows, lanes, elements, width = growth.matrices()
+        sizes[:, 4:] = np.stack([*row_tiles(rows, lanes), elements, width], axis=1)
+    dram = timing.dram_cycles(meshes.symbols, how) if how["dram_time"] == "per_op" else 0.0
+    mode = (
+        KINDS.index(how["noc_tiling"]), FILLS.index(how["pipeline_fill"]),
+        how["noc_hops"] == "mean_xy", how["noc_link_bits"], dram,
+    )  # fmt: skip
+    nodes = [meshes.column(meshes.symbols[key]) for key in (*"PRQ", fill)]
+    by_shape, shape_run = _sorted_runs(shape[mesh], seq_len, growth.shapes.count)
+    by_mesh, mesh_run = _sorted_runs(mesh, seq_len, meshes.count)
+    counted, spread = kernel.sums(
+        growth.values, growth.follows, np.array(plain, int), np.array(routed, int).reshape(-1, 2),
+        units, np.array(special), sizes, np.array(mode, float), by_shape,
+        (shape, np.stack(nodes, axis=1), *by_mesh),
+    )  # fmt: skip
+    table = {
+        event: spread[routed.index((v, kind)), mesh_run]
+        if kind
+        else counted[plain.index(v), shape_run]
+        for event, (v, kind) in events.items()
+    }
+    return table | {"cycles": spread[-1, mesh_run]}
+
+
+def unit_values(growth: Growth) -> np.ndarray:
+    """Return (cycles, count, unit) by their places, without units that are busy just as another."""
+    names = timing.units(growth.cycles, growth.how)
+    pairs = [
+        tuple((growth.place(growth.cycles[e]), growth.place(growth.counts[e])) for e in unit)
+        for unit in names
+    ]
+    rows = [(*pair, n) for n, unit in enumerate(dict.fromkeys(pairs)) for pair in unit]
+    return np.array(rows, int).reshape(-1, 3)
+
+
+def _sorted_runs(key: np.ndarray, seq_len: np.ndarray, count: int) -> tuple:
+    """Return (starts, lengths) of distinct runs sorted by key and length, and each run's place.
+
+    Key n of `count` has the runs from starts[n] to starts[n + 1].
+    """
+    order = np.lexsort((seq_len, key))
+    new = np.ones(len(order), bool)
+    new[1:] = (np.diff(key[order]) != 0) | (np.diff(seq_len[order]) != 0)
+    place = np.empty(len(order), int)
+    place[order] = np.cumsum(new) - 1
+    kept = order[new]
+    return (np.searchsorted(key[kept], np.arange(count + 1)), seq_len[kept]), place

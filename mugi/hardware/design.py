@@ -5,21 +5,18 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from mugi.assumptions import acting_in
-from mugi.errors import InputError, unknown
+from mugi.errors import InputError, Mistake, raise_all, unknown
 from mugi.expressions import Expression, check_names, parse
-from mugi.files import parse_yaml
-from mugi.hardware.events import (
-    GEMM_SYMBOLS,
-    NONLINEAR_SYMBOLS,
-    OFFCHIP_SYMBOLS,
-    Event,
-    Section,
-)
+from mugi.files import Document, parse_yaml
+from mugi.hardware.events import GEMM_SYMBOLS, NONLINEAR_SYMBOLS, Event, Events
 from mugi.hardware.technology import PER, technology, unit_cost
+from mugi.schema import Section, validated
 
 FILES = (".yaml", ".yml")  # endings of designs that are read from a path, anew each time
 GIVEN = ("array_height", "array_width", "R", "Q", "P")  # symbols every expression may use
@@ -32,23 +29,67 @@ NEEDED = (
     "macros",
     "i_width", "i_depth", "w_width", "w_depth", "o_width", "o_depth",
 )  # fmt: skip
-KEYS = {
-    "abstract", "extends", "summary", "array_width", "dataflow", "vector_unit", "checks",
-    "parameters", "components", "gemm", "nonlinear", "default_variant", "variants",
-}  # fmt: skip
 HOPS = ("all_tiles", "output_tiles", "array_tiles", "lut_tiles")
-# what must be a mapping, by key; * is any
-SECTION = {"symbols": {}, "events": {"*": {"use": {}}}}
-CHANGES = {"parameters": {}, "checks": {}, "components": {"*": {}}, "gemm": SECTION}
-CHANGES |= {"nonlinear": SECTION}
-SHAPE = CHANGES | {"variants": {"*": CHANGES}}
+Text = str | int | float | bool  # of an expression
+Expressions = dict[str, Text | None]  # a null deletes what a design extends
+
+
+class ComponentEntry(Section):
+    """A component as its design has it: class in the technology table, sizes, number, tag."""
+
+    kind: Text | None = Field(default=None, alias="class")
+    instances: Text | None = 1
+    tag: Literal[TAGS] | None = None
+    width: Text | None = None
+    depth: Text | None = None
+    inputs: Text | None = None
+    bandwidth: Text | None = None
+
+
+class EventEntry(Section):
+    """An event as its design has it, see `Event`; the count defaults to its symbol."""
+
+    count: Text | None = None
+    cycles: Text | None = None
+    unit: Text | None = 1
+    hops: Literal[HOPS] | None = None
+    use: Expressions | None = Field(default_factory=dict)
+
+
+class EventsEntry(Section):
+    """Events of one sort of operation, and symbols that they share."""
+
+    symbols: Expressions | None = Field(default_factory=dict)
+    events: dict[str, EventEntry | None] | None = Field(default_factory=dict)
+
+
+class Changes(Section):
+    """What a design has, or a variant of it changes."""
+
+    parameters: Expressions | None = Field(default_factory=dict)
+    checks: dict[str, str | None] | None = Field(default_factory=dict)
+    components: dict[str, ComponentEntry | None] | None = Field(default_factory=dict)
+    gemm: EventsEntry | None = Field(default_factory=EventsEntry)
+    nonlinear: EventsEntry | None = Field(default_factory=EventsEntry)
+
+
+class DesignFile(Changes):
+    """A design's YAML, on top of what it extends."""
+
+    abstract: bool = False
+    extends: list[str] = Field(default_factory=list)
+    summary: str = ""
+    array_width: Text = "array_height"
+    dataflow: Literal["os", "ws"]
+    vector_unit: bool = True
+    default_variant: str = ""
+    variants: dict[str, Changes | None] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Component:
     """A kind of hardware block: its class in the technology table, sizes, instances a node, tag."""
 
-    name: str
     kind: Expression
     sizes: dict[str, Expression]
     instances: Expression
@@ -64,16 +105,14 @@ class Component:
 class Design:
     """An accelerator with one variant chosen, every expression parsed and its names checked."""
 
-    name: str
-    variant: str
     dataflow: str
     vector_unit: bool
     array_width: Expression
     checks: dict[str, Expression]
     parameters: dict[str, Expression]
     components: dict[str, Component]
-    gemm: Section
-    nonlinear: Section
+    gemm: Events
+    nonlinear: Events
 
     def symbols(self, given: Mapping, assumptions: Mapping) -> dict:
         """Return given symbols, assumptions and the design's parameters; arrays broadcast."""
@@ -82,6 +121,14 @@ class Design:
             for name, expression in self.parameters.items():
                 symbols[name] = expression.checked(expression(symbols))
         return symbols
+
+    def depends(self, names: set[str], on: set[str]) -> bool:
+        """Return whether any of the names is one of `on` or a parameter that follows from one."""
+        reached = set(on)
+        for name, expression in self.parameters.items():
+            if expression.names & reached:
+                reached.add(name)
+        return bool(names & reached)
 
     def costs(self, symbols: Mapping, assumptions: Mapping) -> dict[str, dict]:
         """Return instances a node and unit cost (see `unit_cost`) by component.
@@ -95,8 +142,8 @@ class Design:
             cost = unit_cost(str(component.kind(symbols)), sizes, assumptions, table)
             count = component.instances(symbols)
             if isinstance(count, str) or not np.all(np.asarray(count) >= 0):
-                where, text = component.instances.where, component.instances.text
-                raise InputError(f"{where}: '{text}' must be a number of at least 0")
+                what = f"'{component.instances.text}' must be a number of at least 0"
+                raise InputError(Mistake(what, component.instances.where))
             result[name] = cost | {"instances": count}
         return result
 
@@ -104,7 +151,7 @@ class Design:
 def designs() -> list[str]:
     """Return the names of the designs that come with the package."""
     names = (path.name[:-5] for path in files("mugi.hardware").joinpath("designs").iterdir())
-    return sorted(name for name in names if not _read(name).get("abstract"))
+    return sorted(name for name in names if not _read(name).content.get("abstract"))
 
 
 def variants(name: str) -> list[str]:
@@ -112,224 +159,216 @@ def variants(name: str) -> list[str]:
     return _variants(_merged(name) if name.endswith(FILES) else _packaged(name))
 
 
-def _variants(table: dict) -> list[str]:
-    first = table.get("default_variant", "")
-    return list(dict.fromkeys([first, *table.get("variants", {})]))
+def _variants(document: Document) -> list[str]:
+    named = document.content.get("variants")
+    first = document.content.get("default_variant", "")
+    return list(dict.fromkeys([first, *(named if isinstance(named, dict) else {})]))
 
 
 def load_design(name: str, variant: str = "") -> Design:
     """Load a packaged design by name or one from a YAML file by path, with one of its variants.
 
-    Raises InputError with one line per mistake in the file: unknown keys, components, classes,
+    Raises InputError with file, line and key of every mistake: unknown keys, components, classes,
     tags or symbols, and expressions that are not arithmetic.
     """
     if name.endswith(FILES):
-        return _load(name, variant)
+        return _built(name, variant, _merged(name))
     return _load_packaged(name, variant)
 
 
 @cache
-def _packaged(name: str) -> dict:
+def _packaged(name: str) -> Document:
     return _merged(name)
 
 
 @cache
 def _load_packaged(name: str, variant: str) -> Design:
-    return _load(name, variant)
+    return _built(name, variant, _packaged(name))
 
 
-def _load(name: str, variant: str) -> Design:
-    table = _merged(name)
-    allowed = variants(name)
-    variant = variant or allowed[0]
-    if variant not in allowed:
-        raise InputError(unknown(f"variant of {name}", variant, allowed))
-    table = _merge(table, table.get("variants", {}).get(variant, {}))
-    return _build(name, variant, table)
-
-
-def _read(name: str) -> dict:
+def _read(name: str) -> Document:
     if name.endswith(FILES):
-        path = Path(name)
+        path, shown = Path(name), name
     else:
-        path = files("mugi.hardware").joinpath("designs", f"{name}.yaml")
+        path, shown = files("mugi.hardware").joinpath("designs", f"{name}.yaml"), f"{name}.yaml"
     if not path.is_file():
         raise InputError(unknown("design", name, [*designs(), "or the path of a YAML file"]))
-    return _parse_yaml(name, path.read_text())
+    return _parsed(shown, path.read_text())
 
 
 @cache
-def _parse_yaml(name: str, text: str) -> dict:
-    table = parse_yaml(name, text).content
-    lines = [f"{name}: {unknown('key', key, sorted(KEYS))}" for key in table if key not in KEYS]
-    lines += [f"{name} {line}" for line in _misshapen(table, SHAPE, "")]
-    parents = table.get("extends", [])
-    if not isinstance(parents, list) or not all(isinstance(parent, str) for parent in parents):
-        lines.append(f"{name} extends: must be a list of designs, not {parents!r}")
-    if not isinstance(table.get("vector_unit", True), bool):
-        lines.append(f"{name} vector_unit: must be true or false, not {table['vector_unit']!r}")
-    if lines:
-        raise InputError(*lines)
-    return table
+def _parsed(name: str, text: str) -> Document:
+    return parse_yaml(name, text)
 
 
-def _misshapen(value: object, shape: dict, where: str) -> list[str]:
-    """Return a line for whatever must be a mapping and is not; a null deletes and may stand."""
-    if value is None:
-        return []
-    if not isinstance(value, dict):
-        return [f"{where}: must be a mapping, not {value!r}"]
-    lines = []
-    if shape is SECTION:
-        lines = [f"{where}: {unknown('key', key, shape)}" for key in value if key not in shape]
-    for key, inner in value.items():
-        below = shape.get(key, shape.get("*"))
-        if below is not None:
-            lines += _misshapen(inner, below, f"{where}.{key}".lstrip("."))
-    return lines
-
-
-def _merged(name: str, heirs: tuple[str, ...] = ()) -> dict:
+def _merged(name: str, heirs: tuple[str, ...] = ()) -> Document:
+    """Return a design's YAML on top of all that it extends."""
+    document = _read(name)
+    parents, place = document.content.get("extends", []), document.where(("extends",))
     if name in heirs:
-        raise InputError(f"{name} extends: {' extends '.join([*heirs, name])}")
-    table = _read(name)
-    result: dict = {}
-    for parent in table.get("extends", []):
-        result = _merge(result, _merged(parent, (*heirs, name)))
-    own = {key: value for key, value in table.items() if key != "extends"}
-    return _merge({key: value for key, value in result.items() if key != "abstract"}, own)
-
-
-def _merge(base: object, change: object) -> object:
-    """Return base with change on top, mapping by mapping; a null deletes."""
-    if not isinstance(base, dict) or not isinstance(change, dict):
-        return change
-    result = dict(base)
-    for key, value in change.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = _merge(result[key], value) if key in result else value
-    return result
-
-
-def _build(name: str, variant: str, table: dict) -> Design:
-    file = name if name.endswith(FILES) else f"{name}.yaml"
-    lines: list[str] = []
-    known = {*GIVEN, *acting_in("evaluate"), *table.get("parameters", {})}
-
-    def expression(value: object, where: str, symbols: set[str] = known) -> Expression:
+        raise InputError(Mistake(" extends ".join([*heirs, name]), place))
+    if not isinstance(parents, list) or not all(isinstance(parent, str) for parent in parents):
+        raise InputError(Mistake(f"must be a list of designs, not {parents!r}", place))
+    merged = Document(document.name, {}, {})
+    for parent in parents:
         try:
-            parsed = parse(value, f"{file} {where}")
+            merged = merged.updated(_merged(parent, (*heirs, name)))
         except InputError as error:
-            lines.append(str(error))
-            return parse(1, where)
-        lines.extend(check_names(parsed, symbols))
+            missing = not any(mistake.where for mistake in error.mistakes)
+            raise (error.at(place) if missing else error) from None
+    merged.content.pop("abstract", None)  # of the parents
+    return merged.updated(document)
+
+
+def _built(name: str, variant: str, document: Document) -> Design:
+    """Return the design of a merged document, with a variant of it on top."""
+    allowed = _variants(document)
+    variant = variant or allowed[0]
+    file = validated(DesignFile, Document(document.name, _kept(document.content), document.places))
+    if file.default_variant and file.default_variant not in file.variants:
+        mistake = unknown("variant", file.default_variant, file.variants)
+        raise InputError(mistake.at(document.where(("default_variant",))))
+    if variant not in allowed:
+        raise InputError(unknown(f"variant of {name}", variant, allowed))
+    if file.variants.get(variant):
+        document = document.updated(document.part("variants", variant))
+        document = Document(document.name, _kept(document.content), document.places)
+        file = validated(DesignFile, document)
+    return _Builder(document, file).design()
+
+
+def _kept(content: object) -> object:
+    """Return what is left of merged YAML without what a null deletes; variants stay as they are."""
+    if not isinstance(content, dict):
+        return content
+    return {
+        key: value if key == "variants" else _kept(value)
+        for key, value in content.items()
+        if value is not None
+    }
+
+
+class _Builder:
+    """A design made of its file: expressions parsed, names checked, all mistakes gathered."""
+
+    def __init__(self, document: Document, file: DesignFile):
+        self.document, self.file, self.mistakes = document, file, []
+        self.known = {*GIVEN, *acting_in("evaluate"), *file.parameters}
+
+    def design(self) -> Design:
+        """Return the design; raises InputError with all mistakes."""
+        file = self.file
+        parameters = {
+            name: self.expression(text, "parameters", name)
+            for name, text in file.parameters.items()
+        }
+        for name in NEEDED:
+            if name not in parameters:
+                self.mistake(Mistake(f"{name} is missing"), "parameters")
+        components = {name: self.component(name, e) for name, e in file.components.items()}
+        sections = [
+            self.events("gemm", file.gemm, GEMM_SYMBOLS),
+            self.events("nonlinear", file.nonlinear, NONLINEAR_SYMBOLS),
+        ]
+        checks = {
+            message: self.expression(test, "checks", test) for test, message in file.checks.items()
+        }
+        width = self.expression(file.array_width, "array_width")
+        ordered = self.ordered(parameters)
+        raise_all(list(dict.fromkeys(self.mistakes)))
+        return Design(
+            file.dataflow, file.vector_unit, width, checks, ordered, components, *sections
+        )
+
+    def mistake(self, mistake: Mistake, *key: str) -> None:
+        """Note a mistake at a key."""
+        self.mistakes.append(mistake.at(self.document.where(key)))
+
+    def expression(self, text: Text, *key: str, more: set[str] | frozenset = frozenset()):
+        """Return the expression at a key, which may name `more` than parameters."""
+        try:
+            parsed = parse(text, self.document.where(key))
+        except InputError as error:
+            self.mistakes += error.mistakes
+            return parse(1, "")
+        self.mistakes += check_names(parsed, self.known | more)
         return parsed
 
-    parameters = {
-        key: expression(value, f"parameters.{key}")
-        for key, value in table.get("parameters", {}).items()
-    }
-    lines += [f"{file} parameters: {key} is missing" for key in NEEDED if key not in parameters]
-    if table.get("dataflow") not in ("os", "ws"):
-        lines.append(f"{file} dataflow: must be os or ws, not {table.get('dataflow')!r}")
-    components = {
-        key: _component(key, row, f"components.{key}", expression, lines, file)
-        for key, row in table.get("components", {}).items()
-    }
-    sections = {}
-    for part, symbols in (("gemm", GEMM_SYMBOLS), ("nonlinear", NONLINEAR_SYMBOLS)):
-        sections[part] = _section(
-            part, table.get(part, {}), known | set(symbols), expression, lines, file, components
+    def component(self, name: str, entry: ComponentEntry) -> Component:
+        """Return a component."""
+        key, kind = ("components", name), str(entry.kind)
+        if entry.tag is None:
+            self.mistake(unknown("tag", None, TAGS), *key)
+        known = [*technology().logic, "sram", "dram"]
+        if kind.isidentifier():
+            if kind not in known:
+                self.mistake(unknown("component class", kind, known), *key, "class")
+            kind = repr(kind)
+        given = {size: getattr(entry, size) for size in PER if getattr(entry, size) is not None}
+        sizes = {size: self.expression(text, *key, size) for size, text in given.items()}
+        if kind == "'sram'":
+            for size in ("width", "depth"):
+                if size not in sizes:
+                    self.mistake(Mistake(f"{size} is missing"), *key)
+        instances = self.expression(entry.instances, *key, "instances")
+        return Component(self.expression(kind, *key, "class"), sizes, instances, entry.tag)
+
+    def events(self, section: str, entries: EventsEntry, symbols: tuple[str, ...]) -> Events:
+        """Return the events of one sort of operation."""
+        more = {*symbols, *entries.symbols}
+        shared = {
+            name: self.expression(text, section, "symbols", name, more=more)
+            for name, text in entries.symbols.items()
+        }
+        events = {name: self.event(section, name, e, more) for name, e in entries.events.items()}
+        return Events(shared, events)
+
+    def event(self, section: str, name: str, entry: EventEntry, more: set[str]) -> Event:
+        """Return an event."""
+        key = (section, "events", name)
+        for target in entry.use:
+            self.check_target(target, *key, "use", target)
+        count = name if entry.count is None else entry.count
+        cycles = count if entry.cycles is None else entry.cycles
+        return Event(
+            count=self.expression(count, *key, "count", more=more),
+            cycles=self.expression(cycles, *key, "cycles", more=more),
+            unit=self.expression(entry.unit, *key, "unit"),
+            hops=entry.hops or "",
+            use={
+                target: self.expression(text, *key, "use", target)
+                for target, text in entry.use.items()
+            },
         )
-    if table.get("default_variant", "") and table["default_variant"] not in table["variants"]:
-        line = unknown("variant", table["default_variant"], table["variants"])
-        lines.append(f"{file} default_variant: {line}")
-    checks = {
-        message: expression(test, "checks") for test, message in table.get("checks", {}).items()
-    }
-    width = expression(table.get("array_width", "array_height"), "array_width")
-    if lines:
-        raise InputError(*(dict.fromkeys(lines)))
-    return Design(
-        name, variant, table["dataflow"], table.get("vector_unit", True), width, checks,
-        _ordered(parameters, file), components, **sections,
-    )  # fmt: skip
 
+    def check_target(self, target: str, *key: str) -> None:
+        """Note whether an event switches what is no component, or a memory without saying how."""
+        component = target.partition(".")[0]
+        if component not in self.file.components:
+            self.mistake(unknown("component", target, self.file.components), *key)
+            return
+        memory = self.file.components[component].tag in ("sram", "dram")
+        allowed = [f"{component}.read", f"{component}.write"] if memory else [component]
+        if target not in allowed:
+            self.mistake(Mistake(f"must be {' or '.join(allowed)}, not {target}"), *key[:-1])
 
-def _component(key, row, where, expression, lines, file) -> Component:
-    for field in row:
-        if field not in ("class", "instances", "tag", *PER):
-            allowed = ("class", "instances", "tag", *PER)
-            lines.append(f"{file} {where}: {unknown('key', field, allowed)}")
-    if row.get("tag") not in TAGS:
-        lines.append(f"{file} {where}: {unknown('tag', row.get('tag'), TAGS)}")
-    kind = str(row.get("class"))
-    known = [*technology()["logic"], "sram", "dram"]
-    if kind.isidentifier():
-        if kind not in known:
-            lines.append(f"{file} {where}: {unknown('component class', kind, known)}")
-        kind = repr(kind)
-    sizes = {p: expression(row[p], f"{where}.{p}") for p in PER if p in row}
-    if kind == "'sram'":
-        lines += [f"{file} {where}: {p} is missing" for p in ("width", "depth") if p not in row]
-    instances = expression(row.get("instances", 1), f"{where}.instances")
-    return Component(key, expression(kind, f"{where}.class"), sizes, instances, row.get("tag"))
-
-
-def _section(part, table, known, expression, lines, file, components) -> Section:
-    names = set(table.get("symbols", {}))
-    symbols = {
-        key: expression(value, f"{part}.symbols.{key}", known - set(OFFCHIP_SYMBOLS) | names)
-        for key, value in table.get("symbols", {}).items()
-    }
-    events = {}
-    for key, row in table.get("events", {}).items():
-        where = f"{part}.events.{key}"
-        for field in row:
-            if field not in Event.FIELDS:
-                lines.append(f"{file} {where}: {unknown('key', field, Event.FIELDS)}")
-        for target in row.get("use", {}):
-            component, _, access = target.partition(".")
-            if component not in components:
-                lines.append(f"{file} {where}.use: {unknown('component', target, components)}")
-                continue
-            allowed = (
-                ("read", "write") if components[component].level in ("sram", "dram") else ("",)
-            )
-            if access not in allowed:
-                choices = " or ".join(f"{component}.{way}".rstrip(".") for way in allowed)
-                lines.append(f"{file} {where}.use: must be {choices}, not {target}")
-        if row.get("hops", HOPS[0]) not in HOPS:
-            lines.append(f"{file} {where}.hops: {unknown('tiles', row['hops'], HOPS)}")
-        events[key] = Event(
-            count=expression(row.get("count", key), f"{where}.count", known | names),
-            cycles=expression(
-                row.get("cycles", row.get("count", key)), f"{where}.cycles", known | names
-            ),
-            unit=expression(row.get("unit", 1), f"{where}.unit"),
-            hops=row.get("hops", ""),
-            use={k: expression(v, f"{where}.use.{k}") for k, v in row.get("use", {}).items()},
-        )
-    return Section(symbols, events)
-
-
-def _ordered(parameters: dict[str, Expression], file: str) -> dict[str, Expression]:
-    """Return the parameters in an order in which each needs only earlier ones."""
-    ordered: dict[str, Expression] = {}
-    waiting = dict(parameters)
-    while waiting:
-        ready = [key for key, e in waiting.items() if not (e.names & waiting.keys())]
-        if not ready:
-            raise InputError(f"{file} parameters: {', '.join(waiting)} need each other")
-        for key in ready:
-            ordered[key] = waiting.pop(key)
-    return ordered
+    def ordered(self, parameters: dict[str, Expression]) -> dict[str, Expression]:
+        """Return the parameters in an order in which each needs only earlier ones."""
+        ordered: dict[str, Expression] = {}
+        waiting = dict(parameters)
+        while waiting:
+            ready = [key for key, e in waiting.items() if not (e.names & waiting.keys())]
+            if not ready:
+                what = f"{', '.join(waiting)} need each other"
+                self.mistake(Mistake(what), "parameters")
+                return ordered
+            for key in ready:
+                ordered[key] = waiting.pop(key)
+        return ordered
 
 
 def given(height: np.ndarray, width: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> dict:
-    """Return the symbols that sizes give; every value as a float array of one value a profile."""
+    """Return the symbols that sizes give; every value as a float array of one value a setup."""
     arrays = (np.asarray(v, float) for v in (height, width, rows, columns))
     symbols = dict(zip(GIVEN, arrays, strict=False))
     return symbols | {"P": symbols["R"] * symbols["Q"]}

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mugi.expressions import Expression
-from mugi.hardware import memory
+from mugi.hardware import memory, timing
 from mugi.hardware.tiling import OFFCHIP_TILE, cut
 
 WORD_EVENTS = (
@@ -22,8 +22,11 @@ GEMM_SYMBOLS = (
 NONLINEAR_SYMBOLS = (
     "elements", "columns", "softmax", "silu", "offchip_words", "onchip_words", "dram_accesses",
 )  # fmt: skip
-SOFTMAX = {"softmax": 1.0, "silu": 0.0}  # which nonlinear operation it is
-OFFCHIP_SYMBOLS = ("offchip_words", "dram_accesses")  # exact only at single positions
+# Names that counts and cycles may depend on through the symbols above, of a design's parameters.
+FEATURES_NEED = (
+    "H", "W", "lanes", "i_width", "w_width", "o_width", "i_depth", "o_depth", "macros",
+    "load_rows", "lookup_table", "nonlinear_elements",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,18 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Section:
+class Events:
     """The events of matrix products or of nonlinear operations, and the symbols they share."""
 
     symbols: dict[str, Expression]
     events: dict[str, Event]
+
+    def names(self) -> set[str]:
+        """Return every name that counts and cycles are made of."""
+        expressions = list(self.symbols.values())
+        for event in self.events.values():
+            expressions += [event.count, event.cycles, event.unit]
+        return set(FEATURES_NEED).union(*(expression.names for expression in expressions))
 
     def evaluate(self, features: Mapping, symbols: Mapping) -> tuple[dict, dict]:
         """Return count and cycles by event, before rounding down and before NoC hops."""
@@ -104,6 +114,9 @@ def gemm_features(
         features["ws_beats"] = batch * n.passes * _loaded(m, k, symbols["load_rows"], assumptions)
     features["all_tiles"] = batch * m.tiles * k.tiles * n.tiles
     features["output_tiles"] = batch * m.tiles * n.tiles
+    features["array_tiles"] = (
+        batch * np.ceil(m_size / symbols["W"]) * np.ceil(n_size / symbols["H"])
+    )
     transfers = ("dram_input_reads", "dram_weight_reads", "dram_output_writes")
     features["dram_bytes"] = 8 * sum(words[name] for name in transfers)
     return features
@@ -119,55 +132,78 @@ def _loaded(m, k, load_rows, assumptions: Mapping):
     )
 
 
-def nonlinear_features(rows, columns, softmax, symbols: Mapping, assumptions: Mapping) -> dict:
-    """Return the symbols of nonlinear operations on rows x columns values.
+def nonlinear_features(
+    rows, columns, softmax, symbols: Mapping, assumptions: Mapping, offchip: tuple | None = None
+) -> dict:
+    """Return the symbols of nonlinear operations on rows x columns values; arrays broadcast.
 
-    Off-chip words and DRAM bytes are upper bounds, linear in `columns`, and there is one tile:
-    `offchip_features` has what they really are.
+    softmax: 1 for softmax, 0 for SiLU. offchip: tiles that move off chip, their words of SRAM and
+    of DRAM, if they are known. Beside NONLINEAR_SYMBOLS: the tiles and dram_bytes, as above.
     """
-    lanes = symbols["lanes"]
-    passes, column_words = memory.nonlinear_columns(rows, lanes, symbols["o_width"])
-    _, dram_column_words = memory.nonlinear_columns(rows, lanes, memory.DRAM_BITS)
-    features = {
+    lanes, width = symbols["lanes"], symbols["o_width"]
+    if offchip is None:
+        offchip = memory.nonlinear_offchip(
+            rows, columns, lanes, symbols["nonlinear_elements"], width
+        )
+    tiles, words, dram_words = offchip
+    passes, column_words = memory.nonlinear_columns(rows, lanes, width)
+    kept = 0.0 if assumptions["nonlinear_dram_traffic"] == "none" else 1.0
+    # published artifact: off-chip words of the SRAM count as DRAM accesses; bytes follow DRAM words
+    accesses = words if assumptions["dram_words"] == "sram_words" else dram_words
+    table = symbols["lookup_table"] * np.ceil(96 * assumptions["lut_value_bits"] / 64)
+    return {
         "elements": rows * columns,
         "columns": columns * passes,
         "softmax": softmax,
         "silu": 1 - softmax,
         "onchip_words": columns * column_words,
-        "offchip_words": columns * column_words,
-        "all_tiles": 1.0,
-        "output_tiles": 1.0,
-    }
-    return features | dram_traffic(
-        features["offchip_words"], columns * dram_column_words, symbols, assumptions
-    )
-
-
-def offchip_features(rows, columns, symbols: Mapping, assumptions: Mapping) -> dict:
-    """Return exact off-chip words, DRAM accesses and bytes, and tiles of nonlinear operations."""
-    offchip = memory.nonlinear_offchip(
-        rows, columns, symbols["lanes"], symbols["nonlinear_elements"], symbols["o_width"]
-    )
-    return tiles_and_traffic(*offchip, symbols, assumptions)
-
-
-def tiles_and_traffic(tiles, words, dram_words, symbols: Mapping, assumptions: Mapping) -> dict:
-    """Return the features that follow from off-chip tiles and words."""
-    features = {"offchip_words": words, "output_tiles": tiles, "all_tiles": tiles}
-    return features | dram_traffic(words, dram_words, symbols, assumptions)
-
-
-def dram_traffic(
-    sram_words, dram_words, symbols: Mapping, assumptions: Mapping, times: float = 1.0
-) -> dict:
-    """Return DRAM accesses and bytes of nonlinear operations done `times` times in all.
-
-    Published artifact: off-chip words of the SRAM count as accesses; bytes follow 64-bit words.
-    """
-    kept = 0.0 if assumptions["nonlinear_dram_traffic"] == "none" else 1.0
-    accesses = sram_words if assumptions["dram_words"] == "sram_words" else dram_words
-    table = symbols["lookup_table"] * np.ceil(96 * assumptions["lut_value_bits"] / 64)
-    return {
+        "offchip_words": words,
         "dram_accesses": kept * accesses,
-        "dram_bytes": 8 * (2 * kept * dram_words + table * times),
+        "all_tiles": tiles,
+        "output_tiles": tiles,
+        "array_tiles": columns * passes,
+        "dram_bytes": 8 * (2 * kept * dram_words + table),
     }
+
+
+def noc_bits(counts: Mapping, symbols: Mapping, nonlinear: bool) -> dict:
+    """Return the off-chip bits of the three NoC channels; nonlinear outputs also come in by one."""
+    zero = np.zeros(1)
+    outputs = counts["osram_offchip_reads"] * symbols["o_width"]
+    return {
+        "i_bits": counts.get("isram_offchip_writes", zero) * symbols["i_width"],
+        "w_bits": counts.get("wsram_offchip_writes", zero) * symbols["w_width"],
+        "o_bits": 2 * outputs if nonlinear else outputs,
+    }
+
+
+def outcome(
+    section: Events, features: Mapping, fill: np.ndarray, symbols: Mapping, assumptions: Mapping
+) -> dict[str, np.ndarray]:
+    """Return how often each event happens, by name, and `cycles` and `dram_bytes` of operations.
+
+    Arrays have the broadcast shape of the features: (setups, operations or positions).
+    """
+    counts, cycles = section.evaluate(features, symbols)
+    features = features | noc_bits(counts, symbols, "elements" in features)
+    return settled(section, counts, cycles, features, fill, symbols, assumptions)
+
+
+def settled(
+    section: Events, counts: Mapping, cycles: Mapping, features: Mapping, fill: np.ndarray,
+    symbols: Mapping, assumptions: Mapping,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Return what `outcome` does from counts and cycles by event, as `Events.evaluate` gives them.
+
+    `features` has tiles, dram_bytes and `noc_bits`.
+    """
+    table = {}
+    for name, count in counts.items():
+        kind = section.events[name].hops
+        if kind:
+            count = count * timing.hops(features, kind, symbols, assumptions)
+        table[name] = timing.whole(count)
+    busy = timing.busiest(counts, cycles, assumptions)
+    table["dram_bytes"] = features["dram_bytes"]
+    table["cycles"] = timing.cycles_of(busy, features, fill, symbols, assumptions)
+    return table

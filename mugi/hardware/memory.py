@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mugi.hardware.tiling import Classes, Dimension, classes, nonlinear_tile
+from mugi.hardware.tiling import Classes, Dimension, classes
 
 ACTIVATION_BITS = 16  # inputs, outputs, scores and probabilities
 WEIGHT_BITS = 4  # weights and the KV cache
@@ -79,12 +79,37 @@ def nonlinear_columns(m: np.ndarray, lanes: np.ndarray, width: np.ndarray) -> tu
 def nonlinear_offchip(
     m: np.ndarray, n: np.ndarray, lanes: np.ndarray, elements: np.ndarray, width: np.ndarray
 ) -> tuple:
-    """Return off-chip tiles, their words of `width` bits, and their 64-bit words.
+    """Return off-chip tiles, their words of `width` bits, and their words of DRAM.
 
     An m x n matrix is cut into tiles of at most `lanes` rows that fit `elements` values.
     """
-    rows = classes(m, lanes)
-    columns = classes(n, nonlinear_tile(n, np.minimum(m, lanes), elements))
-    tiles = sum(count for _, count in rows) * sum(count for _, count in columns)
-    accesses = words(rows, columns, ACTIVATION_BITS, width)
-    return tiles, accesses, words(rows, columns, ACTIVATION_BITS, DRAM_BITS)
+    full, count, rest = row_tiles(m, lanes)
+    halvings = np.ones_like(n * full)
+    while np.any(short := n * full > elements * halvings):
+        halvings = np.where(short, 2 * halvings, halvings)
+    return offchip_tile(n, halvings, full, count, rest, width)
+
+
+def row_tiles(m: np.ndarray, lanes: np.ndarray) -> tuple:
+    """Return the rows of full tiles, how many of these there are, and the rows of the rest."""
+    full = np.minimum(m, lanes)
+    count = np.floor(m / full)
+    return full, count, m - full * count
+
+
+def offchip_tile(columns, halvings, full, count, rest, width):
+    """Return off-chip tiles of a matrix, their words of `width` bits, and their words of DRAM.
+
+    The columns are halved until a tile fits; see `row_tiles` for its rows. Numbers or arrays:
+    `kernel` compiles the same function.
+    """
+    tile = np.floor(columns / halvings)
+    number = np.floor(columns / tile)
+    last = columns - number * tile
+    tiles = (number + (last > 0)) * (count + (rest > 0))
+
+    def words(size, bits):
+        return count * np.ceil(16 * full * size / bits) + np.ceil(16 * rest * size / bits)
+
+    sram_words = number * words(tile, width) + words(last, width)
+    return tiles, sram_words, number * words(tile, 64) + words(last, 64)

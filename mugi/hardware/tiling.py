@@ -56,10 +56,3 @@ def cut(size: np.ndarray, offchip_tile: np.ndarray, onchip_tile: np.ndarray) -> 
         dimension.padded = dimension.padded + count * passes * tile
         dimension.per_tile = dimension.per_tile + count * part / tile
     return dimension
-
-
-def nonlinear_tile(columns: np.ndarray, rows: np.ndarray, elements: np.ndarray) -> np.ndarray:
-    """Return the columns of an off-chip tile: halved until `rows` of them fit `elements` values."""
-    fraction, exponent = np.frexp(columns * rows / elements)
-    halvings = np.maximum(np.where(fraction > 0.5, exponent, exponent - 1), 0)
-    return np.floor(np.ldexp(columns, -halvings))

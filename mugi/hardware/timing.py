@@ -1,111 +1,118 @@
-"""Cycles of an operation: its busiest event, spread over the nodes, and the transfers beside it."""
+"""Rules of time: whole events, the busiest unit, work spread over nodes, transfers beside it.
+
+The first functions are rules of numbers, arithmetic only: numpy applies them to arrays, and
+`kernel` compiles the same functions for its loops.
+"""
 
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from mugi.hardware.steps import whole
-
+EPSILON = 1e-6  # counts this close below a whole number are that number
 TINY = 1e-300
 MEMORIES = ("isram", "wsram", "osram")
+TILES = ("all_tiles", "output_tiles", "array_tiles")  # what may be spread over the nodes
 
 
-def hops(tiles: np.ndarray, kind: str, symbols: Mapping, assumptions: Mapping) -> np.ndarray:
-    """Return how often a word passes a router port when `tiles` are spread over the nodes."""
-    total, rounds = hop_ratio(tiles, kind, symbols, assumptions)
-    return np.where(symbols["P"] > 1, total / rounds, 0.0)
+def whole(count):
+    """Return counts rounded down to whole events, as the published model truncates them."""
+    return np.floor(count + EPSILON)
 
 
-def hop_ratio(tiles: np.ndarray, kind: str, symbols: Mapping, assumptions: Mapping) -> tuple:
-    """Return the hops of some rounds of words, and the number of rounds, on more than one node.
+def whole_part(count):
+    """Return the part of a count that is whole events; nothing of a count of 0."""
+    return np.floor(count + EPSILON) / np.maximum(count, TINY)
 
-    Published artifact: full rounds of P tiles take R hops each, a last partial round one.
+
+def mean_hops(tiles, nodes, rows):
+    """Return the router ports that a word passes on average when `tiles` are spread over nodes.
+
+    Published artifact: full rounds of `nodes` tiles take `rows` hops each, a last partial round 1.
     """
-    rows, nodes = symbols["R"], symbols["P"]
-    if assumptions["noc_hops"] == "mean_xy":
-        return symbols["Q"] + 1 + 0 * tiles, 2.0
-    if kind == "lut_tiles":
-        return np.where(tiles < nodes, 1.0, rows), 1.0
     rounds = np.ceil(tiles / nodes)
-    return (rows - 1) * np.floor(tiles / nodes) + rounds, rounds
+    return ((rows - 1) * np.floor(tiles / nodes) + rounds) / rounds
 
 
-def effective(count: np.ndarray, cycles: np.ndarray) -> np.ndarray:
-    """Return the cycles of the whole events among `count`."""
-    return cycles * whole_part(count)
+def table_hops(tiles, nodes, rows):
+    """Return the hops of the lookup table's words (published artifact): 1 where nodes are idle."""
+    return 1.0 + (rows - 1) * (tiles >= nodes)
 
 
-def whole_part(count: np.ndarray) -> np.ndarray:
-    """Return the part of `count` that is whole events."""
-    part = whole(count)
-    part /= np.maximum(count, TINY)
-    return part
-
-
-def units(names: Iterable[str], assumptions: Mapping) -> dict[str, list[str]]:
-    """Return the events that keep one unit busy, one after the other, by unit.
-
-    Each has one of its own, but with shared ports the reads or writes of an SRAM have one.
-    """
-    found: dict[str, list[str]] = {}
-    for name in names:
-        memory, _, access = name.rpartition("chip_")
-        port = memory and memory.split("_")[0] in MEMORIES and assumptions["sram_ports"] == "shared"
-        found.setdefault(f"{memory.split('_')[0]}_{access}" if port else name, []).append(name)
-    return found
-
-
-def busiest(durations: Mapping[str, np.ndarray], assumptions: Mapping) -> np.ndarray:
-    """Return the longest time that a unit is busy."""
-    longest = np.zeros(1)
-    for names in units(durations, assumptions).values():
-        longest = np.maximum(longest, sum(durations[name] for name in names))
-    return longest
-
-
-def share(features: Mapping, symbols: Mapping, assumptions: Mapping) -> np.ndarray:
-    """Return the part of the work that the busiest node does."""
-    nodes = symbols["P"]
-    if assumptions["noc_tiling"] == "even":
-        return 1 / nodes
-    tiles = features[assumptions["noc_tiling"]]
+def busiest_share(tiles, nodes):
+    """Return the part of all `tiles` that the busiest node has."""
     return np.ceil(tiles / nodes) / tiles
 
 
-def filling(fill, features: Mapping, symbols: Mapping, assumptions: Mapping) -> np.ndarray:
-    """Return the cycles in which the array fills and drains, `fill` at a time."""
-    if assumptions["pipeline_fill"] == "per_tile":
-        return fill * np.ceil(features["all_tiles"] / symbols["P"])
-    return fill * (assumptions["pipeline_fill"] == "per_op")
+def rounds_of_tiles(tiles, nodes):
+    """Return how many tiles the busiest node has, one after the other."""
+    return np.ceil(tiles / nodes)
 
 
-def needed(assumptions: Mapping) -> list[str]:
-    """Return the features that `operation_cycles` reads."""
-    tiling, names = assumptions["noc_tiling"], []
-    names += [tiling] if tiling != "even" else []
-    names += ["all_tiles"] if assumptions["pipeline_fill"] == "per_tile" else []
-    names += ["i_bits", "w_bits", "o_bits"] if assumptions["noc_link_bits"] else []
-    names += ["dram_bytes"] if assumptions["dram_time"] == "per_op" else []
-    return names
+def operation_cycles(busy, share, fill, link, dram):
+    """Return the cycles of an operation; it waits for NoC links and the DRAM if they take longer.
+
+    busy: cycles of the busiest unit if one node did it all; share: what the busiest node does;
+    fill: cycles in which the array fills and drains; link, dram: cycles of the transfers.
+    """
+    return np.maximum(np.maximum(busy * share + fill, link), dram)
 
 
-def operation_cycles(
+def units(names: Iterable[str], assumptions: Mapping) -> list[list[str]]:
+    """Return the events that keep one unit busy, one after the other, by unit.
+
+    Each event has a unit of its own, but with shared ports all reads or all writes of an SRAM have
+    one.
+    """
+    by_unit: dict[str, list[str]] = {}
+    for name in names:
+        memory, _, access = name.rpartition("chip_")
+        port = memory and memory.split("_")[0] in MEMORIES and assumptions["sram_ports"] == "shared"
+        by_unit.setdefault(f"{memory.split('_')[0]}_{access}" if port else name, []).append(name)
+    return list(by_unit.values())
+
+
+def busiest(counts: Mapping, cycles: Mapping, assumptions: Mapping) -> np.ndarray:
+    """Return the longest time that a unit is busy with whole events."""
+    longest = np.zeros(1)
+    for names in units(cycles, assumptions):
+        duration = sum(cycles[name] * whole_part(counts[name]) for name in names)
+        longest = np.maximum(longest, duration)
+    return longest
+
+
+def hops(tiles: Mapping, kind: str, symbols: Mapping, assumptions: Mapping) -> np.ndarray:
+    """Return the hops of a word of a router event whose `kind` names the tiles that are spread."""
+    nodes, rows = symbols["P"], symbols["R"]
+    if assumptions["noc_hops"] == "mean_xy":
+        passed = (symbols["Q"] + 1) / 2.0
+    elif kind == "lut_tiles":
+        passed = table_hops(tiles["output_tiles"], nodes, rows)
+    else:
+        passed = mean_hops(tiles[kind], nodes, rows)
+    return np.where(nodes > 1, passed, 0.0)
+
+
+def cycles_of(
     busy: np.ndarray, features: Mapping, fill: np.ndarray, symbols: Mapping, assumptions: Mapping
 ) -> np.ndarray:
-    """Return the cycles of an operation whose busiest event takes `busy` cycles on one node.
+    """Return the cycles of operations whose busiest unit takes `busy` cycles on one node.
 
-    `features` has the tiles to spread, off-chip bits by NoC channel (i_bits, w_bits, o_bits) and
-    dram_bytes; `fill` is the time to fill and drain the array.
+    `features` has the TILES, the off-chip bits of the NoC's channels (i_bits, w_bits, o_bits) and
+    dram_bytes; `fill` is the time in which the array fills and drains once.
     """
-    cycles = busy * share(features, symbols, assumptions)
-    cycles = cycles + filling(fill, features, symbols, assumptions)
+    nodes, tiling, filling = symbols["P"], assumptions["noc_tiling"], assumptions["pipeline_fill"]
+    share = 1 / nodes if tiling == "even" else busiest_share(features[tiling], nodes)
+    if filling == "per_tile":
+        fill = fill * rounds_of_tiles(features["all_tiles"], nodes)
+    elif filling == "none":
+        fill = 0.0
+    link = dram = 0.0
     if assumptions["noc_link_bits"]:
         bits = np.maximum(np.maximum(features["i_bits"], features["w_bits"]), features["o_bits"])
-        link = bits / (symbols["R"] * assumptions["noc_link_bits"])
-        cycles = np.where(symbols["P"] > 1, np.maximum(cycles, link), cycles)
+        link = np.where(nodes > 1, bits / (symbols["R"] * assumptions["noc_link_bits"]), 0.0)
     if assumptions["dram_time"] == "per_op":
-        cycles = np.maximum(cycles, features["dram_bytes"] * dram_cycles(symbols, assumptions))
-    return cycles
+        dram = features["dram_bytes"] * dram_cycles(symbols, assumptions)
+    return operation_cycles(busy, share, fill, link, dram)
 
 
 def dram_cycles(symbols: Mapping, assumptions: Mapping) -> float:

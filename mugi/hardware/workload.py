@@ -6,33 +6,47 @@ paper.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
-from mugi.errors import InputError, unknown
-from mugi.files import parse_yaml
+from mugi.errors import InputError, raise_all, unknown
+from mugi.files import parse_yaml, read_yaml
+from mugi.schema import Section, validated
 
 PREFILL_TOKENS = 64  # published artifact; decode steps follow up to the sequence length
 GROUPS = ("projection", "attention", "ffn", "output", "softmax", "silu")
 
 
-@dataclass(frozen=True)
-class Model:
+Count = Annotated[int, Field(ge=1)]
+
+
+class Model(Section):
     """Dimensions of a decoder-only model; all are counts. `source` says where they come from."""
 
-    name: str
-    dim: int
-    layers: int
-    heads: int
-    kv_heads: int
-    ffn_dim: int
-    vocabulary: int
+    dim: Count
+    layers: Count
+    heads: Count
+    kv_heads: Count
+    ffn_dim: Count
+    vocabulary: Count
     source: str = ""
-    head_dim: int = 0  # 0: dim/heads
+    head_dim: int = Field(default=0, ge=0)  # 0: dim/heads
+
+    @model_validator(mode="after")
+    def _heads_share_what_there_is(self) -> Self:
+        mistakes = []
+        if self.dim % self.heads and not self.head_dim:
+            mistakes.append(f"dim {self.dim} does not divide by {self.heads} heads")
+        if self.heads % self.kv_heads:
+            mistakes.append(f"heads {self.heads} does not divide by {self.kv_heads} heads")
+        raise_all(mistakes)
+        return self
 
 
 @dataclass(frozen=True)
@@ -97,38 +111,14 @@ def load_model(name: str) -> Model:
     if name.endswith((".yaml", ".yml")):
         if not Path(name).is_file():
             raise InputError(f"model file '{name}' does not exist")
-        return _parsed(name, Path(name).read_text())
+        return validated(Model, read_yaml(name))
     raise InputError(unknown("model", name, [*models(), "or the path of a YAML file"]))
 
 
 @cache
 def _packaged_model(name: str) -> Model:
     path = files("mugi.hardware").joinpath("models", f"{name}.yaml")
-    return _parsed(name, path.read_text())
-
-
-def _parsed(name: str, text: str) -> Model:
-    return _checked(name, parse_yaml(name, text).content)
-
-
-def _checked(name: str, table: dict) -> Model:
-    known = [field.name for field in fields(Model) if field.name != "name"]
-    lines = [f"{name}: {unknown('key', key, known)}" for key in table if key not in known]
-    for key in known:
-        if key in ("source", "head_dim") and key not in table:
-            continue
-        value = table.get(key)
-        if key != "source" and (type(value) is not int or value < 1):
-            lines.append(f"{name}: {key} must be a positive whole number, not {value!r}")
-    if lines:
-        raise InputError(*lines)
-    model = Model(name, **table)
-    for key, divisor in (("dim", model.heads), ("heads", model.kv_heads)):
-        if getattr(model, key) % divisor and not (key == "dim" and model.head_dim):
-            lines.append(f"{name}: {key} {getattr(model, key)} does not divide by {divisor} heads")
-    if lines:
-        raise InputError(*lines)
-    return model
+    return validated(Model, parse_yaml(path.name, path.read_text()))
 
 
 def sizes(

@@ -9,7 +9,7 @@ from math import ceil, floor, log2
 
 from mugi.hardware.technology import technology
 
-TECH = technology()
+TECH = technology().model_dump()
 MODELS = {  # dim, layers, heads, kv heads, ffn
     "llama_2_7b": (4096, 32, 32, 32, 11008),
     "llama_2_13b": (5120, 40, 40, 40, 13824),

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from mugi.cli import main
-from mugi.errors import InputError
+from mugi.errors import InputError, Mistake
 from mugi.expressions import parse
 from mugi.hardware import check_runs, evaluate, expand
 from mugi.hardware.design import designs, load_design, variants
@@ -47,7 +47,7 @@ RUN = {
     ],
 )
 def test_bad_cells(changes, expected):
-    lines = check_runs(pd.DataFrame([RUN, RUN | changes]))
+    lines = [str(mistake) for mistake in check_runs(pd.DataFrame([RUN, RUN | changes]))]
     assert len(lines) == 1
     assert lines[0].startswith("line 3: ") and expected in lines[0]
     with pytest.raises(InputError):
@@ -57,12 +57,13 @@ def test_bad_cells(changes, expected):
 def test_bad_tables():
     assert check_runs(pd.DataFrame([RUN])) == []
     frame = pd.DataFrame([RUN]).rename(columns={"array_height": "array_hieght"})
-    assert check_runs(frame) == [
+    assert [str(mistake) for mistake in check_runs(frame)] == [
         "column 'array_height' is missing",
         "column 'array_hieght' is not known (did you mean 'array_height'?)",
     ]
-    assert "unknown assumption" in check_runs(pd.DataFrame([RUN | {"assumption.dram": 1}]))[0]
-    assert check_runs(pd.DataFrame([RUN]).head(0)) == ["there are no runs"]
+    [mistake] = check_runs(pd.DataFrame([RUN | {"assumption.dram": 1}]))
+    assert "unknown assumption" in mistake.what
+    assert check_runs(pd.DataFrame([RUN]).head(0)) == [Mistake("there are no runs")]
     with pytest.raises(InputError, match="grid 2: unknown key 'heigth'"):
         expand([{"design": "mugi"}, {"heigth": [1, 2]}])
     many = list(range(10_000))
@@ -106,7 +107,7 @@ def test_a_design_of_ones_own(tmp_path):
 BAD_DESIGNS = [
     ({"colour": 1}, "unknown key 'colour'"),
     ({"extends": ["mac_aray"]}, "unknown design 'mac_aray'"),
-    ({"dataflow": "is"}, "dataflow: must be os or ws, not 'is'"),
+    ({"dataflow": "is"}, "dataflow: 'is' is not allowed (did you mean 'ws'?); one of: os, ws"),
     ({"parameters": {"W": "array_with"}}, "parameters.W: unknown symbol 'array_with'"),
     ({"parameters": {"W": "H", "H": "W"}}, "need each other"),
     ({"parameters": {"W": "import os"}}, "parameters.W: 'import os' is not an arithmetic"),
@@ -114,23 +115,23 @@ BAD_DESIGNS = [
     ({"parameters": {"W": "open(H)"}}, "'open(H)' is not allowed"),
     ({"parameters": {"i_width": None}}, "parameters: i_width is missing"),
     ({"components": {"x": {"class": "regster", "tag": "pe"}}}, "unknown component class 'regster'"),
-    ({"components": {"x": {"class": "fifo", "tag": "pee"}}}, "unknown tag 'pee'"),
+    ({"components": {"x": {"class": "fifo", "tag": "pee"}}}, "x.tag: 'pee' is not allowed (did"),
     ({"components": {"x": {"class": "fifo", "tag": "pe", "wdth": 1}}}, "unknown key 'wdth'"),
     ({"gemm": {"events": {"e": {"count": "B", "use": {"multi": 1}}}}}, "unknown component 'multi'"),
     ({"gemm": {"events": {"e": {"count": "Bee"}}}}, "gemm.events.e.count: unknown symbol 'Bee'"),
     ({"gemm": {"events": {"e": {"cuont": "B"}}}}, "unknown key 'cuont'"),
-    ({"gemm": {"events": {"e": {"count": 1, "hops": "tiles"}}}}, "e.hops: unknown tiles 'tiles'"),
+    ({"gemm": {"events": {"e": {"count": 1, "hops": "tiles"}}}}, "e.hops: 'tiles' is not allowed"),
     ({"gemm": {"events": {"e": {"use": ["fifo"]}}}}, "events.e.use: must be a mapping, not ['fifo"),
     ({"gemm": {"events": {"e": {"use": {"isram.reed": 1}}}}}, "must be isram.read or isram.write"),
     ({"gemm": {"events": {"e": {"use": {"ififo.read": 1}}}}}, "use: must be ififo, not ififo.read"),
-    ({"gemm": {"evnts": {}}}, "gemm: unknown key 'evnts' (did you mean 'events'?)"),
+    ({"gemm": {"evnts": {}}}, "gemm.evnts: unknown key 'evnts' (did you mean 'events'?)"),
     ({"gemm": 5}, "gemm: must be a mapping, not 5"),
     ({"components": {"x": 3}}, "components.x: must be a mapping, not 3"),
     ({"components": {"x": {"class": "sram", "tag": "sram"}}}, "components.x: width is missing"),
     ({"variants": {"a": {"parameters": [1]}}}, "variants.a.parameters: must be a mapping, not [1]"),
     ({"default_variant": "b", "variants": {"a": {}}}, "default_variant: unknown variant 'b'"),
     ({"extends": "common"}, "extends: must be a list of designs, not 'common'"),
-    ({"vector_unit": "yes"}, "vector_unit: must be true or false, not 'yes'"),
+    ({"vector_unit": "yes"}, "vector_unit: must be a valid boolean (got 'yes')"),
 ]
 
 
@@ -175,7 +176,8 @@ def test_division_by_zero_names_file_and_key(tmp_path):
     with pytest.raises(InputError, match=r"gemm.events.e.count: 'B/\(H - H\)' divides by zero"):
         evaluate(pd.DataFrame([RUN | {"design": path}]))
     path = design_file(tmp_path, parameters={"i_width": "128/(H - 128)"})
-    assert "divides by zero" in check_runs(pd.DataFrame([RUN | {"design": path}]))[0]
+    [mistake] = check_runs(pd.DataFrame([RUN | {"design": path}]))
+    assert "divides by zero" in mistake.what
 
 
 def test_design_that_is_not_yaml(tmp_path):
@@ -188,10 +190,10 @@ def test_design_that_is_not_yaml(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"layers": 0}, "layers must be a positive whole number, not 0"),
+        ({"layers": 0}, "model.yaml:5: layers: must be greater than or equal to 1 (got 0)"),
         ({"kv_heads": 3}, "heads 8 does not divide by 3 heads"),
         ({"depth": 2}, "unknown key 'depth'"),
-        ({"vocabulary": "big"}, "vocabulary must be a positive whole number, not 'big'"),
+        ({"vocabulary": "big"}, "vocabulary: must be a valid integer (got 'big')"),
     ],
 )
 def test_bad_models(tmp_path, changes, expected):

@@ -12,7 +12,7 @@ from mugi.methods import parse
 from mugi.methods.method import Method
 
 ROOT = Path(__file__).parents[2]
-READ = ["*.yaml", "config/*.yaml", "docs/*.md", "README.md", "tests/**/*.py", "figures/*.py"]
+READ = ["*.yaml", "config/*.yaml", "docs/**/*.md", "README.md", "tests/**/*.py", "figures/*.py"]
 NAMED = re.compile(r"\b(?:exact|partial|(?:vlp|pwl|taylor):[a-z_]+=[\w.=,-]*\w)")
 X = from_bf16(CODES)
 FINITE = np.isfinite(X)

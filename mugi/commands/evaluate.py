@@ -1,0 +1,120 @@
+"""`mugi evaluate`: a table of configurations, grids of them, or one with a readable breakdown."""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from mugi.assumptions import REGISTRY, pairs
+from mugi.errors import InputError, Mistake, raise_all
+from mugi.files import TABLES, check_writable, read_table, read_yaml, write_tables
+from mugi.hardware.evaluate import breakdowns, evaluate_both, stream
+from mugi.hardware.report import describe
+from mugi.hardware.runs import KEYS, MOST_RUNS, expand, mistakes_by_run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `mugi evaluate`."""
+    parser.add_argument("runs", nargs="?", help="CSV of configurations, one a row")
+    parser.add_argument("--grid", help="YAML list of grids; every combination is a run")
+    parser.add_argument("-o", "--output", help="results as .csv or .parquet")
+    parser.add_argument("--breakdown", help="results by component as .csv or .parquet")
+    single = parser.add_argument_group("one configuration, printed")
+    for key in KEYS:
+        single.add_argument(f"--{key.replace('_', '-')}")
+    single.add_argument(
+        "--assume", action="append", default=[], metavar="NAME=VALUE", help="flip an assumption"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate what the arguments ask for; print one configuration, or write tables."""
+    chosen = {key: getattr(args, key) for key in KEYS if getattr(args, key) is not None}
+    if (args.runs is not None) + (args.grid is not None) + bool(chosen) != 1:
+        raise InputError("give a CSV of runs, --grid FILE, or one configuration by its options")
+    if args.assume and not chosen:
+        raise InputError("--assume is for one configuration; tables have assumption.<name> columns")
+    tables = [path for path in (args.output, args.breakdown) if path]
+    wrong = [path for path in tables if not path.endswith(TABLES)]
+    raise_all([f"'{path}' must end in {' or '.join(TABLES)}" for path in wrong])
+    if args.runs:
+        runs = read_runs(args.runs)
+    else:
+        runs = one_run(chosen, args.assume) if chosen else expand(read_grids(args.grid))
+    fitted: list[int] = []
+    try:  # nothing is written if runs are wrong
+        if chosen:
+            table, parts = evaluate_both(runs)
+            print(describe(table.iloc[0], parts))
+            results = _noted(iter([table]), fitted)
+        else:
+            results = _noted(stream(runs, progress=True), fitted)
+        results = itertools.chain([next(results)], results)
+    except InputError:
+        if not args.runs:  # runs that are no lines of a file share their mistakes
+            raise_all(list(dict.fromkeys(mistake for _, mistake in mistakes_by_run(runs))))
+        raise
+    for path in tables:
+        check_writable(path)
+    if args.output:
+        write_tables(results, args.output)
+    elif not chosen:
+        for number, table in enumerate(results):
+            if not args.breakdown:
+                table.to_csv(sys.stdout, index=False, header=number == 0)
+    if args.breakdown:
+        write_tables(breakdowns(runs), args.breakdown)
+    if count := sum(fitted):
+        print(
+            f"mugi evaluate: {count} runs have SRAM sizes CACTI was not run for; their SRAM costs"
+            " are fitted (docs/reference/design.md)",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def one_run(chosen: dict[str, str], assumed: list[str]) -> pd.DataFrame:
+    """Return the run that options give; `assumed` are NAME=VALUE of assumptions."""
+    flips = pairs(assumed, "--assume", REGISTRY)
+    return pd.DataFrame([chosen | {f"assumption.{name}": flips[name] for name in flips}])
+
+
+def read_runs(path: str) -> pd.DataFrame:
+    """Read a CSV of configurations; raises InputError if it is not there or not a table.
+
+    A file of more than MOST_RUNS lines is not read.
+    """
+    try:
+        with open(path, "rb") as file:
+            lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+    except OSError as error:
+        raise InputError(Mistake(error.strerror, path)) from None
+    if lines > MOST_RUNS + 1:
+        raise InputError(Mistake(f"has {lines:,} lines, more than {MOST_RUNS:,} runs", path))
+    return read_table(path)
+
+
+def read_grids(path: str) -> list[dict]:
+    """Read a YAML list of grids; raises InputError for values that are no values or lists."""
+    document = read_yaml(path, list)
+    mistakes = []
+    for number, grid in enumerate(document.content):
+        if not isinstance(grid, dict):
+            what = "must be a list of grids, each mapping columns to values"
+            raise InputError(Mistake(what, document.where((number,))))
+        for key, value in grid.items():
+            values = value if isinstance(value, list) else [value]
+            if any(isinstance(entry, dict | list) for entry in values):
+                what = "must be a value or a list of values"
+                mistakes.append(Mistake(what, document.where((number, key))))
+    raise_all(mistakes)
+    return document.content
+
+
+def _noted(tables: Iterable[pd.DataFrame], fitted: list[int]) -> Iterator[pd.DataFrame]:
+    """Pass tables on, and note how many of their runs have fitted SRAM costs."""
+    for table in tables:
+        fitted.append(int(table["sram_fitted"].sum()))
+        yield table

@@ -1,0 +1,33 @@
+"""Area and leakage of the whole chip, all nodes, and of the DRAM beside it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mugi.hardware.setups import Setups
+
+CHIP = ("array", "sram", "router")  # levels of components; the DRAM is not on the chip
+
+
+def instances(setups: Setups, costs: Mapping, component: str) -> np.ndarray:
+    """Return how many of a component there are in all nodes, a number or (setups, 1)."""
+    nodes = 1 if component == "dram" else setups.symbols["P"]
+    return costs[component]["instances"] * nodes
+
+
+def total(setups: Setups, costs: Mapping, field: str, levels: tuple[str, ...]) -> np.ndarray:
+    """Return the sum of area_mm2 or leakage_mw over all components of some levels: (setups, 1).
+
+    costs: unit costs of components, see `Design.costs`.
+    """
+    found = np.zeros((setups.count, 1))
+    for name, component in setups.design.components.items():
+        if component.level in levels:
+            found = found + instances(setups, costs, name) * costs[name][field]
+    return found
+
+
+def fitted(setups: Setups, costs: Mapping) -> np.ndarray:
+    """Return which setups have an SRAM that CACTI was not run for: (setups, 1)."""
+    marks = [cost["fitted"] for cost in costs.values() if "fitted" in cost]
+    return np.any(np.broadcast_arrays(*marks, np.zeros((setups.count, 1), bool)), axis=0)

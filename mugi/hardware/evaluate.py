@@ -1,0 +1,246 @@
+"""Runs of the cost model: grouped by design and assumptions, evaluated, and put into a table."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from mugi.hardware import area
+from mugi.hardware.activity import Activity, activity
+from mugi.hardware.design import given, load_design
+from mugi.hardware.energy import EventEnergy, total_energy_j
+from mugi.hardware.runs import KEYS, assumption_sets, checked, expand
+from mugi.hardware.setups import Setups
+from mugi.hardware.technology import technology
+from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, load_model, sizes
+
+SETUP = ("array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size")
+RUNS_A_PART = 100_000  # evaluated together; their results take about 50 MB
+RUNS_BROKEN_DOWN = 5000  # their components take about 100 MB
+SETUPS_AT_ONCE = 8192  # bounds memory: their operations of fixed size take about 100 MB
+
+
+def evaluate_hardware(
+    *, runs: pd.DataFrame | None = None, grids: Sequence[Mapping] = (), components: bool = False,
+    progress: bool = False,
+) -> pd.DataFrame:  # fmt: skip
+    """Cost accelerators running language models: time, energy and area, a row a run.
+
+    Give `runs`, a table with one configuration a row, or `grids`, mappings of columns to a value or
+    a list of values of which every combination is a run. `evaluate` names the columns. With
+    `components`, return area, leakage and energy of every component of every run instead, as
+    `breakdown` does. Raises InputError with all that is wrong before anything is computed.
+    """
+    table = expand(list(grids)) if runs is None else runs
+    return (breakdown if components else evaluate)(table, progress)
+
+
+def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
+    """Cost accelerators running language models, one configuration a row.
+
+    Required columns: design and model (names or paths of YAML files), array_height, batch_size,
+    seq_len (tokens of a sequence, the 64 of the prefill included). Optional: variant, array_width,
+    noc_rows, noc_cols (nodes), kv_heads, preset ("as-published" or "corrected"), technology (a name
+    or the path of a YAML file) and `assumption.<name>`; empty means the default. Other columns are
+    carried through.
+
+    Returns the rows in the same order, with these columns added or filled in. Time, energy and
+    counts are of the whole model (all layers, prefill and decode) on the whole chip; area, leakage
+    and dynamic energy leave out DRAM.
+
+    nodes, layers, kv_heads, array_width; area_mm2 = area_array_mm2 + area_sram_mm2 +
+    area_router_mm2; leakage_mw; dram_leakage_mw; cycles; runtime_s; tokens; tokens_per_s;
+    dynamic_energy_nj; dram_energy_nj; dram_bytes; total_energy_j (dynamic, leakage over the run
+    time, and what the assumption energy_scope adds); tokens_per_j; tokens_per_s_per_j; sram_fitted
+    (an SRAM geometry CACTI was not run for); and cycles_G, runtime_G_s, dynamic_energy_G_nj,
+    dram_energy_G_nj for G in projection, attention, ffn, output, softmax, silu.
+
+    Raises InputError with all mistakes before anything is computed.
+    """
+    return _table(checked(runs), progress)
+
+
+def stream(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]:
+    """Yield what `evaluate` returns in parts of RUNS_A_PART rows, in order.
+
+    All rows are checked before the first part; memory does not grow with their number.
+    """
+    runs = checked(runs)
+    with tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar:
+        for low in range(0, len(runs), RUNS_A_PART):
+            table = _table(runs[low : low + RUNS_A_PART])
+            yield table
+            bar.update(len(table))
+
+
+def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
+    """Return area, leakage and energy of every component of every run, tidy.
+
+    Takes the runs that `evaluate` takes. Columns: those of a run, then component, tag, level
+    (array, sram, router or dram), instances (whole chip), area_mm2, leakage_mw, dynamic_energy_nj
+    and dynamic_energy_G_nj for the six groups G. Rows are ordered by run, then by component as in
+    the design, and only components that the chip has. Each is in one tag: sums over all but dram
+    give the totals of `evaluate`.
+    """
+    runs = checked(runs)
+    return _broken_down(runs, _evaluated(runs, _components, progress))
+
+
+def evaluate_both(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what `evaluate` and `breakdown` return of the same runs, computed once."""
+    runs = checked(runs)
+    both = _evaluated(runs, lambda rows, done: (_results(done), _components(rows, done)), False)
+    results, components = ([(rows, pair[i]) for rows, pair in both] for i in (0, 1))
+    return _joined(runs, results), _broken_down(runs, components)
+
+
+def _broken_down(runs: pd.DataFrame, parts: list) -> pd.DataFrame:
+    """Return the table of `breakdown` from the components of groups of checked runs."""
+    table = pd.concat([part for _, part in parts]).sort_values("row", kind="stable")
+    table = table[(table["instances"] > 0) | (table["dynamic_energy_nj"] > 0)]
+    keys = [key for key in runs if key in KEYS or key.startswith("assumption.")]
+    left = runs[keys].iloc[table["row"].to_numpy()].reset_index(drop=True)
+    return pd.concat([left, table.drop(columns="row").reset_index(drop=True)], axis=1)
+
+
+def breakdowns(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield what `breakdown` returns for RUNS_BROKEN_DOWN runs at a time, in order."""
+    runs = checked(runs)
+    for low in range(0, len(runs), RUNS_BROKEN_DOWN):
+        yield breakdown(runs[low : low + RUNS_BROKEN_DOWN])
+
+
+def _table(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
+    """Return checked runs with their results."""
+    return _joined(runs, _evaluated(runs, lambda rows, done: _results(done), progress))
+
+
+def _joined(runs: pd.DataFrame, parts: list) -> pd.DataFrame:
+    """Return the table of `evaluate` from the results of groups of checked runs."""
+    order = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
+    columns = {
+        name: np.concatenate([table[name] for _, table in parts])[order] for name in parts[0][1]
+    }
+    carried = [name for name in runs if name not in columns]
+    return pd.concat([runs[carried], pd.DataFrame(columns, index=runs.index)], axis=1)
+
+
+def _evaluated(runs: pd.DataFrame, collect: Callable, progress: bool) -> list:
+    """Return rows of checked runs, group by group, with what `collect` makes of them."""
+    collected = []
+    with tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar:
+        for rows, setups, setup in _grouped(runs):
+            done = activity(setups, setup, runs["seq_len"].to_numpy(int)[rows])
+            collected.append((rows, collect(rows, done)))
+            bar.update(len(rows))
+    return collected
+
+
+def _grouped(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Setups, np.ndarray]]:
+    """Yield rows of runs, their setups, and which setup each of these runs has."""
+    sets, set_index = assumption_sets(runs)
+    designs = runs["design"].astype(str) + "\0" + runs["variant"].astype(str)
+    codes, names = pd.factorize(designs)
+    model_codes, model_names = pd.factorize(runs["model"].astype(str))
+    models = [load_model(name) for name in model_names]
+    keys = np.column_stack([codes, set_index, runs[list(SETUP)].to_numpy(float), model_codes])
+    order = np.lexsort(keys.T[::-1])
+    new = np.append(True, np.any(np.diff(keys[order], axis=0) != 0, axis=1))
+    found, sorted_index = keys[order][new], np.cumsum(new) - 1
+    for start, stop in _spans(found[:, 0] * len(sets) + found[:, 1]):
+        low, high = np.searchsorted(sorted_index, (start, stop))
+        design = load_design(*names[int(found[start, 0])].split("\0"))
+        assumptions = sets[int(found[start, 1])]
+        height, width, noc_rows, noc_cols, kv, batch, model = found[start:stop, 2:].T
+        symbols = {k: v[:, None] for k, v in given(height, width, noc_rows, noc_cols).items()}
+        symbols = design.symbols(symbols, assumptions)
+        symbols["frequency_mhz"] = technology(assumptions["technology"]).frequency_mhz
+        size = sizes(models, model.astype(int), kv, batch)
+        setups = Setups(design, assumptions, symbols, size, stop - start)
+        yield order[low:high], setups, sorted_index[low:high] - start
+
+
+def _spans(groups: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield spans of equal values, none longer than SETUPS_AT_ONCE, cut into even parts."""
+    edges = np.flatnonzero(np.diff(groups)) + 1
+    for start, stop in zip([0, *edges], [*edges, len(groups)], strict=True):
+        parts = -(-(stop - start) // SETUPS_AT_ONCE)
+        yield from pairwise(np.linspace(start, stop, parts + 1).astype(int).tolist())
+
+
+def _results(done: Activity) -> dict[str, np.ndarray]:
+    """Return the result columns of `evaluate`, one value a run."""
+    setups, assumptions = done.setups, done.setups.assumptions
+    costs = setups.design.costs(setups.symbols, assumptions)
+    energy = EventEnergy(setups.design, setups.symbols, costs)
+    seconds = 1 / (setups.symbols["frequency_mhz"] * 1e6)
+    batch, length = setups.sizes["batch"][done.setup], done.seq_len
+    tokens = batch * (length - PREFILL_TOKENS * (assumptions["tokens_counted"] == "generated"))
+    areas = {
+        level: done.of_runs(area.total(setups, costs, "area_mm2", (level,))) for level in area.CHIP
+    }
+    leakage, dram_leakage = (
+        done.of_runs(area.total(setups, costs, "leakage_mw", levels))
+        for levels in (area.CHIP, ("dram",))
+    )
+    groups = {}
+    for group in GROUPS:
+        groups[f"cycles_{group}"] = done.cycles[group]
+        groups[f"runtime_{group}_s"] = done.cycles[group] * seconds
+        groups[f"dynamic_energy_{group}_nj"] = energy.of_group(done, group, dram=False)
+        groups[f"dram_energy_{group}_nj"] = energy.of_group(done, group, dram=True)
+    dynamic = sum(groups[f"dynamic_energy_{group}_nj"] for group in GROUPS)
+    dram = sum(groups[f"dram_energy_{group}_nj"] for group in GROUPS)
+    runtime = done.total_cycles * seconds
+    scope = assumptions["energy_scope"]
+    total = total_energy_j(dynamic, dram, leakage, dram_leakage, runtime, scope)
+    return {
+        "nodes": done.of_runs(setups.symbols["P"]).astype(int),
+        "layers": setups.sizes["layers"][done.setup].astype(int),
+        "area_mm2": sum(areas.values()),
+        **{f"area_{level}_mm2": values for level, values in areas.items()},
+        "leakage_mw": leakage,
+        "dram_leakage_mw": dram_leakage,
+        "cycles": done.total_cycles,
+        "runtime_s": runtime,
+        "tokens": tokens,
+        "tokens_per_s": tokens / runtime,
+        "dynamic_energy_nj": dynamic,
+        "dram_energy_nj": dram,
+        "dram_bytes": sum(done.counts[group]["dram_bytes"] for group in GROUPS),
+        "total_energy_j": total,
+        "tokens_per_j": tokens / total,
+        "tokens_per_s_per_j": tokens / runtime / total,
+        "sram_fitted": done.of_runs(area.fitted(setups, costs)),
+        **groups,
+    }
+
+
+def _components(rows: np.ndarray, done: Activity) -> pd.DataFrame:
+    """Return the rows of `breakdown`, with the row of their run."""
+    setups, frames = done.setups, []
+    costs = setups.design.costs(setups.symbols, setups.assumptions)
+    energy = EventEnergy(setups.design, setups.symbols, costs)
+    for name, component in setups.design.components.items():
+        count = done.of_runs(area.instances(setups, costs, name))
+        energies = {
+            f"dynamic_energy_{group}_nj": energy.of_component(done, group, name) for group in GROUPS
+        }
+        frames.append(
+            pd.DataFrame(
+                {
+                    "row": rows,
+                    "component": name,
+                    "tag": component.tag,
+                    "level": component.level,
+                    "instances": count,
+                    "area_mm2": count * done.of_runs(costs[name]["area_mm2"]),
+                    "leakage_mw": count * done.of_runs(costs[name]["leakage_mw"]),
+                    "dynamic_energy_nj": sum(energies.values()),
+                    **energies,
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)

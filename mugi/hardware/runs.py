@@ -1,0 +1,254 @@
+"""Tables of runs: grids expanded, mistakes found, defaults filled in."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mugi import assumptions
+from mugi.errors import InputError, Mistake, closest, raise_all, unknown
+from mugi.hardware import technology
+from mugi.hardware.design import given, load_design, variants
+from mugi.hardware.setups import distinct
+from mugi.hardware.workload import PREFILL_TOKENS, load_model
+
+KEYS = (
+    "design", "variant", "array_height", "array_width", "noc_rows", "noc_cols", "model",
+    "kv_heads", "batch_size", "seq_len", "preset", "technology",
+)  # fmt: skip
+REQUIRED = ("design", "array_height", "model", "batch_size", "seq_len")
+TEXT = {"variant": "", "preset": "as-published", "technology": technology.DEFAULT}
+COUNTS = (
+    "array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size", "seq_len",
+)  # fmt: skip
+PREFIX = "assumption."
+MHA_70B = f"{PREFIX}mha_70b_kv_heads"
+MOST_RUNS = 5_000_000  # results of a million runs take about 2 GB
+LIKE_A_COLUMN = 0.8  # how alike a name is that is rather a slip of the pen than a column carried on
+LARGEST_COUNT = 2**31
+ByRun = list[tuple[int, Mistake]]  # runs are counted from 0
+
+
+def expand(grids: Sequence[Mapping]) -> pd.DataFrame:
+    """Return every combination of the list-valued entries of each grid, in order, without repeats.
+
+    Raises InputError for a key that is no column of a run, for no grid at all, and for more than
+    MOST_RUNS combinations.
+    """
+    mistakes, frames, total = [], [], 0
+    if not grids:
+        raise InputError("there are no grids")
+    for number, grid in enumerate(grids, 1):
+        odd = [key for key in grid if key not in KEYS and not str(key).startswith(PREFIX)]
+        wrong = [unknown("key", key, KEYS) for key in odd]
+        values = {k: v if isinstance(v, list | tuple) else [v] for k, v in grid.items()}
+        total += math.prod(map(len, values.values()))
+        if total > MOST_RUNS:
+            wrong.append(Mistake(f"{total:,} runs so far, more than {MOST_RUNS:,}"))
+        mistakes += [mistake.at(f"grid {number}") for mistake in wrong]
+        if not mistakes:
+            index = pd.MultiIndex.from_product(values.values(), names=list(values))
+            frames.append(index.to_frame(index=False))
+    raise_all(mistakes)
+    return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)
+
+
+def check_runs(runs: pd.DataFrame) -> list[Mistake]:
+    """Return every mistake in a table of runs; `line` counts a CSV's heading as 1."""
+    try:
+        checked(runs)
+    except InputError as error:
+        return list(error.mistakes)
+    return []
+
+
+def checked(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs with every default filled in; raises InputError with all that is wrong."""
+    mistakes, complete = _by_run(runs)
+    raise_all([mistake.at(f"line {run + 2}") for run, mistake in mistakes])
+    return complete
+
+
+def mistakes_by_run(runs: pd.DataFrame) -> ByRun:
+    """Return (run, mistake) for every mistake, runs counted from 0; InputError as to columns."""
+    return _by_run(runs)[0]
+
+
+def _by_run(runs: pd.DataFrame) -> tuple[ByRun, pd.DataFrame | None]:
+    """Return the mistakes, and the runs that have none so far with all columns filled in."""
+    mistakes = [Mistake(f"column '{name}' is missing") for name in REQUIRED if name not in runs]
+    mistakes += [m for m in map(_column_mistake, runs.columns.difference(KEYS)) if m]
+    if not mistakes and runs.empty:
+        mistakes = [Mistake("there are no runs")]
+    raise_all(mistakes)
+    by_run, complete = _text_mistakes(runs) + _number_mistakes(runs), None
+    good = np.delete(np.arange(len(runs)), [run for run, _ in by_run])
+    if len(good):
+        complete = filled(runs.iloc[good] if by_run else runs)
+        by_run += [(int(good[run]), mistake) for run, mistake in _size_mistakes(complete)]
+    return sorted(set(by_run), key=lambda pair: (pair[0], str(pair[1]))), complete
+
+
+def _column_mistake(name: str) -> Mistake | None:
+    """Return the mistake of a column that is carried through but looks like a misspelt one."""
+    if name.startswith(PREFIX):
+        flip = name.removeprefix(PREFIX)
+        return None if flip in assumptions.REGISTRY else assumptions.check(flip, "")
+    near = closest(name, KEYS, LIKE_A_COLUMN)
+    return Mistake(f"column '{name}' is not known", nearest=near) if near else None
+
+
+def _in_runs(mask: np.ndarray, mistakes: Iterable[Mistake]) -> ByRun:
+    return [(int(run), mistake) for mistake in mistakes for run in np.flatnonzero(mask)]
+
+
+def _raised(function: Callable, *arguments) -> tuple[Mistake, ...]:
+    """Return the mistakes that a call raises."""
+    try:
+        function(*arguments)
+    except InputError as error:
+        return error.mistakes
+    return ()
+
+
+def _of_distinct(problems: Callable, *columns: pd.Series) -> ByRun:
+    """Return the mistakes that `problems` finds in each distinct combination of cells."""
+    first, codes = distinct(*columns)
+    return [
+        pair
+        for code, run in enumerate(first)
+        for pair in _in_runs(codes == code, problems(*(column.iloc[run] for column in columns)))
+    ]
+
+
+def blank(values: pd.Series) -> pd.Series:
+    """Return which cells are empty."""
+    return values.isna() | (values.astype(str).str.strip() == "")
+
+
+def _text_mistakes(runs: pd.DataFrame) -> ByRun:
+    """Return what is wrong with names of designs, models, presets, technologies, assumptions."""
+
+    def cells(column: str) -> pd.Series:
+        if column not in runs:
+            return pd.Series(TEXT.get(column, ""), index=runs.index)
+        return runs[column].where(~blank(runs[column]), TEXT.get(column, "")).astype(str)
+
+    by_run = _of_distinct(
+        lambda *names: _raised(load_design, *names), cells("design"), cells("variant")
+    )
+    for column, load in (
+        ("model", load_model),
+        ("preset", assumptions.preset),
+        ("technology", technology.technology),
+    ):
+        by_run += _of_distinct(lambda name, load=load: _raised(load, name), cells(column))
+    for column in (name for name in runs if name.startswith(PREFIX)):
+        name, values = column.removeprefix(PREFIX), runs[column].where(~blank(runs[column]), None)
+        by_run += _of_distinct(
+            lambda value, name=name: (
+                ()
+                if value is None or value != value
+                else _raised(assumptions.resolve, assumptions.PRESETS[0], {name: value})
+            ),
+            values,
+        )
+    return by_run
+
+
+def _number_mistakes(runs: pd.DataFrame) -> ByRun:
+    """Return what is wrong with sizes: not whole, too small, missing."""
+    by_run = []
+    for column in (name for name in COUNTS if name in runs):
+        empty = blank(runs[column]).to_numpy()
+        numbers = pd.to_numeric(runs[column], errors="coerce").to_numpy(float)
+        least = PREFILL_TOKENS if column == "seq_len" else 1
+        wrong = ~(numbers >= least) | (numbers != np.floor(numbers)) | (numbers > LARGEST_COUNT)
+        for run in np.flatnonzero(np.where(empty, column in REQUIRED, wrong)):
+            value = runs[column].iloc[run]
+            value = f"{value:g}" if isinstance(value, float) else value
+            shown = "empty" if empty[run] else f"'{value}'"
+            what = f"{column} must be a whole number of at least {least}, not {shown}"
+            by_run.append((int(run), Mistake(what)))
+    return by_run
+
+
+def _size_mistakes(runs: pd.DataFrame) -> ByRun:
+    """Return what the designs' checks and the models' heads say about sizes of filled runs."""
+    heads = _of_each(lambda name: load_model(name).heads, runs["model"])
+    odd = np.flatnonzero(heads % runs["kv_heads"] != 0)
+    shares = zip(odd, heads.iloc[odd], runs["kv_heads"].iloc[odd], strict=True)
+    by_run = [
+        (int(run), Mistake(f"{all_heads} heads do not divide among {kv} kv_heads"))
+        for run, all_heads, kv in shares
+    ]
+    sets, set_index = assumption_sets(runs)
+    sizes = runs[["array_height", "array_width", "noc_rows", "noc_cols"]].to_numpy(float)
+    keys = pd.DataFrame({"design": runs["design"], "variant": runs["variant"], "set": set_index})
+    for (name, variant, number), rows in keys.groupby(["design", "variant", "set"]).indices.items():
+        design = load_design(name, variant)
+        try:
+            symbols = design.symbols(given(*sizes[rows].T), sets[number])
+            for text, test in design.checks.items():
+                wrong = ~np.broadcast_to(test(symbols), len(rows))
+                by_run += [(int(run), Mistake(text)) for run in rows[wrong]]
+        except InputError as error:
+            by_run += [(int(rows[0]), mistake) for mistake in error.mistakes]
+    return by_run
+
+
+def filled(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return checked runs with every default filled in and counts as whole numbers."""
+    runs = runs.copy()
+    for column, default in TEXT.items():
+        values = runs[column] if column in runs else pd.Series("", index=runs.index)
+        runs[column] = values.where(~blank(values), default).astype(str)
+    for column in COUNTS:
+        values = runs[column] if column in runs else pd.Series(np.nan, index=runs.index)
+        runs[column] = pd.to_numeric(values, errors="coerce")
+    runs[["noc_rows", "noc_cols"]] = runs[["noc_rows", "noc_cols"]].fillna(1)
+    default = _of_each(lambda name: variants(name)[0], runs["design"])
+    runs["variant"] = runs["variant"].where(runs["variant"] != "", default)
+    for name in runs["design"].unique():
+        chosen = (runs["design"] == name) & runs["array_width"].isna()
+        if chosen.any():
+            height = runs.loc[chosen, "array_height"].to_numpy()
+            width = load_design(name).array_width({"array_height": height})
+            runs.loc[chosen, "array_width"] = width
+    runs["model"] = models = runs["model"].astype(str)
+    heads = _of_each(lambda name: load_model(name).kv_heads, models)
+    if MHA_70B in runs:
+        switch = assumptions.REGISTRY["mha_70b_kv_heads"]
+        flipped = pd.to_numeric(runs[MHA_70B], errors="coerce").fillna(switch.published)
+        heads = heads.where(models != "llama_2_70b", flipped)
+    runs["kv_heads"] = runs["kv_heads"].fillna(heads)
+    for column in COUNTS:
+        runs[column] = runs[column].astype(int)
+    return runs
+
+
+def _of_each(function: Callable, values: pd.Series) -> pd.Series:
+    """Return function(value) of all values, called once for each that is distinct."""
+    codes, names = pd.factorize(values)
+    return pd.Series(np.array([function(name) for name in names])[codes], values.index)
+
+
+def assumption_sets(runs: pd.DataFrame) -> tuple[list[dict], np.ndarray]:
+    """Return the distinct sets of assumptions among filled runs, and which one each run has.
+
+    The technology goes with them.
+    """
+    columns = [name for name in runs if name.startswith(PREFIX)]
+    texts = [runs["preset"], runs["technology"]]
+    texts += [runs[name].where(~blank(runs[name]), "").astype(str) for name in columns]
+    first, codes = distinct(*texts)
+    sets = []
+    for preset, name, *values in zip(*(text.iloc[first] for text in texts), strict=True):
+        flips = {
+            column.removeprefix(PREFIX): value
+            for column, value in zip(columns, values, strict=True)
+            if value
+        }
+        sets.append(assumptions.resolve(preset, flips) | {"technology": name})
+    return sets, codes

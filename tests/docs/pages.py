@@ -1,0 +1,89 @@
+"""Pages of the documentation, what they show, and a copy of the checkout to do it in."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    path
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+    if "_build" not in path.relative_to(ROOT).parts
+)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return what stands in the fenced blocks of one language, in order."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def commands(page: Path) -> list[str]:
+    """Return the commands of the ```sh blocks, one a line, continued lines joined."""
+    lines = "".join(blocks(page, "sh")).replace("\\\n", " ").splitlines()
+    return [line.split(" #")[0].strip() for line in lines if line.strip()]
+
+
+def shown_files(page: Path) -> dict[str, str]:
+    """Return the files that a page shows whole, by name: YAML blocks that begin with `# NAME`."""
+    text = page.read_text(encoding="utf-8")
+    return dict(re.findall(r"^```yaml\n# (\w+\.yaml)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+
+
+def copy_of_the_checkout(folder: Path) -> Path:
+    """Return a folder with what git tracks or would, but tests and pictures."""
+    listing = ["git", "ls-files", "-co", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in names.splitlines():
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/images/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def apply(page: Path, folder: Path) -> None:
+    """Do the edits of a page: blocks that begin with `# PATH` (a new file) or `# in PATH`.
+
+    What is `in` a file comes to its end; a block `diff` replaces its lines ` ` and `-` by those
+    with ` ` and `+`, part by part between lines `...`.
+    """
+    text = page.read_text(encoding="utf-8")
+    edits = re.findall(r"^```(\w+)\n# (in )?(\S+\.\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert edits, page
+    for language, inside, name, content in edits:
+        path = folder / name
+        if language == "diff":
+            file = path.read_text(encoding="utf-8")
+            for part in content.split("...\n"):
+                lines = [line or " " for line in part.splitlines()]
+                old, new = (
+                    "\n".join(line[1:] for line in lines if line[0] in signs)
+                    for signs in (" -", " +")
+                )
+                assert file.count(old) == 1, (page, old)
+                file = file.replace(old, new)
+            path.write_text(file, encoding="utf-8")
+        elif inside:
+            path.write_text(f"{path.read_text('utf-8').rstrip()}\n{content}", encoding="utf-8")
+        else:
+            path.write_text(content, encoding="utf-8")
+
+
+def run(command: str, folder: Path, fails: bool = False) -> str:
+    """Run a command line in a copy of the checkout, with its package; return what it prints."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command.replace("mugi ", "python -m mugi.cli ", 1)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    printed = done.stdout + done.stderr
+    assert (done.returncode != 0) == fails, printed
+    return printed

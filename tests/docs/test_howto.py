@@ -1,0 +1,124 @@
+"""Each how-to page is followed to the letter, in a copy of the checkout."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.docs.pages import DOCS, apply, commands, copy_of_the_checkout, run
+
+HOWTO = DOCS / "howto"
+GRID = """
+- &run {design: mugi, variant: vlp, array_height: [128, 256], model: llama_2_7b, batch_size: 8,
+        seq_len: 4096}
+- {<<: *run, design: systolic, variant: mac, array_height: [8, 16]}
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    return copy_of_the_checkout(tmp_path)
+
+
+@pytest.fixture
+def hardware(checkout) -> Path:
+    """A copy of the checkout with a small table of runs."""
+    (checkout / "grid.yaml").write_text(GRID)
+    run("mugi evaluate --grid grid.yaml -o results/hardware/hardware.csv", checkout)
+    return checkout
+
+
+def test_add_a_method(checkout):
+    apply(HOWTO / "method.md", checkout)
+    for command in commands(HOWTO / "method.md"):
+        run(command, checkout)
+    table = pd.read_csv(checkout / "fit.csv")
+    error = table[table["error"] == "weighted_absolute_error"].set_index("method")["value"]
+    assert error["nearest:points=256,range=16"] < 0.1 * error["nearest:points=16,range=16"]
+    assert "| `nearest` | `points` |" in run("mugi schema --markdown", checkout)
+
+
+def test_add_an_accelerator(checkout):
+    apply(HOWTO / "accelerator.md", checkout)
+    for command in commands(HOWTO / "accelerator.md"):
+        assert "throughput" in run(command, checkout)
+
+
+def test_add_an_assumption(checkout):
+    """Without the flip nothing changes; with it the array takes longer and as much energy."""
+    apply(HOWTO / "accelerator.md", checkout)
+    (command,) = commands(HOWTO / "assumption.md")
+    assert "unknown assumption 'output_drain'" in run(command, checkout, fails=True)
+    plain = command.replace(" --assume output_drain=exposed", "")
+    before = run(plain, checkout)
+    apply(HOWTO / "assumption.md", checkout)
+    assert run(plain, checkout) == before
+    assert run(command, checkout) != before
+    assert "`output_drain`" in run(
+        "python -c 'from mugi.assumptions import markdown; print(markdown())'", checkout
+    )
+
+
+def test_add_a_model(checkout):
+    """To the cost model; and to accuracy, where the page's configurations have no mistakes."""
+    shown = commands(HOWTO / "model.md")
+    evaluate = next(command for command in shown if command.startswith("mugi evaluate"))
+    assert "throughput" in run(evaluate, checkout)
+    (checkout / "results" / "models" / "smollm2_135m").mkdir(parents=True)
+    text = (HOWTO / "model.md").read_text(encoding="utf-8")
+    written = re.findall(r"cat > (\S+) <<EOF\n(.*?)EOF\n", text, flags=re.DOTALL)
+    assert [name for name, _ in written] == ["mine.yaml", "vision.yaml"]
+    for name, content in written:
+        (checkout / name).write_text(content)
+        assert "no mistakes" in run(f"mugi check {name}", checkout)
+    (checkout / name).write_text(content.replace("digits", "digit"))
+    assert "did you mean 'digits'?" in run(f"mugi check {name}", checkout, fails=True)
+
+
+def test_add_a_figure(hardware):
+    apply(HOWTO / "figure.md", hardware)
+    (command,) = commands(HOWTO / "figure.md")
+    assert "Area: throughput against area" in run(f"{command} -n", hardware)
+    table = "results/hardware/hardware.csv"
+    run(f"python -m figures.area {table} -o results/figures/area", hardware)
+    drawn = pd.read_csv(hardware / "results" / "figures" / "area.csv")
+    assert len(drawn) == 4 and (hardware / "results" / "figures" / "area.png").exists()
+
+
+def test_add_a_claim(hardware):
+    apply(HOWTO / "claim.md", hardware)
+    tables = "results/hardware/hardware.csv -o results/claims/claims.csv --partial"
+    run(f"mugi claims {tables} || true", hardware)
+    claims = pd.read_csv(hardware / "results" / "claims" / "claims.csv").set_index("id")
+    mine = claims.loc["MINE-1"]
+    assert mine["verdict"] == "reproduced" and mine["computed"] > 1
+    assert mine["note"] == "Mugi(128) is at 1.07 of SA(16)"
+
+
+def test_add_a_metric(checkout):
+    run("mugi prepare tiny -o results/models/smollm2_135m", checkout)
+    apply(HOWTO / "metric.md", checkout)
+    (command,) = commands(HOWTO / "metric.md")
+    run(command, checkout)
+    table = pd.read_csv(checkout / "results" / "mine.csv")
+    metric = table[table["metric"] == "sure_share"]
+    assert metric["value"].between(0, 1).all() and (metric["unit"] == "share of tokens").all()
+    assert {"sure_share_difference"} <= set(table["metric"])
+
+
+def test_fit_on_drawn_inputs(checkout):
+    run_here = [c for c in commands(HOWTO / "fit.md") if "profile" not in c]
+    assert len(run_here) == 5
+    for command in run_here:
+        run(command, checkout)
+
+
+def test_the_tutorial(checkout):
+    """What it types about numbers and hardware; tests of workflow and models do the rest."""
+    apply(DOCS / "tutorial.md", checkout)
+    elsewhere = ("make", ". .venv", "snakemake", "mugi accuracy")
+    for command in commands(DOCS / "tutorial.md"):
+        if not command.startswith(elsewhere):
+            run(command, checkout)
+    assert len(pd.read_csv(checkout / "results" / "mine.csv")) == 4

@@ -1,0 +1,178 @@
+"""Blocks of README and docs: filled in from tables, and what may differ between two runs."""
+
+import importlib.util
+import os
+import shutil
+
+import pandas as pd
+import pytest
+
+from mugi.files import write_table
+from tests.docs.pages import DOCS, ROOT
+
+SPEC = importlib.util.spec_from_file_location("docs_update", DOCS / "update.py")
+update = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(update)
+
+VLP = "vlp:lut=10,max_exp=3"
+APPROXIMATIONS = [
+    ("native", "native", "native", "native"),
+    ("exact", "exact", "native", "native"),
+    (VLP, VLP, "native", "native"),
+    ("native", "native", "int4:group=64", "int4:group=64"),
+    (VLP, VLP, "int4:group=64", "int4:group=64"),
+]
+
+
+def accuracy(shift: float = 0.0) -> pd.DataFrame:
+    """A table of accuracy whose differences are moved by `shift`."""
+    rows = []
+    for methods in APPROXIMATIONS:
+        replaced = methods[0] != "native"
+        references = ["native", *(["exact"] if replaced else [])]
+        values = [("token_perplexity", "", "perplexity", 20.0)]
+        for reference in references:
+            values += [
+                ("log_loss_nats_difference", reference, "nats", 0.004 + shift),
+                ("kl_divergence_nats", reference, "nats", 0.0050),
+                ("top1_agreement", reference, "share of tokens", 0.97),
+            ]
+        for metric, reference, unit, value in values:
+            rows.append(
+                {"model": "smollm2_135m"}
+                | dict(zip(update.METHODS, methods, strict=True))
+                | {"task": "prose", "metric": metric, "unit": unit, "reference": reference}
+                | {"value": value, "ci_low": value - 0.003, "ci_high": value + 0.003}
+                | {"documents": 12, "tokens": 3060, "window_tokens": 256, "dtype": "float32"}
+            )
+    return pd.DataFrame(rows)
+
+
+def claims(verdict: str = "reproduced") -> pd.DataFrame:
+    names = ["id", "statement", "printed", "unit", "computed", "corrected", "verdict", "reason"]
+    rows = [
+        ("A", "faster", "2.07", "x", 2.0654321, 1.9, verdict, "", "hardware"),
+        ("B", "closer", "<1", "x", 1.2185, "", "differs", "inputs | of a model", "fit"),
+        ("C", "Llama", "5.0", "", "", "", "not reproducible here", "weights", "table_accuracy"),
+    ]
+    return pd.DataFrame(rows, columns=[*names, "target"])
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """A folder of results with what the blocks read, and the blocks of the rule."""
+    monkeypatch.setattr(update.sys, "prefix", str(tmp_path))  # whose size is told
+    folder = tmp_path / "results"
+    write_table(accuracy(), folder / "accuracy" / "accuracy.csv")
+    errors = {"array_error": 0.006, "torch_error": 0.002, "int4_error": [0.04, 0.23]}
+    write_table(pd.DataFrame(errors), folder / "accuracy" / "datapath.csv")
+    write_table(claims(), folder / "claims" / "claims.csv")
+    for rule, seconds, end in [("tune", 60, 1000.0), ("fig16", 30, 1010.0)]:
+        path = folder / "benchmarks" / f"{rule}.tsv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"s\tmax_rss\n{seconds}\t1024\n")
+        os.utime(path, (end, end))
+    for name in update.PICTURES:
+        (folder / "figures").mkdir(exist_ok=True)
+        (folder / "figures" / f"{name}.png").write_bytes(name.encode())
+    write(folder)
+    return folder
+
+
+def write(results) -> None:
+    for block in update.BLOCKS:
+        if block.made_by == "rule":
+            update.write_text(results / "docs" / f"{block.name}.md", block.text(results))
+
+
+@pytest.fixture
+def pages(tmp_path, results):
+    """A copy of the pages with all blocks filled in from `results`."""
+    root = tmp_path / "checkout"
+    shutil.copytree(DOCS, root / "docs", ignore=shutil.ignore_patterns("_build", "images"))
+    (root / "docs" / "images").mkdir()
+    shutil.copy(ROOT / "README.md", root / "README.md")
+    update.update(results, root, check=False)
+    return root
+
+
+def test_blocks_are_filled_in_and_hold(results, pages):
+    readme = (pages / "README.md").read_text("utf-8")
+    assert "KL divergence of 0.0050 [0.0020, 0.0080] nats" in readme
+    assert "| reproduced | 1 |" in readme
+    # two jobs one inside the other, with both their memories
+    assert "runs 2 jobs in 1 minutes, with at most 2.0 GiB" in readme
+    assert (pages / "docs" / "images" / "fig16.png").read_bytes() == b"fig16"
+    assert update.update(results, pages, check=True) == []
+
+
+def test_a_verdict_that_changes_is_noticed(results, pages):
+    write_table(claims("differs"), results / "claims" / "claims.csv")
+    write(results)
+    wrong = update.update(results, pages, check=True)
+    assert wrong == ["README.md: verdicts", "docs/reference/claims.md: claims"]
+
+
+@pytest.mark.parametrize(("shift", "holds"), [(0.0029, True), (-0.0029, True), (0.0031, False)])
+def test_measured_numbers_may_move_inside_their_interval(results, pages, shift, holds):
+    write_table(accuracy(shift), results / "accuracy" / "accuracy.csv")
+    write(results)
+    wrong = [name for name in update.update(results, pages, check=True) if "accuracy" in name]
+    assert (wrong == []) == holds
+
+
+def test_a_method_that_changes_is_noticed(results, pages):
+    table = accuracy().replace(VLP, "vlp:lut=11,max_exp=3")
+    write_table(table, results / "accuracy" / "accuracy.csv")
+    write(results)
+    assert "docs/explained/accuracy.md: accuracy" in update.update(results, pages, check=True)
+
+
+@pytest.mark.parametrize(("shift", "hidden"), [(-0.004, True), (0.1, False)])
+def test_the_words_follow_the_interval(results, shift, hidden):
+    """An interval that holds 0 has no sign."""
+    write_table(accuracy(shift), results / "accuracy" / "accuracy.csv")
+    assert ("cannot be told" in update.summary(results)) == hidden
+
+
+def test_what_was_not_measured_is_said(results):
+    """Smaller runs lack some approximations, others the text."""
+    some = accuracy()[lambda table: table["woq"] == "native"]
+    write_table(some, results / "accuracy" / "accuracy.csv")
+    assert "INT4" not in update.summary(results)
+    assert update.quantisation(results).startswith("Not measured")
+    write_table(some.assign(task="c4"), results / "accuracy" / "accuracy.csv")
+    for block in [update.accuracy, update.summary, update.quantisation]:
+        assert set(block(results).split("\n\n")) == {"Not measured in this run.", ""}
+
+
+def test_claims_of_models_stand_apart(results):
+    exact, models = update.ledger(results, True), update.ledger(results, False)
+    assert "| A " in exact and "| C " in exact and "| B " in models
+    assert r"inputs \| of a model" in models
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "holds"),
+    [
+        ("KL 1.0 [0.5, 1.5]", "KL 1.4 [0.9, 1.9]", True),
+        ("KL 1.0 [0.5, 1.5]", "KL 1.6 [1.1, 2.1]", False),
+        ("off by 0.61 to 1.30 %", "off by 0.60 to 1.31 %", True),
+        ("off by 0.61 %", "off by 0.71 %", False),
+        ("lut=10: 1.0 [0.5, 1.5]", "lut=11: 1.0 [0.5, 1.5]", False),
+        ("one 1.0 [0.5, 1.5]", "one 1.0 [0.5, 1.5] two 1.0 [0.5, 1.5]", False),
+    ],
+)
+def test_what_counts_as_the_same_measurement(old, new, holds):
+    assert update.measured(old, new) == holds
+
+
+def test_every_block_of_a_page_is_known():
+    """No page has a marker that nothing fills in; those of the code hold in the checkout."""
+    for page in {block.page for block in update.BLOCKS}:
+        text = (ROOT / page).read_text("utf-8")
+        assert text.count("<!-- end -->") == sum(block.page == page for block in update.BLOCKS)
+    for block in update.BLOCKS:
+        if block.made_by == "code":
+            _, old = update.replaced((ROOT / block.page).read_text("utf-8"), block.name, "")
+            assert old == block.text(None).strip(), f"make update-docs: {block.page}"

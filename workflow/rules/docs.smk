@@ -1,0 +1,32 @@
+# What README.md and docs/ quote of the tables; `make update-docs` copies it there.
+
+
+# The blocks of docs/update.py that come from tables, a file each
+rule document_results:
+    input:
+        tables=[
+            "results/accuracy/accuracy.csv",
+            "results/accuracy/datapath.csv",
+            "results/claims/claims.csv",
+        ],
+        script=BASE / "docs" / "update.py",
+    output:
+        expand(
+            "results/docs/{block}.md",
+            block=[
+                *["verdicts", "claims", "claims_of_models"],
+                *["summary", "accuracy", "quantisation", "datapath"],
+            ],
+        ),
+    log:
+        "results/logs/document_results.log",
+    benchmark:
+        "results/benchmarks/document_results.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        folder=subpath(output[0], parent=True),
+    message:
+        "What the documentation quotes"
+    shell:
+        "python {input.script} --write {params.folder} 2> {log}"
