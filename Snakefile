@@ -35,6 +35,7 @@ include: "workflow/rules/array.smk"
 include: "workflow/rules/hardware.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/docs.smk"
 
 
 # Targets without a job of their own
@@ -59,5 +60,6 @@ rule all:
         rules.array.input,
         rules.carbon.input,
         rules.claims.input,
+        rules.document_results.output,
         rules.figures.input,
         rules.hardware.input,
