@@ -1,11 +1,16 @@
 """Pages of the documentation, what they show, and a copy of the checkout to do it in."""
 
+import contextlib
+import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from mugi.cli import main
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -87,3 +92,15 @@ def run(command: str, folder: Path, fails: bool = False) -> str:
     printed = done.stdout + done.stderr
     assert (done.returncode != 0) == fails, printed
     return printed
+
+
+def run_here(command: str, folder: Path, fails: bool = False) -> str:
+    """Run a `mugi` command line in this process, in a folder; return what it prints."""
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+        contextlib.redirect_stderr(printed),
+    ):
+        status = main(shlex.split(command)[1:])
+    assert (status != 0) == fails, printed.getvalue()
+    return printed.getvalue()
