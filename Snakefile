@@ -1,9 +1,26 @@
+# The whole artifact as one workflow: configuration -> tables -> figures -> judged claims.
+#
+#   config.yaml                what is run; --configfile FILE puts another on top of it
+#   workflow/rules/*.smk       the rules, a file a stage; each runs one `mugi` command
+#   mugi/figures.yaml          the figures and tables, each drawn by figures/NAME.py
+#   results/models             checkpoints of the models inside installed packages
+#   results/accuracy           accuracy, sweep, profile, tuning; cells/ keeps finished measurements
+#   results/approximations     errors of approximations, searched parameters
+#   results/array, hardware, carbon   the simulated array, the cost model, carbon
+#   results/figures, tables, claims   what is drawn and judged from these tables
+#   results/logs, benchmarks   of each rule: what it said, time and memory
+#
+# Paths of results are relative to the working directory (--directory), all others to this file.
+from pathlib import Path
+from os.path import relpath
+
 from snakemake.utils import min_version
 
 min_version("9.0")
+BASE = Path(relpath(workflow.basedir))
 
 
-configfile: "config.yaml"
+configfile: BASE / "config.yaml"
 
 
 report: "workflow/report/workflow.rst"
@@ -20,10 +37,12 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
 
 
+# Targets without a job of their own
 localrules:
     all,
     accuracy,
     approximations,
+    array,
     bigbench,
     carbon,
     claims,
@@ -31,11 +50,13 @@ localrules:
     hardware,
 
 
+# Everything, what `snakemake` without a target makes
 rule all:
     default_target: True
     input:
         rules.accuracy.input,
         rules.approximations.input,
+        rules.array.input,
         rules.carbon.input,
         rules.claims.input,
         rules.figures.input,

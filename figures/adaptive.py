@@ -8,11 +8,10 @@ knows beforehand.
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
-import style
 
+from figures import marks, output, paper
+from mugi.colours import DESIGN_COLOURS
 from mugi.errors import InputError
 from mugi.files import read_table
 from mugi.methods import parse
@@ -36,40 +35,34 @@ def make(table: Path, stem: Path) -> None:
     keys = ["operation", "function", "error"]
     lines = pd.concat([compared(rows) for _, rows in shifted.groupby(keys, sort=False)])
     panels = [panel for _, panel in lines.groupby(keys, sort=False)]
-    style.use_style()
-    figure, axes = plt.subplots(
-        1,
-        len(panels),
-        figsize=(2 * style.COLUMN_IN, 2.4),
-        layout="constrained",
-        squeeze=False,
-    )
+    figure, axes = marks.panels(1, len(panels), (2 * paper.COLUMN_IN, 2.4))
     for axis, panel in zip(axes[0], panels, strict=True):
         draw(axis, panel)
     axes[0][0].set_ylabel("error over that of the best\nfixed window of each shift")
     handles, names = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, ncols=3, **style.LEGEND)
-    style.save(figure, stem, lines)
+    figure.legend(handles, names, ncols=3, **marks.LEGEND)
+    output.save_figure(figure, stem, lines)
 
 
 def compared(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the best adaptive and the best fixed window of unshifted inputs, at every shift, and
     the best fixed one of each shift."""
     rows = rows.assign(lut_size=[parse(text).lut for text in rows["method"]])
-    found = []
+    lines = []
     fixed_sizes = rows.loc[rows["family"] == "vlp", "lut_size"]
-    for _, some in rows[rows["lut_size"].isin(fixed_sizes)].groupby("lut_size"):
+    for _, of_size in rows[rows["lut_size"].isin(fixed_sizes)].groupby("lut_size"):
+        fixed = of_size[of_size["family"] == "vlp"]
+        best_fixed = fixed.loc[fixed.groupby("shift_log2")["value"].idxmin()]
+        least = best_fixed.set_index("shift_log2")["value"]
+        windows = {}
         for window, family in {"adaptive": "adaptive_vlp", KEPT: "vlp"}.items():
-            kind = some[some["family"] == family]
-            start = kind[kind["shift_log2"] == 0]
-            best = start.sort_values("value", kind="stable")["method"].head(1)
-            found.append(kind[kind["method"].isin(best)].assign(window=window))
-        fixed = some[some["family"] == "vlp"]
-        best = fixed.loc[fixed.groupby("shift_log2")["value"].idxmin()]
-        found.append(best.assign(window=EACH))
-        least = best.set_index("shift_log2")["value"]
-        found[-3:] = [one.assign(least=one["shift_log2"].map(least)) for one in found[-3:]]
-    lines = pd.concat(found)
+            kind = of_size[of_size["family"] == family]
+            unshifted = kind[kind["shift_log2"] == 0].sort_values("value", kind="stable")
+            windows[window] = kind[kind["method"].isin(unshifted["method"].head(1))]
+        windows[EACH] = best_fixed
+        for window, line in windows.items():
+            lines.append(line.assign(window=window, least=line["shift_log2"].map(least)))
+    lines = pd.concat(lines)
     lines["value_over_best_fixed"] = lines["value"] / lines["least"]
     keys = ["inputs", "operation", "function", "error", "lut_size", "window", "method"]
     return lines[[*keys, "shift_log2", "value", "value_over_best_fixed"]]
@@ -86,15 +79,14 @@ def draw(axis, panel: pd.DataFrame) -> None:
             line["shift_log2"],
             line["value_over_best_fixed"],
             ls=":" if size == smallest else "-",
-            color=style.DESIGN_COLOURS[LOOKS[window]],
+            color=DESIGN_COLOURS[LOOKS[window]],
             label=f"{window}, LUT {size}",
         )
     first = panel.iloc[0]
     axis.set(yscale="log", xlabel="k, of inputs times 2$^k$")
-    axis.set_title(f"{first['function']}: {LABELS[first['error']]}")
-    axis.tick_params(length=2, pad=1)
-    sns.despine(ax=axis)
+    axis.set_title(f"{first['function']}: {LABELS.get(first['error'], first['error'])}")
+    marks.tidy(axis)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

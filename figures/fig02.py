@@ -6,50 +6,28 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
-import style
 
-from mugi.errors import InputError
-from mugi.files import read_table
+from figures import marks, output, paper
+from figures.trace import read_trace
+from mugi.colours import DESIGN_COLOURS
 
 UNITS = ["input", "weight", "column", "spike"]
-COLOUR = style.DESIGN_COLOURS["mugi"]
-PLACES = ["row", "column", "count"]  # empty where a signal has none
+COLOUR = DESIGN_COLOURS["mugi"]
 
 
 def make(table: Path, stem: Path) -> None:
     """Draw the multiples on the first column, and every row's spikes in all columns below."""
     drawn = read_trace(table, ["gemm"], UNITS)
-    style.use_style()
-    figure, (above, below) = plt.subplots(
-        2,
-        1,
-        figsize=(style.COLUMN_IN, 2.6),
-        height_ratios=[1, 1.3],
-        sharex=True,
-        layout="constrained",
-    )
+    figure, axes = marks.panels(2, 1, (paper.COLUMN_IN, 2.6), height_ratios=[1, 1.3], sharex=True)
+    above, below = axes[:, 0]
     draw_multiples(above, drawn)
     draw_spikes(below, drawn)
     for axis in (above, below):
         for window in drawn["window"].unique():
             axis.axvline(8 * window - 0.5, color="0.8", lw=0.6, zorder=0)
-        sns.despine(ax=axis)
-        axis.tick_params(length=2, pad=1)
+        marks.tidy(axis)
     below.set(xlabel="cycle", xticks=range(0, int(drawn["cycle"].max()) + 1, 2))
-    style.save(figure, stem, drawn)
-
-
-def read_trace(path: Path, operations: list[str], units: list[str]) -> pd.DataFrame:
-    """Read the signals of `units` from a table of `mugi trace` on one of `operations`."""
-    trace = read_table(path, ["operation", "unit", *PLACES], ["window", "cycle", "value"])
-    found = list(trace["operation"].unique())
-    if len(found) != 1 or found[0] not in operations:
-        raise InputError(f"{path}: operation is {found}; needed: one of {operations}")
-    trace[PLACES] = trace[PLACES].apply(pd.to_numeric)
-    missing = [unit for unit in units if unit not in set(trace["unit"])]
-    if missing:
-        raise InputError(f"{path}: no rows with unit {', '.join(missing)}")
-    return trace[trace["unit"].isin(units)]
+    output.save_figure(figure, stem, drawn)
 
 
 def draw_multiples(axis, signals: pd.DataFrame) -> None:
@@ -99,8 +77,8 @@ def draw_spikes(axis, signals: pd.DataFrame) -> None:
     axis.set_ylim(max(rows) + 0.5, min(rows) - 0.75)
     handles = [plt.Line2D([], [], color=shade, lw=2.6) for shade in (shades[0], shades[-1])]
     names = [f"spike in column {columns[0]:g}", f"in column {columns[-1]:g}"]
-    axis.figure.legend(handles, names, ncols=2, **style.LEGEND)
+    axis.figure.legend(handles, names, ncols=2, **marks.LEGEND)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

@@ -11,8 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-import style
 
+from figures import marks, output, paper
 from mugi.files import read_table
 from mugi.methods import FUNCTIONS
 
@@ -25,20 +25,13 @@ def make(table: Path, stem: Path) -> None:
     entries = read_table(table, text, NUMBERS)
     entries["read_by"] = entries["read_by"].astype(str)
     signs = list(entries["sign"].unique())
-    style.use_style()
-    figure, axes = plt.subplots(
-        len(signs),
-        1,
-        figsize=(2 * style.COLUMN_IN, 0.7 + 2.1 * len(signs)),
-        layout="constrained",
-        squeeze=False,
-    )
+    figure, axes = marks.panels(len(signs), 1, (2 * paper.COLUMN_IN, 0.7 + 2.1 * len(signs)))
     for axis, sign in zip(axes[:, 0], signs, strict=True):
         draw(axis, entries[entries["sign"] == sign])
     first = entries.iloc[0]
     axes[0][0].set_title(f"{first['function']}, {first['method']}")
     figure.supxlabel("\n".join(lookups(entries)), fontsize=6, family="monospace")
-    style.save(figure, stem, entries)
+    output.save_figure(figure, stem, entries)
 
 
 def draw(axis, entries: pd.DataFrame) -> None:
@@ -89,4 +82,4 @@ def lookups(entries: pd.DataFrame) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-import style
 
+from figures import marks, output, paper
 from mugi.accuracy.concentration import EXPONENTS, VALUES, drawn_layers, read_profile
 
 RECIPES = {"lut": "LUT inputs", "published": "as published"}
@@ -40,16 +40,10 @@ def make(tables: list[Path], stem: Path) -> None:
     ]
     drawn = pd.concat(bins, ignore_index=True)[COLUMNS]
     lengths = sorted(drawn["seq_len"].unique())
-    style.use_style()
     rows = [(axis, recipe) for axis in AXES for recipe in RECIPES]
     columns = [(model, operation) for model in drawn["model"].unique() for operation in RANGES]
-    figure, axes = plt.subplots(
-        len(rows),
-        len(columns),
-        figsize=(style.COLUMN_IN * len(columns) / 2, 0.4 + 1.2 * len(rows)),
-        layout="constrained",
-        squeeze=False,
-    )
+    size = (paper.COLUMN_IN * len(columns) / 2, 0.4 + 1.2 * len(rows))
+    figure, axes = marks.panels(len(rows), len(columns), size)
     for row, (axis, recipe) in enumerate(rows):
         for column, (model, operation) in enumerate(columns):
             panel = {"axis": axis, "recipe": recipe, "model": model, "operation": operation}
@@ -61,7 +55,7 @@ def make(tables: list[Path], stem: Path) -> None:
     for column, (model, operation) in enumerate(columns):
         axes[0, column].set_title(f"{model}: {operation}")
     legend(figure, lengths)
-    style.save(figure, stem, drawn)
+    output.save_figure(figure, stem, drawn)
 
 
 def histograms(group: pd.DataFrame, recipe: str, operation: str) -> Iterator[pd.DataFrame]:
@@ -73,8 +67,8 @@ def histograms(group: pd.DataFrame, recipe: str, operation: str) -> Iterator[pd.
     codes, counts = group["code"].to_numpy(), group["count"].to_numpy()
     low, high = RANGES[operation]
     edges = np.arange(round((high - low) / BIN) + 1) * BIN + low
-    found, _ = np.histogram(VALUES[codes], np.append(edges[:-1], high + 1e-9), weights=counts)
-    share = 100 * found / max(1, found.sum())
+    in_bins, _ = np.histogram(VALUES[codes], np.append(edges[:-1], high + 1e-9), weights=counts)
+    share = 100 * in_bins / max(1, in_bins.sum())
     smooth = np.convolve(share, np.ones(SMOOTHED_BINS) / SMOOTHED_BINS, mode="same")
     yield _bins("value", edges[:-1], edges[1:], smooth)
 
@@ -85,8 +79,8 @@ def histograms(group: pd.DataFrame, recipe: str, operation: str) -> Iterator[pd.
     whole = counts.sum() if published else counts[finite & ~zero].sum()
     bins = np.arange(EXPONENT_RANGE[0], EXPONENT_RANGE[1] + 1)
     counted = finite if published else finite & ~zero
-    found = np.array([counts[counted & (exponents == exponent)].sum() for exponent in bins])
-    yield _bins("exponent", bins, bins, 100 * found / max(1, whole))
+    in_bins = np.array([counts[counted & (exponents == exponent)].sum() for exponent in bins])
+    yield _bins("exponent", bins, bins, 100 * in_bins / max(1, whole))
 
 
 def _bins(axis: str, left: np.ndarray, right: np.ndarray, percent: np.ndarray) -> pd.DataFrame:
@@ -103,9 +97,8 @@ def draw(axis, bins: pd.DataFrame, kind: str, lengths: list[int]) -> None:
         axis.plot(centre, curve["percent"], color=shade, lw=0.7, marker="." * (kind != "value"))
     if kind == "exponent":
         axis.axvspan(-3.5, 4.5, color="0.93", zorder=0)
-    axis.tick_params(length=2, pad=1)
     axis.set_ylim(bottom=0)
-    sns.despine(ax=axis)
+    marks.tidy(axis)
 
 
 def shades(colour: str, count: int) -> list:
@@ -122,8 +115,8 @@ def legend(figure, lengths: list[int]) -> None:
     columns = [entry for pair in zip_longest(*rows, fillvalue=("", "none")) for entry in pair]
     handles = [plt.Line2D([], [], color=colour) for _, colour in columns]
     labels = [label for label, _ in columns]
-    figure.legend(handles, labels, ncols=len(columns) // 2, **style.LEGEND)
+    figure.legend(handles, labels, ncols=len(columns) // 2, **marks.LEGEND)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__, tables="+"))
+    sys.exit(output.run_script(make, __doc__, tables="+"))

@@ -1,19 +1,18 @@
-"""Fig. 6: accuracy of VLP, PWL and Taylor over the paper's grids, one row of panels a model."""
+"""Fig. 6: accuracy of methods over grids of their parameters, one row of panels a model."""
 
 import sys
 from pathlib import Path
 
-import heatmaps
 import pandas as pd
-import style
 from matplotlib.colors import LogNorm
 
+from figures import marks, output
+from figures.cells import EXACT, best, panels, places
 from mugi.errors import InputError
 from mugi.files import read_table
 from mugi.methods import NATIVE
 
 KEYS = ["model", "softmax", "activation"]
-EXACT = "exact"
 SCALE = LogNorm(1e-3, 1)  # nats per token; larger ones look alike but are printed
 # metric and reference of the sweep -> its column here; the intervals of KL come with it
 METRICS = {
@@ -29,38 +28,36 @@ def make(table: Path, stem: Path) -> None:
     """Draw the sweep: a cell's number is its perplexity, its colour KL to exact in BF16."""
     needed = [*KEYS, "task", "metric", "reference"]
     sweep = read_table(table, needed, ["value", "window_tokens"])
-    runs = wide(sweep)
-    cells = heatmaps.places(runs).join(runs)
-    cells = cells[~cells["softmax"].eq(EXACT) & ~cells["activation"].eq(EXACT)]
+    runs = one_row_a_run(sweep)
+    cells = places(runs).join(runs)
     if not len(cells):
-        raise InputError(f"{table}: no run replaces softmax or activation by VLP, PWL or Taylor")
-    cells["closest_to_exact"] = heatmaps.best(cells, "kl_to_exact_nats")
-    cells["lowest_loss"] = heatmaps.best(cells, "token_perplexity")
-    figure = heatmaps.draw(
-        cells.assign(
-            text=cells["token_perplexity"].map(heatmaps.short),
-            colour=cells["kl_to_exact_nats"],
-            closest=cells["closest_to_exact"],
-            lowest=cells["lowest_loss"],
-        ),
-        SCALE,
-        "KL to exact [nats/token]",
-        {model: title(runs[runs["model"] == model]) for model in cells["model"].unique()},
+        raise InputError(f"{table}: no run replaces softmax or activation alone by a method")
+    cells["closest_to_exact"] = best(cells, "kl_to_exact_nats")
+    cells["lowest_loss"] = best(cells, "token_perplexity")
+    drawn = cells.assign(
+        text=cells["token_perplexity"].map(marks.short),
+        colour=cells["kl_to_exact_nats"],
+        closest=cells["closest_to_exact"],
+        lowest=cells["lowest_loss"],
     )
-    style.save(figure, stem, cells)
+    models = {
+        title(runs[runs["model"] == model]): panels(drawn[drawn["model"] == model])
+        for model in cells["model"].unique()
+    }
+    output.save_figure(marks.heat_maps(models, SCALE, "KL to exact [nats/token]"), stem, cells)
 
 
-def wide(sweep: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a run: its metrics, the interval of KL to exact, and what it was run on."""
+def one_row_a_run(sweep: pd.DataFrame) -> pd.DataFrame:
+    """Return the metrics of each run, the interval of KL to exact, and what it was run on."""
     runs = sweep[[*KEYS, "task", "window_tokens", "tokens", "documents"]].drop_duplicates(KEYS)
     runs = runs.set_index(KEYS)
     for (metric, reference), name in METRICS.items():
-        rows = sweep[(sweep["metric"] == metric) & (sweep["reference"] == reference)]
-        rows = rows.set_index(KEYS)
-        runs[name] = rows["value"]
+        measured = sweep[(sweep["metric"] == metric) & (sweep["reference"] == reference)]
+        measured = measured.set_index(KEYS)
+        runs[name] = measured["value"]
         if name == "kl_to_exact_nats":
             for end in ["ci_low", "ci_high"]:
-                runs[f"kl_to_exact_{end}_nats"] = pd.to_numeric(rows[end], errors="coerce")
+                runs[f"kl_to_exact_{end}_nats"] = pd.to_numeric(measured[end], errors="coerce")
     missing = [name for name in METRICS.values() if runs[name].isna().all()]
     if missing:
         raise InputError(f"the sweep has no rows of {', '.join(missing)}")
@@ -75,8 +72,8 @@ def title(runs: pd.DataFrame) -> str:
         (EXACT, NATIVE, "exact softmax in BF16"),
         (NATIVE, EXACT, "exact activation in BF16"),
     ]:
-        rows = runs[(runs["softmax"] == softmax) & (runs["activation"] == activation)]
-        controls += [f"{name} {value:.4g}" for value in rows["token_perplexity"]]
+        control = runs[(runs["softmax"] == softmax) & (runs["activation"] == activation)]
+        controls += [f"{name} {value:.4g}" for value in control["token_perplexity"]]
     first = runs.iloc[0]
     return (
         f"{first['model']}: token perplexity of {first['tokens']} tokens of {first['task']}, "
@@ -85,4 +82,4 @@ def title(runs: pd.DataFrame) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

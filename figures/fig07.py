@@ -5,9 +5,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
-import style
 
+from figures import marks, output, paper
 from mugi.errors import InputError
 from mugi.files import read_table
 
@@ -31,8 +30,7 @@ LABELS = {
     "tuned": "tuned",
     "printed": "printed",
 }
-PUBLISHED = {"llama_2_7b": "Llama 2 7B", "llama_2_13b": "Llama 2 13B"}
-LAYERS = {"llama_2_7b": 32, "llama_2_13b": 40}
+LAYERS = {"llama_2_7b": 32, "llama_2_13b": 40}  # of the models whose curves are published
 UNTUNED = "vlp:lut=16,max_exp=2,mantissa=4,group=32"
 COLUMNS = ["model", "source", "series", "split", "tuned_layers", "metric", "value"]
 
@@ -55,30 +53,22 @@ def make(tables: list[Path], stem: Path) -> None:
     ours = points[points["source"] == "measured"]
     models = list(ours["model"].unique())
     rows = [(model, metric) for model in models for metric in METRICS]
-    style.use_style()
-    figure, axes = plt.subplots(
-        len(rows) + 1,
-        2,
-        figsize=(style.COLUMN_IN, 0.5 + 1.3 * (len(rows) + 1)),
-        layout="constrained",
-        squeeze=False,
-    )
+    figure, axes = marks.panels(len(rows) + 1, 2, (paper.COLUMN_IN, 0.5 + 1.3 * (len(rows) + 1)))
     for axes_of_row, (model, metric) in zip(axes[:-1], rows, strict=True):
         for axis, split in zip(axes_of_row, SPLITS, strict=True):
             chosen = {"model": model, "metric": metric, "split": split}
             draw(axis, ours[(ours[list(chosen)] == pd.Series(chosen)).all(axis=1)])
             axis.set_title(f"{model}, {SPLITS[split]}")
         axes_of_row[0].set_ylabel(METRICS[metric])
-    for axis, (model, name) in zip(axes[-1], PUBLISHED.items(), strict=True):
+    for axis, model in zip(axes[-1], LAYERS, strict=True):
         draw_published(axis, points[(points["model"] == model) & (points["source"] == "published")])
-        axis.set_title(f"{name}, published")
+        axis.set_title(f"{paper.ACCURACY_MODELS[model]}, published")
     axes[-1, 0].set_ylabel("perplexity")
     for axis in axes.flat:
         axis.set_xlabel("tuned layers", labelpad=1)
-        axis.tick_params(length=2, pad=1)
-        sns.despine(ax=axis)
+        marks.tidy(axis)
     legend(figure)
-    style.save(figure, stem, points)
+    output.save_figure(figure, stem, points)
 
 
 def measured(curve: pd.DataFrame) -> pd.DataFrame:
@@ -97,7 +87,7 @@ def baselines(summary: pd.DataFrame) -> pd.DataFrame:
 
 def stored(published: pd.DataFrame) -> pd.DataFrame:
     """Return what is known of the published curves: stored runs, and the printed ends."""
-    rows = published[published["model"].isin(PUBLISHED) & (published["value"] != "")].copy()
+    rows = published[published["model"].isin(LAYERS) & (published["value"] != "")].copy()
     rows["value"] = rows["value"].astype(float)
     native = (rows["softmax"] == "native") & (rows["activation"] == "native")
     exact = rows[(rows["series"] == "sweep") & native].drop_duplicates("model")
@@ -112,8 +102,8 @@ def stored(published: pd.DataFrame) -> pd.DataFrame:
         printed.assign(series="printed", tuned_layers=printed["model"].map(LAYERS)),
     ]
     points = pd.concat(parts).assign(source="published", metric="token_perplexity", split="tuning")
-    if set(points["model"]) != set(PUBLISHED):
-        raise InputError(f"published table: nothing of {' or '.join(PUBLISHED)}")
+    if set(points["model"]) != set(LAYERS):
+        raise InputError(f"published table: nothing of {' or '.join(LAYERS)}")
     return points
 
 
@@ -148,8 +138,8 @@ def legend(figure) -> None:
     looks |= {"tuned": {"marker": "o", "color": "#D55E00", **mark, "ms": 2.5}}
     looks |= {"printed": {"marker": "x", "color": "black", **mark}}
     handles = [plt.Line2D([], [], **look) for look in looks.values()]
-    figure.legend(handles, [LABELS[name] for name in looks], ncols=3, **style.LEGEND)
+    figure.legend(handles, [LABELS[name] for name in looks], ncols=3, **marks.LEGEND)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__, tables="+"))
+    sys.exit(output.run_script(make, __doc__, tables="+"))

@@ -7,24 +7,16 @@ published figure's program.
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
-import style
 
+from figures import marks, output, paper
 from mugi.analysis.select import family_of
+from mugi.colours import colour_of
 from mugi.files import read_table
 from mugi.methods import parse
 
-NAMES = {"exp": "exp (softmax)", "silu": "SiLU", "gelu": "GELU"}
 CLOSE_UP = {"exp": (-0.5, 0.0), "silu": (-0.5, 0.5), "gelu": (-0.5, 0.5)}  # the paper's insets
-KINDS = {
-    "pwl": "PWL",
-    "taylor": "Taylor",
-    "partial": "PA",
-    "vlp": "Mugi (VLP)",
-    "adaptive_vlp": "adaptive VLP",
-}
+EXACT = "exact"  # the control has no error to draw
 SELECTED = "selected"  # folder of the tables of what Fig. 6 selects
 
 
@@ -36,34 +28,29 @@ def make(paths: list[Path], stem: Path) -> None:
     ]
     errors = pd.concat(tables, ignore_index=True)
     errors["family"] = errors["method"].map({m: family_of(parse(m)) for m in set(errors["method"])})
-    errors = errors[errors["family"].isin(KINDS)].sort_values("selected", kind="stable")
+    errors = errors[errors["family"] != EXACT].sort_values("selected", kind="stable")
     errors = errors.drop_duplicates(["function", "method", "x"], keep="last", ignore_index=True)
     keys = ["function", "method", "selected"]
     by = {
-        key: style.chosen_by(*key) for key in errors[keys].drop_duplicates().itertuples(index=False)
+        key: paper.chosen_by(*key) for key in errors[keys].drop_duplicates().itertuples(index=False)
     }
     errors["chosen_by"] = [by[key] for key in zip(*(errors[name] for name in keys), strict=True)]
-    functions = [name for name in NAMES if name in set(errors["function"])]
     panels = {
-        name: [kind for kind in KINDS if kind in set(rows["family"])]
-        for name, rows in ((f, errors[errors["function"] == f]) for f in functions)
+        name: paper.in_order(errors.loc[errors["function"] == name, "family"], paper.KINDS)
+        for name in paper.in_order(errors["function"], paper.FUNCTIONS)
     }
-    style.use_style()
-    figure, axes = plt.subplots(
-        len(panels),
-        max(map(len, panels.values())),
-        figsize=(2 * style.COLUMN_IN, 1.9 * len(panels)),
-        layout="constrained",
-        squeeze=False,
+    most = max(map(len, panels.values()))
+    figure, axes = marks.panels(
+        len(panels), most, (max(2, most / 2) * paper.COLUMN_IN, 1.9 * len(panels))
     )
     for axis in axes.flat:
         axis.set_visible(False)
     for row, (function, kinds) in zip(axes, panels.items(), strict=True):
         for axis, kind in zip(row, kinds, strict=False):
             rows = errors[(errors["function"] == function) & (errors["family"] == kind)]
-            panel(axis, rows, kind, CLOSE_UP[function])
-        row[0].set_ylabel(f"{NAMES[function]}\nerror [%]")
-    style.save(figure, stem, errors)
+            panel(axis, rows, kind, CLOSE_UP.get(function, CLOSE_UP["silu"]))
+        row[0].set_ylabel(f"{paper.FUNCTIONS.get(function, function)}\nerror [%]")
+    output.save_figure(figure, stem, errors)
 
 
 def panel(axis, rows: pd.DataFrame, kind: str, close_up: tuple[float, float]) -> None:
@@ -76,7 +63,7 @@ def panel(axis, rows: pd.DataFrame, kind: str, close_up: tuple[float, float]) ->
         for where in (axis, inset):
             draw(where, curve, kind, light)
     texts = [f"{by}: {method.partition(':')[2] or method}" for (by, method), _ in curves]
-    axis.set_title("\n".join([KINDS[kind], *texts]), fontsize=5)
+    axis.set_title("\n".join([paper.KINDS.get(kind, kind), *texts]), fontsize=5)
     inside = rows[rows["x"].between(*close_up)]["relative_error_percent"]
     inside = inside[inside.abs() < 99]
     room = 0.1 * (inside.max() - inside.min()) + 0.1
@@ -87,13 +74,12 @@ def panel(axis, rows: pd.DataFrame, kind: str, close_up: tuple[float, float]) ->
 
 def draw(axis, curve: pd.DataFrame, kind: str, light: bool) -> None:
     """Draw the error of one method."""
-    colour = style.DESIGN_COLOURS[style.KIND_COLOURS[kind]]
-    shade = sns.blend_palette([colour, "white"], 5)[2] if light else colour
+    colour = colour_of(kind)
+    shade = marks.lighter(colour) if light else colour
     axis.axhline(0, color="0.8", lw=0.4, zorder=0)
     axis.plot(curve["x"], curve["relative_error_percent"], color=shade, lw=0.6)
-    axis.tick_params(length=2, pad=1)
-    sns.despine(ax=axis)
+    marks.tidy(axis)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__, tables="+"))
+    sys.exit(output.run_script(make, __doc__, tables="+"))

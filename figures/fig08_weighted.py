@@ -7,17 +7,15 @@ the mean absolute error over all inputs, in the legend.
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
-import style
 
+from figures import marks, output, paper
 from mugi.analysis.select import family_of
+from mugi.colours import colour_of
 from mugi.files import read_table
 from mugi.methods import parse
 
-NAMES = {"exp": "exp (softmax)", "silu": "SiLU", "gelu": "GELU", "gelu_tanh": "GELU"}
 NEAR, FAR = -8, 7  # powers of two: bins closer to zero are drawn as one, farther ones are not
 ROWS = {
     "share_of_inputs": ("share of inputs", "linear"),
@@ -32,26 +30,18 @@ def make(table: Path, stem: Path) -> None:
     weighted = read_table(table, text, ["input_low", "input_high", *ROWS])
     shown = weighted[weighted["inputs"] == weighted["inputs"].iloc[0]]
     rows = zip(shown["function"], shown["method"], shown["chosen_by"], strict=True)
-    by = [style.chosen_by(function, text, "Fig. 6" in by) for function, text, by in rows]
+    by = [paper.chosen_by(function, text, "Fig. 6" in by) for function, text, by in rows]
     shown = shown.assign(chosen_by=by)
-    functions = [name for name in NAMES if name in set(shown["function"])]
-    style.use_style()
-    figure, axes = plt.subplots(
-        len(ROWS),
-        len(functions),
-        figsize=(2 * style.COLUMN_IN, 4.6),
-        sharex="col",
-        layout="constrained",
-        squeeze=False,
-    )
+    functions = paper.in_order(shown["function"], paper.FUNCTIONS)
+    figure, axes = marks.panels(len(ROWS), len(functions), (2 * paper.COLUMN_IN, 4.6), sharex="col")
     for column, function in zip(axes.T, functions, strict=True):
         rows = shown[shown["function"] == function]
         draw(column, rows)
-        column[0].set_title(f"{NAMES[function]}, {rows['inputs'].iloc[0]}")
+        column[0].set_title(f"{paper.FUNCTIONS.get(function, function)}, {rows['inputs'].iloc[0]}")
         column[-1].set_xlabel("input")
     for axis, (label, _) in zip(axes[:, 0], ROWS.values(), strict=True):
         axis.set_ylabel(label)
-    style.save(figure, stem, shown)
+    output.save_figure(figure, stem, shown)
 
 
 def places(rows: pd.DataFrame) -> pd.Series:
@@ -67,16 +57,16 @@ def draw(axes, rows: pd.DataFrame) -> None:
     """Draw one function: shares once, error and contribution of each method."""
     rows = rows.assign(place=places(rows))
     rows = rows[rows["place"].abs() <= 2 * (FAR - NEAR)]
-    for (method, by), some in rows.groupby(["method", "chosen_by"], sort=False):
-        summed = some.groupby("place")[["share_of_inputs", "error_contribution"]].sum()
+    for (method, by), of_method in rows.groupby(["method", "chosen_by"], sort=False):
+        summed = of_method.groupby("place")[["share_of_inputs", "error_contribution"]].sum()
         summed["mean_absolute_error"] = summed["error_contribution"] / summed["share_of_inputs"]
         kind = family_of(parse(method))
         look = {
-            "color": style.DESIGN_COLOURS[style.KIND_COLOURS[kind]],
+            "color": colour_of(kind),
             "ls": "-" if "Fig. 6" in by else ":",
             "lw": 0.8,
         }
-        total = some["error_contribution"].sum()
+        total = of_method["error_contribution"].sum()
         for axis, name in zip(axes[1:], list(ROWS)[1:], strict=True):
             shown = summed[name].where(summed[name] > 0)
             label = f"{method} ({by}): {total:.2g}"
@@ -84,8 +74,7 @@ def draw(axes, rows: pd.DataFrame) -> None:
     axes[0].bar(summed.index, summed["share_of_inputs"], width=1, color="0.7", lw=0)
     for axis, (_, scale) in zip(axes, ROWS.values(), strict=True):
         axis.set_yscale(scale)
-        axis.tick_params(length=2, pad=1)
-        sns.despine(ax=axis)
+        marks.tidy(axis)
     axes[1].set_ylim(bottom=1e-7)
     axes[2].set_ylim(bottom=1e-9)
     axes[2].legend(fontsize=4.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.35))
@@ -103,4 +92,4 @@ def ticks(axis, low: float, high: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
-import style
-from fig02 import read_trace
+
+from figures import marks, output, paper
+from figures.trace import read_trace
 
 UNITS = ["column", "spike", "input", "mantissa", "exponent", "select", "output"]
 OPERATIONS = ["exp", "silu", "gelu"]
@@ -21,23 +21,21 @@ def make(table: Path, stem: Path) -> None:
     drawn = read_trace(table, OPERATIONS, UNITS)
     rows = drawn["row"].nunique()
     lanes = int(drawn["column"].max()) + 1
-    style.use_style()
-    figure, (columns, array) = plt.subplots(
+    figure, axes = marks.panels(
         2,
         1,
-        figsize=(style.COLUMN_IN, 1.3 + 0.075 * rows * (lanes + GAP)),
+        (paper.COLUMN_IN, 1.3 + 0.075 * rows * (lanes + GAP)),
         height_ratios=[lanes + 1, rows * (lanes + GAP)],
         sharex=True,
-        layout="constrained",
     )
+    columns, array = axes[:, 0]
     draw_columns(columns, drawn[drawn["unit"] == "column"], lanes)
     draw_rows(array, drawn, lanes + GAP)
     for axis in (columns, array):
-        axis.tick_params(length=2, pad=1)
-        sns.despine(ax=axis)
+        marks.tidy(axis)
     last = int(drawn["cycle"].max())
     array.set(xlabel="cycle", xlim=(-0.6, last + 6), xticks=range(0, last + 1, 2))
-    style.save(figure, stem, drawn)
+    output.save_figure(figure, stem, drawn)
 
 
 def squares(axis, cycle: pd.Series, lane: pd.Series, **looks) -> None:
@@ -99,4 +97,4 @@ def draw_rows(axis, signals: pd.DataFrame, pitch: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

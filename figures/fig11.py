@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import style
-import work
 
+from figures import marks, output, paper, work
+from figures.runs import RUN, pick_runs, presets_of
 from mugi.files import read_table
 
 CHIPS = [
@@ -35,7 +35,7 @@ KEYS = ["preset", "event", "seq_len", "chip", "design", "variant", "array_height
 
 def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
     """Return the metrics of one layer by function, length and chip, and their ratios to VA-FP."""
-    runs = style.pick_runs(hardware, CHIPS, style.MHA_MODELS, presets, seq_len=LENGTHS)
+    runs = pick_runs(hardware, CHIPS, paper.MHA_MODELS, presets, seq_len=LENGTHS)
     layers, done = runs["layers"], work.operations(runs)[list(EVENTS)]
     for preset in presets:
         if work.rules(hardware, preset)["nonlinear_work"] == "published":
@@ -61,20 +61,20 @@ def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
 
 def make(table: Path, stem: Path) -> None:
     """Draw the three rows of the paper, and below them those of the corrected preset."""
-    hardware = read_table(table, [*style.RUN, "layers"], work.COSTS)
-    presets = style.presets(hardware)
+    hardware = read_table(table, [*RUN, "layers"], work.COSTS)
+    presets = presets_of(hardware)
     means = metrics(hardware, presets)
     shown = work.drawn(hardware, presets, lambda rule: work.efficiencies(ROWS, rule))
     rows = {label: panels(means, preset, metric) for preset, metric, label in shown}
+    chips = means.drop_duplicates("chip")[["chip", "design", "variant", "array_height"]]
     looks = {
-        chip: style.look(design, variant, light=height == 128)
-        for chip, design, variant, height in CHIPS
+        chip: marks.look(design, variant, light=height == 128)
+        for chip, design, variant, height in chips.itertuples(index=False)
     }
-    style.use_style()
-    figure = style.bar_panels(rows, list(EVENTS.values()), looks)
-    style.legend(figure, looks, ncols=4)
+    figure = marks.bar_panels(rows, list(EVENTS.values()), looks)
+    marks.legend(figure, looks, ncols=4)
     figure.supxlabel("sequence length [tokens]; bars over VA-FP (16)", fontsize=6)
-    style.save(figure, stem, means)
+    output.save_figure(figure, stem, means)
 
 
 def panels(means: pd.DataFrame, preset: str, metric: str) -> list[pd.DataFrame]:
@@ -90,4 +90,4 @@ def panels(means: pd.DataFrame, preset: str, metric: str) -> list[pd.DataFrame]:
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

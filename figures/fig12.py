@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import style
-import work
 
+from figures import marks, output, paper, work
+from figures.runs import RUN, pick_runs, presets_of
 from mugi.files import read_table
 
 CHIPS = [
@@ -27,7 +27,7 @@ CHIPS = [
 ]
 EVENTS = ["projection", "attention", "ffn"]
 # drawn: FFN goes as projection does, and the paper leaves the tensor core out
-DRAWN = {"projection": style.MHA_MODELS, "attention": style.MODELS}
+DRAWN = {"projection": paper.MHA_MODELS, "attention": paper.MODELS}
 METRICS = {
     "throughput_gop_per_s": "Throughput",
     "energy_efficiency_gop_per_s_per_j": "Energy eff.\n(speed/energy)",
@@ -40,7 +40,7 @@ KEYS = ["preset", "event", "model", "chip", "design", "variant", "array_height"]
 
 def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
     """Return the metrics of one layer by event, model and chip, and both ratios to SA(16)."""
-    runs = style.pick_runs(hardware, CHIPS, style.MODELS, presets)
+    runs = pick_runs(hardware, CHIPS, paper.MODELS, presets)
     gops = work.operations(runs).div(runs["layers"], axis=0)
     parts = []
     for event in EVENTS:
@@ -63,32 +63,32 @@ def panels(table: pd.DataFrame, preset: str, column: str) -> list[pd.DataFrame]:
         shown[shown["event"] == event]
         .pivot(index="model", columns="chip", values=column)
         .loc[list(models)]
-        .rename(index=lambda model: style.LABELS[model].replace(" ", "\n"))
+        .rename(index=lambda model: paper.LABELS[model].replace(" ", "\n"))
         for event, models in DRAWN.items()
     ]
 
 
 def make(path: Path, stem: Path) -> None:
     """Draw the paper's three rows, and below them two of the corrected preset."""
-    hardware = read_table(path, [*style.RUN, "layers"], work.COSTS)
-    presets = style.presets(hardware)
+    hardware = read_table(path, [*RUN, "layers"], work.COSTS)
+    presets = presets_of(hardware)
     table = metrics(hardware, presets)
     shown = work.drawn(hardware, presets, lambda rule: work.efficiencies(METRICS, rule))
     rows = {}
     for preset, metric, label in shown:
         suffix = BASELINES[work.rules(hardware, preset)["fig12_baseline"]]
         rows[label] = panels(table, preset, metric + suffix)
+    chips = table.drop_duplicates("chip")[["chip", "design", "variant", "array_height"]]
     looks = {
-        chip: style.look(design, variant, light=height == 128)
-        for chip, design, variant, height in CHIPS
+        chip: marks.look(design, variant, light=height == 128)
+        for chip, design, variant, height in chips.itertuples(index=False)
         if design != "tensor"
     }
-    style.use_style()
-    figure = style.bar_panels(rows, ["Projection / FFN", "Attention"], looks)
-    style.legend(figure, looks, ncols=4)
+    figure = marks.bar_panels(rows, ["Projection / FFN", "Attention"], looks)
+    marks.legend(figure, looks, ncols=4)
     figure.supxlabel("bars over SA (16) on 7B; corrected: over SA (16) on each model", fontsize=6)
-    style.save(figure, stem, table)
+    output.save_figure(figure, stem, table)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

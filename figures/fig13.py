@@ -8,12 +8,11 @@ panel has every component of it once. Labels are totals.
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
-import style
-import work
 
+from figures import marks, output, paper, work
+from figures.runs import RUN, chip_name, pick_runs, presets_of
+from mugi.colours import colour_of
 from mugi.files import read_table
 
 CHIPS = [
@@ -40,6 +39,7 @@ NOC = {
     "sram": ("SRAM", "#F0A23C"),
     "router": ("NoC", "#FBE3A6"),
 }
+OTHER = ("other", "#B0B0B0")  # groups of components that only other designs have
 # rule fig13_groups -> accounting, and what the panel is called
 ACCOUNTINGS = {
     "double_counted": ("as-published", "as published"),
@@ -58,13 +58,13 @@ KEYS = ["preset", "accounting", "level", "chip", "design", "variant", "array_hei
 
 def components(breakdown: pd.DataFrame, hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
     """Return area and power of every on-chip component, as published and, if run, corrected."""
-    batch = {"batch_size": [style.PAPER_RUN["batch_size"]]}
+    batch = {"batch_size": [paper.PAPER_RUN["batch_size"]]}
     parts = []
     for level, mesh in {"node": (1, 1), "noc": (4, 4)}.items():
         chips = [(*chip, *mesh) for chip in CHIPS]
-        runs = style.pick_runs(hardware, chips, [MODEL], presets, **batch)
-        runs = runs[["chip", "runtime_s", *style.RUN]].assign(level=level)
-        parts.append(runs.merge(breakdown.rename(columns={"level": "part"}), on=style.RUN))
+        runs = pick_runs(hardware, chips, [MODEL], presets, (mesh,), name_of_node, **batch)
+        runs = runs[["chip", "runtime_s", *RUN]].assign(level=level)
+        parts.append(runs.merge(breakdown.rename(columns={"level": "part"}), on=RUN))
     table = pd.concat(parts, ignore_index=True)
     dynamic = table["dynamic_energy_nj"] * 1e-6 / table["runtime_s"]
     table = table.assign(dynamic_power_mw=dynamic, power_mw=table["leakage_mw"] + dynamic)
@@ -72,6 +72,11 @@ def components(breakdown: pd.DataFrame, hardware: pd.DataFrame, presets: list[st
     noc = (table["level"] == "noc") & (table["part"] != "dram")
     table["group"] = table["tag"].where(table["level"] == "node", table["part"])
     return table[array | noc]
+
+
+def name_of_node(*chip: object) -> str:
+    """Return what a chip is called whatever its network."""
+    return chip_name(*chip[:3])
 
 
 def groups(table: pd.DataFrame) -> pd.DataFrame:
@@ -87,56 +92,54 @@ def groups(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(axis, sums: pd.DataFrame) -> None:
     """Draw a stacked bar of percents and its total for each chip and kind of bar."""
-    for place, (chip, *_) in enumerate(CHIPS):
+    chips = list(sums["chip"].unique())
+    groups_of = {"node": NODE, "noc": NOC}
+    for place, chip in enumerate(chips):
         for number, ((level, measure), (unit, factor)) in enumerate(BARS.items()):
             shown = sums[(sums["chip"] == chip) & (sums["level"] == level)]
             values, left, row = shown.set_index("group")[measure], 0.0, 5 * place + number
-            for group, (_, colour) in (NODE if level == "node" else NOC).items():
+            if not len(values):  # another design, without a network of 4×4
+                continue
+            others = dict.fromkeys(set(values.index) - {*groups_of[level], "total"}, OTHER)
+            for group, (_, colour) in (groups_of[level] | others).items():
                 width = 100 * values.get(group, 0) / values["total"]
                 axis.barh(row, width, left=left, height=0.85, color=colour, lw=0)
                 left += width
             total = f"{values['total'] * factor:.1f} {unit}"
             axis.text(102, row, total, va="center", fontsize=4.5)
-    axis.set_yticks([5 * place + 1.5 for place in range(len(CHIPS))], [chip[0] for chip in CHIPS])
-    axis.set_ylim(5 * len(CHIPS) - 0.8, -0.8)
+    axis.set_yticks([5 * place + 1.5 for place in range(len(chips))], chips)
+    axis.set_ylim(5 * len(chips) - 0.8, -0.8)
     axis.set_xlim(0, 100)
     axis.set_xticks([0, 50, 100])
-    axis.tick_params(axis="y", length=0, pad=1)
-    axis.tick_params(axis="x", length=2, pad=1)
-    sns.despine(ax=axis, left=True)
+    marks.tidy(axis, left=True)
+    axis.tick_params(axis="y", length=0)
 
 
 def make(paths: list[Path], stem: Path) -> None:
     """Draw the figure from the tables of runs and of their breakdown, in any order."""
     tables = {path.stem: path for path in paths}
-    hardware = read_table(tables["hardware"], style.RUN, ["runtime_s"])
-    columns = [*style.RUN, "component", "tag", "level"]
+    hardware = read_table(tables["hardware"], RUN, ["runtime_s"])
+    columns = [*RUN, "component", "tag", "level"]
     breakdown = read_table(tables["breakdown"], columns, [*MEASURES[:2], "dynamic_energy_nj"])
-    presets = style.presets(hardware)
+    presets = presets_of(hardware)
     sums = groups(components(breakdown, hardware, presets))
     panels = {}
     for preset in presets:
         accounting, name = ACCOUNTINGS[work.rules(hardware, preset)["fig13_groups"]]
         panels[preset, accounting] = "corrected, " * (preset != presets[0]) + name
-    style.use_style()
-    figure, axes = plt.subplots(
-        1,
-        len(panels),
-        figsize=(style.COLUMN_IN, 5.4),
-        sharey=True,
-        layout="constrained",
-        squeeze=False,
-    )
+    designs = sums.drop_duplicates("chip")["design"]
+    height = 5.4 * max(1, len(designs) / len(CHIPS))
+    figure, axes = marks.panels(1, len(panels), (paper.COLUMN_IN, height), sharey=True)
     for axis, ((preset, accounting), name) in zip(axes[0], panels.items(), strict=True):
         draw(axis, sums[(sums["preset"] == preset) & (sums["accounting"] == accounting)])
         axis.set_title(name, fontsize=6)
-    for tick, (_, design, *_) in zip(axes[0][0].get_yticklabels(), CHIPS, strict=True):
-        tick.set_color(style.DESIGN_COLOURS[design])
+    for tick, design in zip(axes[0][0].get_yticklabels(), designs, strict=True):
+        tick.set_color(colour_of(design))
     figure.supxlabel("share [%] of: array area, array power, 4×4 area, 4×4 power", fontsize=6)
     colours = {name: {"facecolor": colour} for name, colour in (NODE | NOC).values()}
-    style.legend(figure, colours, ncols=6)
-    style.save(figure, stem, sums)
+    marks.legend(figure, colours, ncols=6)
+    output.save_figure(figure, stem, sums)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__, tables="+"))
+    sys.exit(output.run_script(make, __doc__, tables="+"))

@@ -9,12 +9,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
-import style
-import work
 
+from figures import marks, output, paper, work
+from figures.runs import RUN, pick_runs, presets_of
 from mugi.files import read_table
 
 CHIPS = [
@@ -44,13 +42,14 @@ ENERGY = {
 }
 DRAWN = [column for column, _ in (*THROUGHPUT.values(), *ENERGY.values())]
 VALUES = [*DRAWN, "dynamic_energy_per_token_j"]
-KEYS = ["preset", "seq_len", "batch_size", "chip", "design", "variant", "array_height"]
+CHIP = ["chip", "design", "variant", "array_height"]
+KEYS = ["preset", "seq_len", "batch_size", *CHIP]
 
 
 def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
     """Return the metrics of every chip, batch size and length, and their ratios to SA(8)."""
     sweep = {"seq_len": LENGTHS, "batch_size": BATCHES}
-    runs = style.pick_runs(hardware, CHIPS, style.MHA_MODELS, presets, **sweep)
+    runs = pick_runs(hardware, CHIPS, paper.MHA_MODELS, presets, **sweep)
     dynamic = runs["dynamic_energy_nj"] * 1e-9
     runs = runs.assign(
         paper_throughput_gop_per_s=work.published_gops(runs) / runs["runtime_s"],
@@ -78,12 +77,11 @@ def draw(axis, means: pd.DataFrame, value: str) -> None:
     for number, length in enumerate(LENGTHS):
         places = [number * (len(BATCHES) + 1) + place for place in range(len(BATCHES))]
         segment = means[means["seq_len"] == length]
-        for chip, design, variant, height in CHIPS:
-            line = segment[segment["chip"] == chip].set_index("batch_size")[value]
+        for (chip, design, variant, height), line in segment.groupby(CHIP, sort=False):
             axis.plot(
                 places,
-                line.loc[BATCHES],
-                color=style.look(design, variant)["facecolor"],
+                line.set_index("batch_size").loc[BATCHES, value],
+                color=marks.look(design, variant)["facecolor"],
                 linestyle=":" if variant == "figna" else "-",
                 marker="s" if height in (16, 256) else "^",
                 markersize=1.8,
@@ -93,30 +91,23 @@ def draw(axis, means: pd.DataFrame, value: str) -> None:
             )
     middles = [number * (len(BATCHES) + 1) + 2.5 for number in range(len(LENGTHS))]
     axis.set_xticks(middles, LENGTHS)
-    axis.tick_params(axis="x", length=0, pad=1)
-    axis.tick_params(axis="y", length=2, pad=1)
     for place in range(1, len(LENGTHS)):
         axis.axvline(place * (len(BATCHES) + 1) - 1, color="0.85", lw=0.4)
     axis.set_ylim(bottom=0)
-    sns.despine(ax=axis)
+    marks.tidy(axis)
+    axis.tick_params(axis="x", length=0)
 
 
 def make(path: Path, stem: Path) -> None:
     """Draw the paper's two panels, and below them two of the corrected preset."""
     columns = ["runtime_s", "dynamic_energy_nj", "tokens", "tokens_per_s", "tokens_per_j"]
-    hardware = read_table(path, style.RUN, columns)
-    presets = style.presets(hardware)
+    hardware = read_table(path, RUN, columns)
+    presets = presets_of(hardware)
     means = metrics(hardware, presets)
     rows = work.drawn(hardware, presets, panels)
-    style.use_style()
-    figure, axes = plt.subplots(
-        len(rows),
-        1,
-        figsize=(style.COLUMN_IN, 0.7 + 1.05 * len(rows)),
-        sharex=True,
-        layout="constrained",
-    )
-    for axis, (preset, value, label) in zip(axes, rows, strict=True):
+    size = (paper.COLUMN_IN, 0.7 + 1.05 * len(rows))
+    figure, axes = marks.panels(len(rows), 1, size, sharex=True)
+    for axis, (preset, value, label) in zip(axes[:, 0], rows, strict=True):
         draw(axis, means[means["preset"] == preset], f"{value}_ratio")
         axis.set_ylabel(label, fontsize=6)
     figure.supxlabel(
@@ -124,10 +115,10 @@ def make(path: Path, stem: Path) -> None:
         "all over SA (8) of batch 1 at the same length",
         fontsize=6,
     )
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, ncols=6, **(style.LEGEND | {"handlelength": 1.2}), fontsize=5)
-    style.save(figure, stem, means)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, ncols=6, **(marks.LEGEND | {"handlelength": 1.2}), fontsize=5)
+    output.save_figure(figure, stem, means)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import style
 
+from figures import marks, output
+from figures.runs import RUN, per_mugi_total, pick_bars, presets_of
 from mugi.files import read_table
 
 EVENTS = {
@@ -29,20 +30,19 @@ ROWS = {
 def shares(table: pd.DataFrame, preset: str, accounting: str) -> pd.DataFrame:
     """Return the carbon [kgCO2e] of each bar and event and its share of Mugi(256)'s total."""
     keys = {"preset": preset, "accounting": accounting}
-    bars = style.pick_bars(table, "MCSDTP", EVENTS[accounting], **keys)
+    bars = pick_bars(table, "MCSDTP", EVENTS[accounting], **keys)
     bars = bars[[*KEYS, "carbon_kgco2e"]]
-    return bars.assign(carbon_per_mugi_256=style.per_mugi_total(bars, "carbon_kgco2e"))
+    return bars.assign(carbon_per_mugi_256=per_mugi_total(bars, "carbon_kgco2e"))
 
 
 def make(path: Path, stem: Path) -> None:
     """Draw the figure from the carbon table; the last row only if the corrected preset was run."""
-    table = read_table(path, [*style.RUN, "accounting", "event"], ["carbon_kgco2e"])
-    presets = style.presets(table)
+    table = read_table(path, [*RUN, "accounting", "event"], ["carbon_kgco2e"])
+    presets = presets_of(table)
     rows = {name: shares(table, *keys) for name, keys in ROWS.items() if keys[0] in presets}
-    style.use_style()
-    figure = style.stacked_panels(rows, "carbon_per_mugi_256", "Carbon")
-    style.save(figure, stem, pd.concat(rows.values()))
+    figure = marks.stacked_panels(rows, "carbon_per_mugi_256", "Carbon")
+    output.save_figure(figure, stem, pd.concat(rows.values()))
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

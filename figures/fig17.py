@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import style
-import work
 
+from figures import marks, output, paper, work
+from figures.runs import CHIP, RUN, chip_name, pick_runs, presets_of
 from mugi.files import read_table
 
 # groups of bars -> array height of the value-level designs, of SA and SD, nodes of the tensor core
@@ -37,31 +37,39 @@ TOKENS = {
 }
 METRICS = {"published": PUBLISHED, "elements": TOKENS}  # by the rule nonlinear_work
 VALUES = [*PUBLISHED, *TOKENS]
-MODELS = {"four": list(style.MODELS), "three": style.MHA_MODELS}  # by the rule fig17_models
-RUN = ["design", "variant", "array_height", "noc_rows", "noc_cols", "nodes"]
-KEYS = ["preset", "group", "bar", *RUN, "area_mm2"]
+MODELS = {"four": list(paper.MODELS), "three": paper.MHA_MODELS}  # by the rule fig17_models
+KEYS = ["preset", "group", "bar", *CHIP, "nodes", "area_mm2"]
 
 
 def chips() -> list[tuple]:
     """Return group and bar, design, variant, array height and nodes of everything drawn."""
-    found = []
+    bars = []
     for group, (height, side, tensor) in GROUPS.items():
         for name, run in DESIGNS.items():
             square = name[0] == "S"
             if square and side == 64:  # scaled up instead of out
-                found.append(((group, name), *run, side, 1, 1))
+                bars.append(((group, name), *run, side, 1, 1))
                 continue
             size = side if square else height
-            found += [((group, f"{name}{mesh}"), *run, size, n, n) for mesh, n in MESHES.items()]
-        found.append(((group, "Tensor"), "tensor", "", 8, *tensor))
-    return found
+            bars += [((group, f"{name}{mesh}"), *run, size, n, n) for mesh, n in MESHES.items()]
+        bars.append(((group, "Tensor"), "tensor", "", 8, *tensor))
+    return bars
+
+
+def name_of_bar(design: str, variant: str, height: int, nodes: int, _: int) -> tuple[str, str]:
+    """Return group and bar of a design that is not in the paper: a group of its own."""
+    name = chip_name(design, variant, height)
+    return name, name + next(mesh for mesh, n in MESHES.items() if n == nodes)
 
 
 def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
     """Return the metrics of every bar and their ratios to SA(8) on 4×4."""
     meant = {preset: MODELS[work.rules(hardware, preset)["fig17_models"]] for preset in presets}
     runs = pd.concat(
-        [style.pick_runs(hardware, chips(), models, [name]) for name, models in meant.items()],
+        [
+            pick_runs(hardware, chips(), models, [preset], ((4, 4), (8, 8)), name_of_bar)
+            for preset, models in meant.items()
+        ],
         ignore_index=True,
     )
     published = work.efficiency(runs, work.published_gops(runs), work.ALL, "op")
@@ -75,14 +83,15 @@ def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
 def panel(means: pd.DataFrame, preset: str, value: str) -> pd.DataFrame:
     """Return the bars of one panel: group × bar."""
     shown = means[means["preset"] == preset]
-    return shown.pivot(index="group", columns="bar", values=f"{value}_ratio").loc[list(GROUPS)]
+    groups = paper.in_order(means["group"], GROUPS)
+    return shown.pivot(index="group", columns="bar", values=f"{value}_ratio").reindex(groups)
 
 
 def make(path: Path, stem: Path) -> None:
     """Draw the paper's three rows, and below them two of the corrected preset."""
     columns = [*work.COSTS, "area_mm2", *TOKENS]
-    hardware = read_table(path, [*style.RUN, "nodes"], columns)
-    presets = style.presets(hardware)
+    hardware = read_table(path, [*RUN, "nodes"], columns)
+    presets = presets_of(hardware)
     means = metrics(hardware, presets)
     shown = work.drawn(
         hardware,
@@ -90,19 +99,20 @@ def make(path: Path, stem: Path) -> None:
         lambda rule: work.efficiencies(METRICS[rule["nonlinear_work"]], rule),
     )
     rows = {label: [panel(means, preset, value)] for preset, value, label in shown}
-    looks = {}
-    for (_, bar), design, variant, *_ in chips():
-        looks[bar] = style.look(design, variant, light="8×8" in bar)
-    style.use_style()
-    figure = style.bar_panels(rows, [""], looks)
-    style.legend(figure, {bar: fill for bar, fill in looks.items() if "8×8" not in bar}, ncols=7)
+    bars = means.drop_duplicates("bar")[["bar", "design", "variant"]]
+    looks = {
+        bar: marks.look(design, variant, light="8×8" in bar)
+        for bar, design, variant in bars.itertuples(index=False)
+    }
+    figure = marks.bar_panels(rows, [""], looks)
+    marks.legend(figure, {bar: fill for bar, fill in looks.items() if "8×8" not in bar}, ncols=7)
     figure.supxlabel(
         "height of Mugi, Carat / of SA, SD (SU: one 64×64 node) / tensor cores\n"
         "dark: 4×4 nodes, light: 8×8; all over SA (8) on 4×4",
         fontsize=6,
     )
-    style.save(figure, stem, means)
+    output.save_figure(figure, stem, means)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

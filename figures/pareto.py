@@ -8,15 +8,16 @@ DRAM hold the same elements with any method and are left out. Costs are those of
 8 and 4096 tokens; those of other sizes than the evaluated follow from what the size instantiates.
 """
 
+import math
 import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
-import style
-import work
 
+from figures import marks, output, paper, work
+from figures.runs import RUN, pick_runs, presets_of
+from mugi.colours import DESIGN_COLOURS, colour_of
 from mugi.files import read_table
 from mugi.methods import Method, parse
 
@@ -49,25 +50,25 @@ MHZ = 400
 def components(hardware: pd.DataFrame, breakdown: pd.DataFrame) -> pd.DataFrame:
     """Return the components that switch, by kind of chip and operation: area, energy an element."""
     chips = [(kind, *chip[1:4]) for kind, chip in CHIPS.items()]
-    runs = style.pick_runs(hardware, chips, [MODEL], style.presets(hardware)[-1:])
+    runs = pick_runs(hardware, chips, [MODEL], presets_of(hardware)[-1:])
     elements = work.operations(runs)
-    found = []
+    of_operations = []
     for operation, group in GROUP.items():
         energy = f"dynamic_energy_{group}_nj"
-        chip = runs[["chip", *style.RUN]].assign(
+        chip = runs[["chip", *RUN]].assign(
             operation=operation,
             lanes=runs["array_height"],
             lane_cycles_per_element=runs[f"cycles_{group}"]
             * runs["array_height"]
             / (elements[group] * 1e9),
         )
-        parts = chip.assign(elements=elements[group] * 1e9).merge(breakdown, on=style.RUN)
+        parts = chip.assign(elements=elements[group] * 1e9).merge(breakdown, on=RUN)
         own = (parts["level"] == "array") | (parts["component"] == "isram")
         parts = parts[own & (parts[energy] > 0)]
         parts["energy_pj"] = 1e3 * parts[energy] / parts["elements"]
         parts["shared"] = parts[GEMMS].sum(axis=1) > 0
-        found.append(parts)
-    table = pd.concat(found, ignore_index=True)
+        of_operations.append(parts)
+    table = pd.concat(of_operations, ignore_index=True)
     columns = ["chip", "operation", "lanes", "lane_cycles_per_element", "component", "level"]
     return table[[*columns, "area_mm2", "energy_pj", "shared"]]
 
@@ -109,8 +110,8 @@ def steps(method: Method, kind: str) -> dict[str, float]:
     if kind != "taylor":
         return {}
     moves = (method.degree + 1) / (DEGREE + 1)
-    each = dict.fromkeys(["multiplier_vector", "adder_vector"], method.degree / DEGREE)
-    return each | {"register_vector": moves}
+    terms = dict.fromkeys(["multiplier_vector", "adder_vector"], method.degree / DEGREE)
+    return terms | {"register_vector": moves}
 
 
 def cost(parts: pd.DataFrame, method: Method, kind: str) -> dict[str, float]:
@@ -132,23 +133,32 @@ def cost(parts: pd.DataFrame, method: Method, kind: str) -> dict[str, float]:
 
 
 def points(fit: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
-    """Return costs and errors of every method that a chip of the cost model computes."""
+    """Return costs and errors of every method; NaN where no chip of the cost model computes it."""
     fit = fit[(fit["layer"] == "all") & fit["error"].isin(ERRORS)]
     mugi_l = fit[fit["family"] == "vlp"].assign(family="vlp_lut")
-    found = []
-    for (operation, kind, text), rows in pd.concat([fit, mugi_l]).groupby(
+    rows = []
+    for (operation, kind, text), errors in pd.concat([fit, mugi_l]).groupby(
         ["operation", "family", "method"], sort=False
     ):
         method = parse(text)
         chip = parts[(parts["chip"] == kind) & (parts["operation"] == operation)]
-        if kind not in CHIPS or (operation == "activation" and kind == "taylor"):
-            continue
-        if "vlp" in kind and (method.mantissa, method.group) != (3, 256):
-            continue  # another sweep or another array
-        costs = cost(chip, method, kind) | {"arithmetic": arithmetic(method)}
-        found += [{**row, "family": kind, **costs} for row in rows.to_dict("records")]
+        costs = cost(chip, method, kind) if has_chip(operation, kind, method) else {}
+        costs = dict.fromkeys(COSTS, math.nan) | costs | {"arithmetic": arithmetic(method)}
+        if kind == "vlp_lut" and not has_chip(operation, kind, method):
+            continue  # it stands among those of `vlp`
+        rows += [{**row, "family": kind, **costs} for row in errors.to_dict("records")]
     keys = ["inputs", "operation", "function", "family", "method", "arithmetic", "error", "value"]
-    return pd.DataFrame(found)[[*keys, *COSTS]]
+    return pd.DataFrame(rows)[[*keys, *COSTS]]
+
+
+def has_chip(operation: str, kind: str, method: Method) -> bool:
+    """Return whether a chip of the cost model computes the operation by a method.
+
+    Other mantissas are another sweep of the array's counters, other groups another array.
+    """
+    if kind not in CHIPS or (operation == "activation" and kind == "taylor"):
+        return False
+    return "vlp" not in kind or (method.mantissa, method.group) == (3, 256)
 
 
 def arithmetic(method: Method) -> str:
@@ -161,7 +171,7 @@ def arithmetic(method: Method) -> str:
 
 def front(table: pd.DataFrame, cost_name: str) -> pd.DataFrame:
     """Return the rows of one operation and error that no other beats in both cost and error."""
-    table = table.sort_values([cost_name, "value"], kind="stable")
+    table = table.dropna(subset=cost_name).sort_values([cost_name, "value"], kind="stable")
     return table[table["value"] < table["value"].cummin().shift(fill_value=float("inf"))]
 
 
@@ -169,21 +179,13 @@ def make(paths: list[Path], stem: Path) -> None:
     """Draw the figure from the tables of the search, of runs and of their breakdown."""
     tables = {path.stem: path for path in paths}
     fit = read_table(tables["fit"], ["inputs", "operation", "family", "method", "error"], ["value"])
-    hardware = read_table(tables["hardware"], style.RUN, ["cycles_softmax", "cycles_silu"])
-    breakdown = read_table(tables["breakdown"], [*style.RUN, "component", "level"], ["area_mm2"])
+    hardware = read_table(tables["hardware"], RUN, ["cycles_softmax", "cycles_silu"])
+    breakdown = read_table(tables["breakdown"], [*RUN, "component", "level"], ["area_mm2"])
     fit = fit[fit["inputs"] == fit["inputs"].iloc[0]]
     table = points(fit, components(hardware, breakdown))
     panels = [panel for _, panel in table.groupby(["operation", "error"], sort=False)]
-    style.use_style()
-    figure, axes = plt.subplots(
-        len(panels),
-        len(COSTS),
-        figsize=(2 * style.COLUMN_IN, 0.5 + 1.4 * len(panels)),
-        sharey="row",
-        sharex="col",
-        layout="constrained",
-        squeeze=False,
-    )
+    size = (2 * paper.COLUMN_IN, 0.5 + 1.4 * len(panels))
+    figure, axes = marks.panels(len(panels), len(COSTS), size, sharey="row", sharex="col")
     for row, panel in zip(axes, panels, strict=True):
         first = panel.iloc[0]
         row[0].set_ylabel(f"{first['function']}: {ERRORS[first['error']]}")
@@ -191,10 +193,14 @@ def make(paths: list[Path], stem: Path) -> None:
             draw(axis, panel, name)
     for axis, label in zip(axes[-1], COSTS.values(), strict=True):
         axis.set_xlabel(label)
-    kinds = [kind for kind in CHIPS if kind in set(table["family"])]
+    costed = table.dropna(subset=list(COSTS))
+    kinds = {kind: CHIPS[kind][0] for kind in CHIPS if kind in set(costed["family"])}
     handles = [plt.Line2D([], [], ls="", **look(kind)) for kind in kinds]
-    figure.legend(handles, [CHIPS[kind][0] for kind in kinds], ncols=len(kinds), **style.LEGEND)
-    style.save(figure, stem, marked(table))
+    others = table.loc[table.index.difference(costed.index), "family"].unique()
+    handles += [plt.Line2D([], [], ls=":", color=colour_of(kind)) for kind in others]
+    names = [*kinds.values(), *(f"{kind} (no chip)" for kind in others)]
+    figure.legend(handles, names, ncols=len(names), **marks.LEGEND)
+    output.save_figure(figure, stem, marked(table))
 
 
 def marked(table: pd.DataFrame) -> pd.DataFrame:
@@ -208,21 +214,24 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
 
 def look(kind: str) -> dict:
     """Return how the points of a kind of method are drawn."""
-    colour = style.DESIGN_COLOURS[CHIPS[kind][4]]
+    colour = DESIGN_COLOURS[CHIPS[kind][4]]
     return {"marker": MARKERS[kind], "color": colour, "markersize": 2.5, "markeredgewidth": 0}
 
 
 def draw(axis, panel: pd.DataFrame, cost_name: str) -> None:
-    """Draw every method and the Pareto front of one cost."""
+    """Draw every method and the Pareto front of one cost; without a chip, the least error."""
+    uncosted = panel[panel[cost_name].isna()]
+    for kind, least in uncosted.groupby("family")["value"].min().items():
+        axis.axhline(least, color=colour_of(kind), ls=":", lw=0.8)
+    panel = panel.drop(uncosted.index)
     best = front(panel, cost_name)
     axis.step(best[cost_name], best["value"], where="post", color="0.5", lw=0.6, zorder=0)
     for (kind, precision), rows in panel.groupby(["family", "arithmetic"], sort=False):
         hollow = {"markerfacecolor": "none", "markeredgewidth": 0.4} if precision == "fp32" else {}
         axis.plot(rows[cost_name], rows["value"], ls="", **look(kind) | hollow)
     axis.set(yscale="log", xlim=(0, None))
-    axis.tick_params(length=2, pad=1)
-    sns.despine(ax=axis)
+    marks.tidy(axis)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__, tables="+"))
+    sys.exit(output.run_script(make, __doc__, tables="+"))

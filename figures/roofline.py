@@ -12,10 +12,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-import style
-import work
 
+from figures import marks, output, paper, work
+from figures.runs import RUN, chip_name, pick_runs, presets_of
 from mugi.assumptions import REGISTRY
+from mugi.colours import colour_of
 from mugi.files import read_table
 from mugi.hardware.technology import technology
 
@@ -30,14 +31,19 @@ CHIPS = [
     (("SA (16) 8×8", 256 * 64), "systolic", "mac", 16, 8, 8),
     (("Tensor (8)", 2048), "tensor", "", 8),
 ]
-MARKERS = dict(zip(style.MODELS, "os^D", strict=True))
+MARKERS = dict(zip(paper.MODELS, "os^D", strict=True))
 FILL = {"systolic": "none"}
 BANDWIDTH_GB_S = REGISTRY["dram_bandwidth_gb_s"].corrected
 
 
+def without_peak(*chip: object) -> tuple[str, float]:
+    """Return the name of a chip that is not in the paper; its peak is not known here."""
+    return chip_name(*chip), np.nan
+
+
 def roofline(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
     """Return intensity, speed, and the two bounds of every chip on every model."""
-    runs = style.pick_runs(hardware, CHIPS, style.MODELS, [preset])
+    runs = pick_runs(hardware, CHIPS, paper.MODELS, [preset], ((1, 1), (8, 8)), without_peak)
     gops = work.operations(runs)
     gops = gops[work.GEMMS].sum(axis=1) + 3 * (gops["softmax"] + gops["silu"])
     intensity = gops * 1e9 / runs["dram_bytes"]
@@ -72,7 +78,7 @@ def draw(axis, table: pd.DataFrame) -> None:
             row.intensity_op_per_byte,
             row.throughput_gop_per_s,
             marker=MARKERS[row.model],
-            color=style.DESIGN_COLOURS[row.design],
+            color=colour_of(row.design),
             markersize=3,
             markerfacecolor=FILL.get(row.design),
             markeredgewidth=0.6,
@@ -85,21 +91,20 @@ def draw(axis, table: pd.DataFrame) -> None:
 
 def make(path: Path, stem: Path) -> None:
     """Draw the figure from the hardware table."""
-    hardware = read_table(path, [*style.RUN, "nodes", "technology"], ["dram_bytes", "runtime_s"])
-    table = roofline(hardware, style.presets(hardware)[-1])
-    style.use_style()
-    figure, axis = plt.subplots(figsize=(style.COLUMN_IN, 2.9), layout="constrained")
-    draw(axis, table)
-    looks = {style.LABELS[name]: (marker, "0.3", None) for name, marker in MARKERS.items()}
-    for name, design in {"Mugi": "mugi", "SA": "systolic", "Tensor": "tensor"}.items():
-        looks[name] = ("o", style.DESIGN_COLOURS[design], FILL.get(design))
+    hardware = read_table(path, [*RUN, "nodes", "technology"], ["dram_bytes", "runtime_s"])
+    table = roofline(hardware, presets_of(hardware)[-1])
+    figure, axes = marks.panels(1, 1, (paper.COLUMN_IN, 2.9))
+    draw(axes[0][0], table)
+    looks = {paper.LABELS[name]: (marker, "0.3", None) for name, marker in MARKERS.items()}
+    for design, variant in table[["design", "variant"]].drop_duplicates().to_numpy():
+        looks[paper.name_of(design, variant)] = ("o", colour_of(design), FILL.get(design))
     handles = [
         plt.Line2D([], [], marker=marker, color=colour, markerfacecolor=fill, markersize=3, ls="")
         for marker, colour, fill in looks.values()
     ]
-    figure.legend(handles, list(looks), ncols=len(looks), **style.LEGEND)
-    style.save(figure, stem, table)
+    figure.legend(handles, list(looks), ncols=len(looks), **marks.LEGEND)
+    output.save_figure(figure, stem, table)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

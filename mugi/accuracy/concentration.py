@@ -1,14 +1,14 @@
-"""`mugi concentration`: where the inputs that `mugi profile` counted lie."""
+"""Where the inputs that `mugi profile` counted lie."""
 
-import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mugi.bf16 import CODES, from_bf16, split
-from mugi.errors import InputError, nearest
-from mugi.files import write_table
+from mugi.errors import InputError
+from mugi.files import read_table
 
 PROFILE_COLUMNS = [
     *["model", "operation", "function", "recipe", "layer", "layers", "seq_len", "code", "count"],
@@ -24,15 +24,10 @@ PAPER_LOW, PAPER_HIGH = -3, 4
 def read_profile(path: Path) -> pd.DataFrame:
     """Read a table of `mugi profile`; `InputError` if it is missing, broken or another."""
     try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(f"{path}: {reason}; `mugi profile` makes it") from None
-    missing = [name for name in PROFILE_COLUMNS if name not in table]
-    if missing:
-        names = [f"'{name}'{nearest(name, table.columns)}" for name in missing]
-        raise InputError(f"{path}: missing column {', '.join(names)}")
-    return table
+        return read_table(path, PROFILE_COLUMNS)
+    except InputError as error:
+        made = ", which `mugi profile` makes"
+        raise InputError(*(replace(m, where=m.where + made) for m in error.mistakes)) from None
 
 
 def drawn_layers(layers: int) -> list[int]:
@@ -95,15 +90,3 @@ def _describe(codes: np.ndarray, counts: np.ndarray) -> dict[str, float]:
         "median": values[np.searchsorted(weights.cumsum(), inputs / 2)],
         "mean": (values * weights).sum() / inputs,
     }
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi concentration`."""
-    parser.add_argument("profiles", nargs="+", type=Path, help="tables of `mugi profile`")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="tidy CSV")
-
-
-def run(args: argparse.Namespace) -> None:
-    """Describe every profile and write one table."""
-    tables = [concentration(read_profile(path)) for path in args.profiles]
-    write_table(pd.concat(tables), args.output)

@@ -1,4 +1,4 @@
-"""`mugi datapath`: INT4 layers of a real model on the simulated array, and as `woq` emulates them.
+"""INT4 layers of a real model on the simulated array, and as `woq` emulates them.
 
 The array multiplies BF16 inputs by INT4 codes and accumulates in BF16, one group of inputs after
 the other; the vector array multiplies each group's sums by their scales and adds them up, every
@@ -6,51 +6,45 @@ step in BF16. The emulation of `woq` multiplies by dequantised BF16 weights inst
 of torch. Both are compared with the product of the same inputs and quantised weights in float64.
 """
 
-import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mugi.accuracy import subject
 from mugi.array.converter import Array
 from mugi.array.gemm import add, gemm
 from mugi.bf16 import from_bf16, to_bf16
-from mugi.errors import InputError
-from mugi.files import check_writable, write_table
+from mugi.errors import InputError, Mistake
 from mugi.int4 import Quantised, quantise
-from mugi.llm import texts as corpus
-from mugi.methods import parse
+from mugi.llm import texts
+from mugi.llm.settings import ModelSettings
+from mugi.methods import Int4
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi datapath`."""
-    subject.add_arguments(parser)
-    parser.add_argument("--tokens", type=int, default=8, help="last tokens of a text that enter")
-    parser.add_argument("--text", type=int, default=256, help="tokens of that text")
-    parser.add_argument("--woq", default="int4:group=64", help="how the weights are quantised")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="tidy CSV")
+def multiply_layers(
+    *, model: ModelSettings, weights: Int4, tokens: int = 8, text_tokens: int = 256
+) -> pd.DataFrame:
+    """Return the errors of the array and of torch, a row a linear layer, see `compare`.
 
+    weights: how they are quantised; tokens: the last ones of a text of `text_tokens`, which enter
+    the layers. Raises InputError for a scheme that the array cannot multiply.
+    """
+    if weights.scheme != "symmetric":
+        what = "the array takes -7 to 7; allowed: scheme=symmetric"
+        raise InputError(Mistake(what, where=f"woq {weights}"))
+    if not 1 <= tokens <= text_tokens:
+        raise InputError(Mistake(f"must be 1 to {text_tokens} (the text)", f"tokens {tokens}"))
+    model.check()
 
-def run(args: argparse.Namespace) -> None:
-    """Multiply on the array and by torch; write the errors of both, a row a linear layer."""
-    method = parse(args.woq, "weights")
-    if method.scheme != "symmetric":
-        raise InputError(f"--woq {args.woq}: the array takes -7 to 7; allowed: scheme=symmetric")
-    if not 1 <= args.tokens <= args.text:
-        raise InputError(f"--tokens {args.tokens}: must be 1 to {args.text} (the text)")
-    check_writable(args.output)
-    subject.check(args)
-    documents = corpus.text("prose").documents
-    model, tokenizer = subject.load(args)
-    tokens = subject.tokens(model, tokenizer, documents, args.text, args.text)
-    layers = _captured(model, tokens, args.tokens)
-    rows = [
-        {"model": args.name, "woq": str(method)} | place | compare(inputs, weights, method)
-        for place, inputs, weights in layers
-    ]
-    write_table(pd.DataFrame(rows), args.output)
+    from mugi.llm.load import load  # not before the settings are checked: it takes seconds
+
+    loaded, tokenizer = load(model)
+    documents = texts.prose_documents()
+    ids = texts.first_tokens(loaded, tokenizer, documents, text_tokens, text_tokens)
+    return pd.DataFrame(
+        {"model": model.name, "woq": str(weights)} | place | compare(inputs, matrix, weights)
+        for place, inputs, matrix in _captured(loaded, ids, tokens)
+    )
 
 
 def _captured(model, tokens, last: int) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:
@@ -62,18 +56,18 @@ def _captured(model, tokens, last: int) -> Iterator[tuple[dict, np.ndarray, np.n
 
     blocks, seen = blocks_of(model), {}
     linear = {
-        (index, name): part
+        (index, name): layer
         for index in sorted({0, len(blocks) // 2, len(blocks) - 1})
-        for name, part in blocks[index].named_modules()
-        if isinstance(part, torch.nn.Linear)
+        for name, layer in blocks[index].named_modules()
+        if isinstance(layer, torch.nn.Linear)
     }
     if not linear:
         raise InputError("this model's blocks have no torch linear layers")
     hooks = [
-        part.register_forward_pre_hook(
+        layer.register_forward_pre_hook(
             lambda _, given, place=place: seen.update({place: given[0][0, -last:]})
         )
-        for place, part in linear.items()
+        for place, layer in linear.items()
     ]
     try:
         with torch.inference_mode():
@@ -81,8 +75,8 @@ def _captured(model, tokens, last: int) -> Iterator[tuple[dict, np.ndarray, np.n
     finally:
         for hook in hooks:
             hook.remove()
-    for (index, name), part in linear.items():
-        yield {"block": index, "layer": name}, _bf16(seen[index, name]), _bf16(part.weight)
+    for (index, name), layer in linear.items():
+        yield {"block": index, "layer": name}, _bf16(seen[index, name]), _bf16(layer.weight)
 
 
 def _bf16(values) -> np.ndarray:
@@ -114,8 +108,8 @@ def compare(inputs: np.ndarray, weights: np.ndarray, method) -> dict:
     }
 
 
-def _distance(found: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2)))
+def _distance(values: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((values - expected) ** 2) / np.mean(expected**2)))
 
 
 def multiply(inputs: np.ndarray, weights: Quantised, array: Array | None = None) -> np.ndarray:
@@ -127,8 +121,8 @@ def multiply(inputs: np.ndarray, weights: Quantised, array: Array | None = None)
     array = array or Array()
     total = np.zeros((len(inputs), len(weights.codes)), dtype=np.uint16)
     for number, start in enumerate(range(0, inputs.shape[1], weights.group)):
-        part = slice(start, start + weights.group)
-        sums = gemm(array, inputs[:, part], weights.codes[:, part].T).outputs
+        group = slice(start, start + weights.group)
+        sums = gemm(array, inputs[:, group], weights.codes[:, group].T).outputs
         scaled = from_bf16(sums) * from_bf16(weights.scales[:, number])
         total = add(total, to_bf16(scaled))
     return total

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from mugi.accuracy import cells, speech, vision
-from mugi.errors import InputError
+from mugi.accuracy import speech, vision
+from mugi.accuracy.cells import digest
+from mugi.errors import InputError, Mistake
 from mugi.files import sha256_of
 from mugi.llm.embedded import DIGITS
 from mugi.llm.families import kind_of
@@ -21,13 +22,13 @@ def data_digest(source: str) -> str:
     Raises InputError if there is no such folder.
     """
     if source == DIGITS:
-        return cells.digest(source)
+        return digest(source)
     if not Path(source).is_dir():
-        raise InputError(f"--data {source}: no such folder; allowed: a folder, {DIGITS}")
+        raise InputError(Mistake(f"no such folder; allowed: a folder, {DIGITS}", f"data {source}"))
     lines = []
     for path in sorted(path for path in Path(source).rglob("*") if path.is_file()):
         lines.append(f"{sha256_of(path)}  {path.relative_to(source)}")
-    return cells.digest("\n".join(lines))
+    return digest("\n".join(lines))
 
 
 def evaluate(
@@ -43,5 +44,5 @@ def evaluate(
         sound = processor.feature_extractor
         clips = speech.clips_in(Path(source), sound.sampling_rate, sound.chunk_length, limit)
         return speech.evaluate(model, processor, clips, wanted)
-    found = vision.examples_in(source, kind == "video", limit)
-    return vision.evaluate(model, processor, found, wanted)
+    images = vision.examples_in(source, kind == "video", limit)
+    return vision.evaluate(model, processor, images, wanted)

@@ -5,19 +5,20 @@ import json
 import logging
 import random
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import lm_eval
 import numpy as np
+import pandas as pd
 import torch
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from mugi.accuracy.perplexity import in_batches
-from mugi.accuracy.summary import LOGARITHMIC
-from mugi.errors import InputError, nearest
+from mugi.accuracy.metrics import MEAN, metric_of
+from mugi.accuracy.predictions import in_batches
+from mugi.errors import InputError, Mistake, closest
 from mugi.llm.inject import injected
 from mugi.llm.texts import OWN_PREFIX, TASKS
 from mugi.methods import NATIVE, parse_operations
@@ -33,8 +34,9 @@ class MugiLM(HFLM):
     `approximation` is written `softmax=METHOD;activation=METHOD`, or `native`; where commas cannot
     be passed on, `+` stands for them: `softmax=vlp:lut=8+max_exp=3`. The operations are swapped
     for the duration of each group of requests and restored after it; the model itself is never
-    changed. Batches are padded on the right with a mask, so that no result depends on
-    `batch_size`, and log-probabilities are float32. All other arguments are HFLM's.
+    changed. On a CPU sequences run one at a time, so that no digit depends on `batch_size`; on a
+    GPU they are padded on the right with a mask. Log-probabilities are float32. All other arguments
+    are HFLM's.
     """
 
     def __init__(self, approximation: str = NATIVE, batch_size: int | str = 1, **kwargs):
@@ -69,17 +71,17 @@ class MugiLM(HFLM):
             if len(answer) > self.max_length:
                 raise InputError(
                     f"a continuation of {len(answer)} tokens; "
-                    f"--window (max_length) allows {self.max_length}"
+                    f"the window (max_length) allows {self.max_length}"
                 )
             seen = (context + answer)[-(self.max_length + 1) : -1]
             inputs.setdefault(tuple(seen), []).append(index)
         order = sorted(inputs, key=lambda seen: (-len(seen), seen))
         lengths = [len(seen) for seen in order]
         answers = {}
-        for part, logits in in_batches(
+        for batch, logits in in_batches(
             order, lengths, self.batch_size, self.device, self._padded_call
         ):
-            for seen, row in zip(part, logits, strict=True):
+            for seen, row in zip(batch, logits, strict=True):
                 for index in inputs[seen]:
                     answers[index] = self._answer(requests[index], row[: len(seen)])
         return [answers[index] for index in range(len(requests))]
@@ -101,8 +103,8 @@ class MugiLM(HFLM):
         self.scored_tokens += len(answer)
         logs = torch.log_softmax(logits[-len(answer) :].float(), dim=-1)
         tokens = torch.tensor(answer, device=logs.device)
-        found = logs.gather(1, tokens[:, None]).sum(dtype=torch.float64).item()
-        scored = (found, bool((logs.argmax(-1) == tokens).all()))
+        likelihood = logs.gather(1, tokens[:, None]).sum(dtype=torch.float64).item()
+        scored = (likelihood, bool((logs.argmax(-1) == tokens).all()))
         if name is not None:
             self.cache_hook.add_partial("loglikelihood", name, scored)
         return scored
@@ -117,16 +119,16 @@ def task_manager(names: Iterable[str] = (), folders: Iterable[Path] = ()) -> Tas
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     paths = [str(TASKS), *map(str, folders)]
     manager = TaskManager(include_path=paths, include_defaults=False)
-    local = ", ".join(manager.all_tasks)
+    local = list(manager.all_tasks)
     missing = [name for name in names if name not in manager.all_tasks]
     if missing and not any(name.startswith(OWN_PREFIX) for name in missing):
         manager = TaskManager(include_path=paths)
         missing = [name for name in names if name not in manager.all_tasks]
     if missing:
+        allowed = (*local, "any other that `lm_eval ls tasks` lists")
         raise InputError(
-            "\n".join(
-                f"unknown task '{name}'{nearest(name, manager.all_tasks)}; "
-                f"one of: {local}, or any other that `lm_eval ls tasks` lists"
+            *(
+                Mistake(f"unknown task '{name}'", "", allowed, closest(name, manager.all_tasks))
                 for name in missing
             )
         )
@@ -138,7 +140,7 @@ def datasets_of(name: str, manager: TaskManager) -> list[str]:
 
     Tasks written in Python may load others.
     """
-    found, seen, waiting = set(), set(), [name]
+    datasets, seen, waiting = set(), set(), [name]
     while waiting:
         item = waiting.pop()
         if isinstance(item, str):
@@ -150,10 +152,10 @@ def datasets_of(name: str, manager: TaskManager) -> list[str]:
             item = entry.cfg or {}
         path = item.get("dataset_path")
         if path and path not in _FILES and not Path(path).exists():
-            found.add(path)
+            datasets.add(path)
         for members in (item.get("task"), item.get("group")):
             waiting += [members] if isinstance(members, str) else members or ()
-    return sorted(found)
+    return sorted(datasets)
 
 
 def load_task(name: str, manager: TaskManager, seed: int, fewshot: int | None) -> dict:
@@ -183,8 +185,8 @@ def run_task(model: MugiLM, loaded: dict, limit: int | None, seed: int) -> dict:
     """Run a loaded task on its first `limit` documents (None: all).
 
     Returns `results`, what lm-eval says, without the documents; `documents`, task name -> rows of
-    document, metric, total and weight, where the metric is a function of total / weight summed
-    over documents; and the scored `tokens`.
+    document, metric, reference (none), total and weight, see `mugi.accuracy.metrics`; and the
+    scored `tokens`.
     """
     before = model.scored_tokens
     random.seed(seed)
@@ -197,13 +199,13 @@ def run_task(model: MugiLM, loaded: dict, limit: int | None, seed: int) -> dict:
     samples = results.pop("samples")
     return {
         "results": json.loads(json.dumps(results, default=str)),
-        "documents": {task: _rows(documents) for task, documents in samples.items()},
+        "documents": {task: _sums(documents) for task, documents in samples.items()},
         "tokens": model.scored_tokens - before,
     }
 
 
-def _rows(documents: list[dict]) -> list[dict]:
-    """One row for each document and metric that is a number or a weighted number."""
+def _sums(documents: list[dict]) -> list[dict]:
+    """Return a row for each document and metric that is a number or a weighted number."""
     rows = []
     for document in documents:
         for metric in document["metrics"]:
@@ -211,13 +213,39 @@ def _rows(documents: list[dict]) -> list[dict]:
             total, weight = value if isinstance(value, tuple | list) else (value, 1)
             if not isinstance(total, bool | int | float) or not isinstance(weight, int | float):
                 continue
-            name = metric_name(metric, document["filter"])
-            place = {"document": document["doc_id"], "metric": name}
-            total = -total if metric in LOGARITHMIC else total  # log-likelihoods become nats
+            if metric_of(metric).form is not MEAN:
+                total = -total  # log-likelihoods become nats
+            filtered = document["filter"]
+            name = metric if filtered == "none" else f"{metric},{filtered}"
+            place = {"document": document["doc_id"], "metric": name, "reference": ""}
             rows.append(place | {"total": float(total), "weight": float(weight)})
     return rows
 
 
-def metric_name(metric: str, filtered: str) -> str:
-    """Return a metric's name in tables: with its filter, if lm-eval applies one."""
-    return metric if filtered == "none" else f"{metric},{filtered}"
+def reported(metrics: Mapping[str, object]) -> dict[str, dict]:
+    """Return metric -> value and standard error, from lm-eval's `METRIC,FILTER` keys."""
+    named = {}
+    for key, value in metrics.items():
+        metric, comma, filtered = key.partition(",")
+        if not comma or metric.endswith("_stderr") or not isinstance(value, int | float):
+            continue
+        error = pd.to_numeric(metrics.get(f"{metric}_stderr,{filtered}"), errors="coerce")
+        name = metric if filtered == "none" else key
+        named[name] = {"value": value, "standard_error": error}
+    return named
+
+
+def as_reported(described: list[dict], reported: Mapping[str, dict]) -> list[dict]:
+    """Return rows of `intervals.describe` with lm-eval's values, and with its standard error
+    instead of an interval where the sums over documents give something else."""
+    rows = []
+    ours = {row["metric"]: row for row in described if not row["reference"]}
+    for metric, theirs in reported.items():
+        row = ours.get(metric)
+        if row is None or not np.isclose(row["value"], theirs["value"], rtol=1e-6):
+            unit = metric_of(metric).unit
+            rows.append({"metric": metric, "unit": unit, "reference": "", **theirs})
+            continue
+        rows.append(row | {"value": theirs["value"]})
+        rows += [other for other in described if other["metric"] == f"{metric}_difference"]
+    return rows

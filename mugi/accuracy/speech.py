@@ -19,12 +19,14 @@ from scipy.signal import resample_poly
 from transformers import PreTrainedModel, WhisperProcessor
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
-from mugi.errors import InputError
+from mugi.accuracy.metrics import token_sums
+from mugi.accuracy.predictions import Predictions, predictions_of
+from mugi.errors import InputError, raise_all
 from mugi.llm.inject import injected
 from mugi.methods import Approximation
 from mugi.methods.references import references_of
 
-_CLIPS = 64  # in a part; log-probabilities of one part under the references are held
+_CLIPS = 64  # in a part; predictions of one part under the references are held
 
 
 class Clip(NamedTuple):
@@ -48,9 +50,8 @@ def clips_in(folder: Path, rate: int, seconds: float, limit: int | None) -> list
         try:
             clips.append(_clip(file, rate, seconds))
         except InputError as error:
-            mistakes.append(str(error))
-    if mistakes:
-        raise InputError(*mistakes)
+            mistakes += error.mistakes
+    raise_all(mistakes)
     return clips
 
 
@@ -85,7 +86,7 @@ def evaluate(
     wanted: Mapping[Approximation, Collection[str]],
 ) -> Iterator[tuple[Approximation, str, list[dict]]]:
     """Yield approximation, part and one row a clip of the part and metric: document, metric,
-    reference, total and weight, as `mugi.accuracy.summary` takes them.
+    reference, total and weight, see `mugi.accuracy.metrics`.
 
     The clips are taken in parts, called `1 of N` to `N of N`, which come in this order; `wanted`
     names the parts that each approximation has already. Raises InputError, one line per mistake,
@@ -97,21 +98,21 @@ def evaluate(
     parts = -(-len(clips) // _CLIPS)
     for number in range(parts):
         part, group = f"{number + 1} of {parts}", clips[number * _CLIPS : (number + 1) * _CLIPS]
-        here = [each for each, done in wanted.items() if part not in done]
-        references = dict.fromkeys(r for each in here for r in references_of(each).values())
-        kept: dict[Approximation, list[torch.Tensor]] = {}
-        for each in dict.fromkeys([*references, *here]):
-            with injected(model, each):
-                found = [_run(model, processor, clip) for clip in group]
-            if each in references:
-                kept[each] = [logs for logs, _ in found]
-            if each in here:
+        lacking = [own for own, done in wanted.items() if part not in done]
+        references = dict.fromkeys(r for own in lacking for r in references_of(own).values())
+        kept: dict[Approximation, list[Predictions]] = {}
+        for approximation in dict.fromkeys([*references, *lacking]):
+            with injected(model, approximation):
+                heard = [_run(model, processor, clip) for clip in group]
+            if approximation in references:
+                kept[approximation] = [predicted for predicted, _ in heard]
+            if approximation in lacking:
                 rows = []
-                for index, (clip, (logs, text)) in enumerate(zip(group, found, strict=True)):
-                    names = references_of(each).items()
+                names = references_of(approximation).items()
+                for index, (clip, (predicted, text)) in enumerate(zip(group, heard, strict=True)):
                     others = {name: kept[reference][index] for name, reference in names}
-                    rows += _score(processor, clip, logs, text, others)
-                yield each, part, rows
+                    rows += _score(processor, clip, predicted, text, others)
+                yield approximation, part, rows
 
 
 def _check(model: PreTrainedModel, processor, clips: list[Clip]) -> None:
@@ -122,8 +123,7 @@ def _check(model: PreTrainedModel, processor, clips: list[Clip]) -> None:
             mistakes.append(f"{clip.name}: transcript of {tokens} tokens; the model takes {most}")
         if not _words(processor, clip.transcript):
             mistakes.append(f"{clip.name}: no words in the transcript '{clip.transcript}'")
-    if mistakes:
-        raise InputError(*mistakes)
+    raise_all(mistakes)
 
 
 def _words(processor, text: str) -> list[str]:
@@ -133,9 +133,8 @@ def _words(processor, text: str) -> list[str]:
     ).split()
 
 
-def _run(model: PreTrainedModel, processor, clip: Clip) -> tuple[torch.Tensor, str]:
-    """Return the log-probabilities that predict the transcript, (tokens, vocabulary), and what the
-    model hears."""
+def _run(model: PreTrainedModel, processor, clip: Clip) -> tuple[Predictions, str]:
+    """Return what the model predicts of the transcript's tokens, and what it hears."""
     prompt, scored = _tokens(processor, clip)
     rate = processor.feature_extractor.sampling_rate
     sound = processor.feature_extractor(clip.samples, sampling_rate=rate, return_tensors="pt")
@@ -143,10 +142,10 @@ def _run(model: PreTrainedModel, processor, clip: Clip) -> tuple[torch.Tensor, s
     encoded = model.model.encoder(sound)
     before = torch.tensor([[*prompt, *scored[:-1]]], device=model.device)
     logits = model(encoder_outputs=encoded, decoder_input_ids=before, use_cache=False).logits
-    logs = torch.log_softmax(logits[0, len(prompt) - 1 :].float(), dim=-1)
+    predicted = predictions_of(logits[0, len(prompt) - 1 :], torch.tensor(scored))
     language = {"language": "en", "task": "transcribe"} if _multilingual(model) else {}
     heard = model.generate(encoder_outputs=encoded, do_sample=False, num_beams=1, **language)
-    return logs, processor.tokenizer.decode(heard[0], skip_special_tokens=True)
+    return predicted, processor.tokenizer.decode(heard[0], skip_special_tokens=True)
 
 
 def _multilingual(model: PreTrainedModel) -> bool:
@@ -162,18 +161,16 @@ def _tokens(processor, clip: Clip) -> tuple[list[int], list[int]]:
 
 
 def _score(
-    processor, clip: Clip, logs: torch.Tensor, text: str, others: Mapping[str, torch.Tensor]
+    processor,
+    clip: Clip,
+    predicted: Predictions,
+    text: str,
+    references: Mapping[str, Predictions],
 ) -> list[dict]:
-    targets = torch.tensor(_tokens(processor, clip)[1], device=logs.device)
-    nll = -logs.gather(1, targets[:, None]).sum(dtype=torch.float64).item()
-    sums = [("token_perplexity", "", nll, len(targets))]
-    for name, other in others.items():
-        divergence = torch.nn.functional.kl_div(logs, other, reduction="none", log_target=True)
-        kl = 0.0 if other is logs else divergence.sum(dtype=torch.float64).item()
-        agreed = (logs.argmax(-1) == other.argmax(-1)).sum().item()
-        sums.append(("kl_divergence_nats", name, kl, len(targets)))
-        sums.append(("top1_agreement", name, agreed, len(targets)))
+    """Return the sums of one clip; all of its tokens are scored."""
+    only = np.zeros(len(predicted.log_loss), dtype=int)
+    rows = token_sums(predicted, references, only, first=1, kl_context=0)
     words, heard = _words(processor, clip.transcript), _words(processor, text)
-    sums.append(("word_error_rate", "", edit_distance(words, heard), len(words)))
-    columns = ("metric", "reference", "total", "weight")
-    return [{"document": clip.name} | dict(zip(columns, row, strict=True)) for row in sums]
+    errors = {"metric": "word_error_rate", "reference": ""}
+    errors |= {"total": edit_distance(words, heard), "weight": len(words)}
+    return [row | {"document": clip.name} for row in [*rows, errors]]

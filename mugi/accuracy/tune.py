@@ -1,33 +1,33 @@
-"""`mugi tune`: each layer's own LUT window, chosen on one text and reported on another."""
+"""Each layer's own LUT window, chosen on one half of a text and reported on the other."""
 
-import argparse
 import json
 import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
 
-from mugi.accuracy import cells, subject
-from mugi.errors import InputError
-from mugi.files import check_writable, write_table
-from mugi.llm import checkpoint
-from mugi.llm import texts as corpus
-from mugi.llm.settings import device_kind
-from mugi.methods import NATIVE, Method, parse
+from mugi.accuracy.cells import Cells, definitions, model_key
+from mugi.accuracy.settings import at_least
+from mugi.errors import InputError, Mistake, raise_all
+from mugi.llm import texts
+from mugi.llm.settings import ModelSettings, device_kind
+from mugi.methods import EXACT, NATIVE, Method, parse
 
 SPLITS = ["tuning", "held_out"]
-EXACT = "exact"
 MEASURED = [
     *["token_perplexity", "nll_nats", "kl_divergence_nats", "top1_agreement"],
     *["nll_minus_exact_nats", "standard_error_nats", "tokens"],
 ]
-SETTING = ["text", "text_sha256", "window_tokens", "default", "dtype", "device"]
+SETTING = [
+    *["text", "text_sha256", "window_tokens", "kl_context_tokens", "default", "dtype", "device"],
+]
 SUMMARY = ["model", "assignment", "chosen_by", "split", *MEASURED, *SETTING]
 CURVE = ["model", "search", "split", "tuned_layers", "layers", "softmax", *MEASURED, *SETTING]
 SURFACE = [
@@ -36,108 +36,153 @@ SURFACE = [
 ]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi tune`."""
-    subject.add_arguments(parser)
-    parser.add_argument("--base", default="vlp:lut=8", help="VLP without its anchor")
-    for name in ("--max-exp", "--min-exp"):
-        parser.add_argument(
-            name, type=int, action="append", default=[], help="candidate anchor (repeat for more)"
+@dataclass(frozen=True, kw_only=True)
+class TuneSettings:
+    """What is tried for each layer's softmax, and on what text.
+
+    max_exp, min_exp: anchors of the LUT window that are tried with the other parameters of VLP,
+    `base`; default: anchor of layers not yet tuned, as `max_exp=N`; tries: candidates a layer of
+    the descent; text: prose, pydoc, c4 (network) or a file; windows and held_out_windows: to tune
+    and to report on, of `window_tokens` each; kl_context_tokens: of a window, before the first
+    token whose KL divergence is scored.
+    """
+
+    max_exp: tuple[int, ...] = ()
+    min_exp: tuple[int, ...] = ()
+    base: str = "vlp:lut=8"
+    default: str = "max_exp=2"
+    tries: int = 4
+    text: str = "prose"
+    window_tokens: int = 512
+    windows: int = 1
+    held_out_windows: int = 2
+    kl_context_tokens: int = 16
+
+    def __post_init__(self):
+        mistakes = at_least(
+            1, windows=self.windows, held_out_windows=self.held_out_windows, tries=self.tries
         )
-    parser.add_argument("--default", default="max_exp=2", help="anchor of layers not yet tuned")
-    parser.add_argument("--tries", type=int, default=4, help="candidates a layer of the descent")
-    parser.add_argument("--text", default="prose", help="prose, pydoc, c4 (network) or a text file")
-    parser.add_argument("--window", type=int, default=512, help="tokens in a window")
-    parser.add_argument("--windows", type=int, default=1, help="windows to tune on")
-    parser.add_argument("--held-out-windows", type=int, default=2, help="windows to report on")
-    parser.add_argument("--cells", type=Path, help="folder that keeps finished measurements")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="summary, as CSV")
-    parser.add_argument("--curve", type=Path, help="scores by number of tuned layers, as CSV")
-    parser.add_argument("--surface", type=Path, help="every candidate of every layer, as CSV")
+        window = self.window_tokens
+        if window < 2:
+            mistakes.append(Mistake("must be at least 2 tokens", where=f"window {window}"))
+        elif not 1 <= self.kl_context_tokens < window:
+            what = f"must be at least 1 and less than {window} (the window)"
+            mistakes.append(Mistake(what, where=f"kl-context {self.kl_context_tokens}"))
+        raise_all(mistakes)
+        if len(self.candidates()) < 2:
+            raise InputError("give at least 2 candidates by max_exp and min_exp")
+        self.default_method()
+        texts.check_text(self.text)
+
+    def candidates(self) -> list[Method]:
+        """Return VLP with each anchor of the LUT window."""
+        return candidates(self.base, self.max_exp, self.min_exp)
+
+    def default_method(self) -> Method:
+        """Return VLP with the anchor of layers not yet tuned."""
+        name, _, value = self.default.partition("=")
+        if name not in ("max_exp", "min_exp") or not value.lstrip("-").isdigit():
+            what = "must be max_exp=N or min_exp=N"
+            raise InputError(Mistake(what, where=f"default {self.default}"))
+        return parse(f"{self.base},{self.default}", "exp")
 
 
-def run(args: argparse.Namespace) -> None:
-    """Search the assignments, score them on both splits and write the tables."""
-    _check(args)
-    from mugi.accuracy import tuning
+class Tuning(NamedTuple):
+    """summary: assignments on both splits; curve: by number of tuned layers; surface: every
+    candidate of every layer. Columns: SUMMARY, CURVE, SURFACE."""
 
-    methods = tuning.candidates(args.base, args.max_exp, args.min_exp)
-    (default,) = tuning.candidates(args.base, *_anchors(args.default))
-    if len(methods) < 2:
-        raise InputError("give at least 2 candidates by --max-exp and --min-exp")
-    for path in filter(None, [args.output, args.curve, args.surface]):
-        check_writable(path)
+    summary: pd.DataFrame
+    curve: pd.DataFrame
+    surface: pd.DataFrame
+
+
+def candidates(base: str, max_exps: Sequence[int], min_exps: Sequence[int]) -> list[Method]:
+    """Return VLP methods with the parameters of `base` and each anchor of the LUT window."""
+    anchors = [f"max_exp={n}" for n in max_exps] + [f"min_exp={n}" for n in min_exps]
+    return [parse(f"{base},{anchor}", "exp") for anchor in anchors]
+
+
+def tune_softmax(
+    *,
+    model: ModelSettings,
+    settings: TuneSettings,
+    cells: Path | None = None,
+    progress: bool = False,
+) -> Tuning:
+    """Search a LUT window for the softmax of each layer; score what is found on both splits.
+
+    cells: folder where finished measurements are kept; progress: whether to show a bar on the error
+    stream. Raises InputError for models that cannot be run from a layer on and for short texts.
+    """
+    from mugi.accuracy import search  # imports torch
+
+    methods, default = settings.candidates(), settings.default_method()
+    model.check()
     with ExitStack() as stack:
-        bench = Bench(args, stack)
+        bench = _Bench(model, settings, Cells(cells), stack, progress)
         layers = bench.keep({"shape": "layers"}, lambda: len(bench.layers.all))
-        bench.bar.total = layers * (len(tuning.distinct(methods)) + args.tries + 3)
-        splits = [bench.split(name) for name in SPLITS]
-        found = _search(splits[0], methods, default, layers, args.tries)
-        curve = _curve(splits, found, default)
-        summary = _summary(bench, splits, found, default)
+        bench.bar.total = layers * (len(search.distinct(methods)) + settings.tries + 3)
+        tuning, held_out = (bench.split(name) for name in SPLITS)
+        searches = _searches(tuning, methods, default, layers, settings.tries)
+        curve = _curve([tuning, held_out], searches, default)
+        summary = _summary(bench, [tuning, held_out], searches, default)
     setting = {
-        "model": args.name,
-        "text": args.text,
+        "model": model.name,
+        "text": settings.text,
         "text_sha256": bench.text_sha256,
-        "window_tokens": args.window,
+        "window_tokens": settings.window_tokens,
+        "kl_context_tokens": settings.kl_context_tokens,
         "default": str(default),
-        "dtype": args.dtype,
-        "device": bench.device,
+        "dtype": model.dtype,
+        "device": device_kind(model.device),
     }
-    tables = {args.output: (summary, SUMMARY), args.curve: (curve, CURVE)}
-    tables[args.surface] = (_surface(found, methods, layers), SURFACE)
-    for path, (rows, columns) in tables.items():
-        if path:
-            write_table(pd.DataFrame([row | setting for row in rows], columns=columns), path)
+    tables = {
+        "summary": (summary, SUMMARY),
+        "curve": (curve, CURVE),
+        "surface": (_surface(searches, methods, layers), SURFACE),
+    }
+    return Tuning(
+        **{
+            name: pd.DataFrame([row | setting for row in rows], columns=columns)
+            for name, (rows, columns) in tables.items()
+        }
+    )
 
 
-def _check(args: argparse.Namespace) -> None:
-    if args.window < 2:
-        raise InputError(f"--window {args.window}: must be at least 2 tokens")
-    for name in ("windows", "held_out_windows", "tries"):
-        if getattr(args, name) < 1:
-            option = name.replace("_", "-")
-            raise InputError(f"--{option} {getattr(args, name)}: must be at least 1")
-
-
-def _anchors(text: str) -> tuple[list[int], list[int]]:
-    name, _, value = text.partition("=")
-    try:
-        return {"max_exp": ([int(value)], []), "min_exp": ([], [int(value)])}[name]
-    except (KeyError, ValueError):
-        raise InputError(f"--default {text}: must be max_exp=N or min_exp=N") from None
-
-
-class Bench:
+class _Bench:
     """The model and both splits of the text, loaded for the first measurement that is not kept."""
 
-    def __init__(self, args: argparse.Namespace, stack: ExitStack):
-        subject.check(args)
-        self.args, self.stack = args, stack
-        self.text = None if args.text == corpus.C4 else corpus.text(args.text)
-        self.text_sha256 = self.text.sha256 if self.text else ""
-        self.device = device_kind(args.device)
+    def __init__(
+        self,
+        model: ModelSettings,
+        settings: TuneSettings,
+        cells: Cells,
+        stack: ExitStack,
+        progress: bool,
+    ):
+        self.model, self.settings, self.cells, self.stack = model, settings, cells, stack
+        text = None if settings.text == texts.C4 else texts.text(settings.text)
+        self.documents = text.documents if text else None
+        self.text_sha256 = text.sha256 if text else ""
         self.kept: dict[str, object] = {}
-        self.cells = cells.Cells(args.cells)
-        self.bar = stack.enter_context(tqdm(unit="step", desc=args.name, file=sys.stderr))
-        version = {}
-        if self.text is None:
+        bar = tqdm(unit="step", desc=model.name, file=sys.stderr, disable=not progress)
+        self.bar = stack.enter_context(bar)
+        self.key = (
+            model_key(model)
+            | definitions("tuning")
+            | {
+                "text": settings.text,
+                "text_sha256": self.text_sha256,
+                "window_tokens": settings.window_tokens,
+                "kl_context_tokens": settings.kl_context_tokens,
+                "windows": [settings.windows, settings.held_out_windows],
+                "base": settings.base,
+            }
+        )
+        if text is None:
             from mugi.llm import hub
 
-            version = {"datasets": hub.revisions([corpus.C4_DATASET])}
-        self.key = version | {
-            "code": cells.code_digest("mugi.accuracy.tune"),
-            "versions": cells.versions(),
-            "checkpoint": checkpoint.model_digest(args.model),
-            "dtype": args.dtype,
-            "attention": args.attention,
-            "device": self.device,
-            "text": args.text,
-            "text_sha256": self.text_sha256,
-            "window_tokens": args.window,
-            "windows": [args.windows, args.held_out_windows],
-            "base": args.base,
-        }
+            self.key["datasets"] = hub.revisions([texts.C4_DATASET])
 
     def keep(self, key: dict, measure: Callable[[], object]) -> object:
         """Return the kept value of `key`, or measure and keep it."""
@@ -154,42 +199,50 @@ class Bench:
     @cached_property
     def layers(self):
         """The model's layers, ready for a softmax each."""
-        from mugi.llm.layers import layered
+        import torch
 
-        model, tokenizer = subject.load(self.args)
-        self.windows = dict(zip(SPLITS, self._windows(model, tokenizer), strict=True))
-        self.native = {split: _logits(model, self.windows[split]) for split in SPLITS}
+        from mugi.accuracy.predictions import Head
+        from mugi.llm.layers import layered
+        from mugi.llm.load import load
+
+        model, tokenizer = load(self.model)
+        self.windows = dict(zip(SPLITS, self.cut(model, tokenizer), strict=True))
+        self.head = Head(model)
+        with torch.inference_mode():
+            self.native = {
+                name: [self.head.features(window[None])[0] for window in windows]
+                for name, windows in self.windows.items()
+            }
         return self.stack.enter_context(layered(model))
 
-    def _windows(self, model, tokenizer) -> list:
-        """Cut the windows of both splits: documents of the first and the second half.
-
-        Of C4 the first documents of a window's length are tuned on, the next ones held out.
-        """
-        args = self.args
-        counts = [args.windows, args.held_out_windows]
-        if self.text is None:
+    def cut(self, model, tokenizer) -> list:
+        """Cut the windows of both splits, each (windows, tokens): documents of the first and the
+        second half. Of C4 the first documents of a window's length are tuned on, the next ones held
+        out."""
+        length = self.settings.window_tokens
+        counts = [self.settings.windows, self.settings.held_out_windows]
+        if self.documents is None:
             import torch
 
-            from mugi.accuracy.perplexity import whole
+            from mugi.accuracy.windows import beginnings
 
-            cut = whole(corpus.c4_documents(), tokenizer, args.window, sum(counts))
-            rows = torch.stack([window.tokens for window in cut]).to(model.device)
-            return list(rows.split(counts))
+            windows = beginnings(texts.c4_documents(), tokenizer, length, sum(counts))
+            tokens = torch.stack([window.tokens for window in windows]).to(model.device)
+            return list(tokens.split(counts))
         return [
-            subject.tokens(model, tokenizer, half, count * args.window, args.window).view(count, -1)
-            for half, count in zip(halve(self.text.documents), counts, strict=True)
+            texts.first_tokens(model, tokenizer, half, count * length, length).view(count, -1)
+            for half, count in zip(halve(self.documents), counts, strict=True)
         ]
 
     def split(self, name: str):
         """Return one split, whose text is cut and run only if something has to be measured."""
-        from mugi.accuracy.tuning import Split
-        from mugi.accuracy.tuning_score import Text
+        from mugi.accuracy.trials import Split, Text
 
         @cache
         def text() -> Text:
             layers = self.layers
-            return Text(layers, self.windows[name])
+            context = self.settings.kl_context_tokens
+            return Text(layers, self.head, self.windows[name], context)
 
         return Split(name, text, self.keep)
 
@@ -203,43 +256,36 @@ def halve(documents: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(documents[:first]), list(documents[first:])
 
 
-def _logits(model, windows) -> list:
-    import torch
-
-    with torch.inference_mode():
-        return [model(window[None], use_cache=False).logits[0] for window in windows]
-
-
-def _search(split, methods: list[Method], default: Method, layers: int, tries: int) -> dict:
+def _searches(split, methods: list[Method], default: Method, layers: int, tries: int) -> dict:
     """Return search -> (choice by layer, scores of the candidates, errors of the attention)."""
-    from mugi.accuracy import tuning
+    from mugi.accuracy import search
 
-    uniform = tuning.uniform(split, methods, layers)
+    uniform = search.uniform(split, methods, layers)
     best = min(methods, key=lambda method: uniform[str(method)]["kl_divergence_nats"])
-    errors = tuning.local_errors(split, methods)
+    errors = search.local_errors(split, methods)
     return {
-        tuning.UNIFORM: ([best] * layers, [uniform], None),
-        tuning.GREEDY: (*tuning.greedy(split, methods, default, layers), None),
-        tuning.DESCENT: (*tuning.descent(split, errors, methods, tries), errors),
+        search.UNIFORM: ([best] * layers, [uniform], None),
+        search.GREEDY: (*search.greedy(split, methods, default, layers), None),
+        search.DESCENT: (*search.descent(split, errors, methods, tries), errors),
     }
 
 
-def _summary(bench: Bench, splits: list, found: dict, default: Method) -> list[dict]:
+def _summary(bench: _Bench, splits: list, searches: dict, default: Method) -> list[dict]:
     """Return the scores of every assignment on both splits."""
-    layers = len(found["greedy"][0])
+    layers = len(searches["greedy"][0])
     assignments = {
         EXACT: ("", [parse(EXACT)] * layers),
         "uniform_default": ("", [default] * layers),
-        "uniform_best": ("lowest KL divergence", found["uniform"][0]),
-        "greedy": ("lowest perplexity", found["greedy"][0]),
-        "descent": ("lowest KL divergence", found["descent"][0]),
+        "uniform_best": ("lowest KL divergence", searches["uniform"][0]),
+        "greedy": ("lowest perplexity", searches["greedy"][0]),
+        "descent": ("lowest KL divergence", searches["descent"][0]),
     }
     rows = []
     for split in splits:
 
         def native(split=split) -> dict:
             text = split.text()
-            return asdict(text.score_logits(iter(bench.native[split.name])))
+            return asdict(text.score_features(bench.native[split.name]))
 
         score = split.keep({"split": split.name, "assignment": NATIVE}, native)
         rows.append(_row(score) | {"assignment": NATIVE, "split": split.name})
@@ -249,32 +295,32 @@ def _summary(bench: Bench, splits: list, found: dict, default: Method) -> list[d
     return rows
 
 
-def _curve(splits: list, found: dict, default: Method) -> list[dict]:
+def _curve(splits: list, searches: dict, default: Method) -> list[dict]:
     """Return the scores with the first 0, 1, … layers tuned, by both searches on both splits."""
-    from mugi.accuracy import tuning
+    from mugi.accuracy import search
 
     rows = []
-    for search in (tuning.GREEDY, tuning.DESCENT):
-        chosen = found[search][0]
+    for name in (search.GREEDY, search.DESCENT):
+        chosen = searches[name][0]
         for split in splits:
-            for tuned, score in enumerate(tuning.progress(split, chosen, default)):
-                place = {"search": search, "split": split.name, "tuned_layers": tuned}
+            for tuned, score in enumerate(search.progress(split, chosen, default)):
+                place = {"search": name, "split": split.name, "tuned_layers": tuned}
                 softmax = str(chosen[tuned - 1]) if tuned else ""
                 rows.append(_row(score) | place | {"layers": len(chosen), "softmax": softmax})
     return rows
 
 
-def _surface(found: dict, methods: list[Method], layers: int) -> list[dict]:
+def _surface(searches: dict, methods: list[Method], layers: int) -> list[dict]:
     """Return every candidate that was scored, layer by layer, and its attention's own error."""
     rows = []
-    for search, (chosen, surface, errors) in found.items():
+    for name, (chosen, surface, errors) in searches.items():
         for layer, scores in enumerate(surface):
             for method in map(str, methods):
                 error = errors[layer][method] if errors else None
                 if method in scores or errors:
                     rows.append(
                         _row(scores.get(method, {}))
-                        | {"search": search, "layer": "all" if search == "uniform" else layer}
+                        | {"search": name, "layer": "all" if name == "uniform" else layer}
                         | {"layers": layers, "softmax": method, "attention_error": error}
                         | {"chosen": method == str(chosen[layer])}
                     )

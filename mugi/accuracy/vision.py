@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from transformers import PreTrainedModel
 
-from mugi.errors import InputError, unknown
+from mugi.errors import InputError, raise_all, unknown
 from mugi.llm.embedded import DIGITS
 from mugi.llm.inject import injected
 from mugi.llm.video import SUFFIXES as VIDEO_SUFFIXES
@@ -28,7 +28,7 @@ from mugi.methods import NATIVE, Approximation
 from mugi.methods.references import references_of
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
-_BATCH = 8
+_GPU_BATCH = 8  # on a CPU one at a time: no digit may depend on what is beside it
 
 
 class Example(NamedTuple):
@@ -46,20 +46,20 @@ def examples_in(source: str, video: bool, limit: int | None) -> list[Example]:
     frames, in a folder a class. Raises InputError if there are none.
     """
     if source == DIGITS:
-        found = _digits()
+        examples = _digits()
     elif not Path(source).is_dir():
         raise InputError(f"no folder '{source}'; allowed: a folder of images, {DIGITS}")
     else:
-        found = _videos(Path(source)) if video else _images(Path(source))
-    if not found:
+        examples = _videos(Path(source)) if video else _images(Path(source))
+    if not examples:
         what = "videos (CLASS/CLIP.mp4 or CLASS/CLIP/frame.png)" if video else "images"
         allowed = sorted(_SUFFIXES | VIDEO_SUFFIXES if video else _SUFFIXES)
         raise InputError(f"{source}: no {what}; allowed: {', '.join(allowed)}")
     by_class: dict[str | None, list[Example]] = {}
-    for example in found:
+    for example in examples:
         by_class.setdefault(example.label, []).append(example)
-    order = {id(e): (n, i) for i, part in enumerate(by_class.values()) for n, e in enumerate(part)}
-    return sorted(found, key=lambda example: order[id(example)])[:limit]
+    order = {id(e): (n, i) for i, own in enumerate(by_class.values()) for n, e in enumerate(own)}
+    return sorted(examples, key=lambda example: order[id(example)])[:limit]
 
 
 def _digits() -> list[Example]:
@@ -80,22 +80,22 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _images(folder: Path) -> list[Example]:
-    found = [Example(path.name, [path], None) for path in _files(folder)]
+    images = [Example(path.name, [path], None) for path in _files(folder)]
     for group in _folders(folder):
-        found += [Example(f"{group.name}/{p.name}", [p], group.name) for p in _files(group)]
-    return found
+        images += [Example(f"{group.name}/{p.name}", [p], group.name) for p in _files(group)]
+    return images
 
 
 def _videos(folder: Path) -> list[Example]:
-    found = []
+    videos = []
     for group in _folders(folder):
         for clip in sorted(group.iterdir()):
             name = f"{group.name}/{clip.name}"
             if clip.is_dir() and (frames := _files(clip)):
-                found.append(Example(name, frames, group.name))
+                videos.append(Example(name, frames, group.name))
             elif clip.is_file() and clip.suffix.lower() in VIDEO_SUFFIXES:
-                found.append(Example(name, Video(clip), group.name))
-    return found
+                videos.append(Example(name, Video(clip), group.name))
+    return videos
 
 
 @torch.inference_mode()
@@ -106,25 +106,26 @@ def evaluate(
     wanted: Iterable[Approximation],
 ) -> Iterator[tuple[Approximation, str, list[dict]]]:
     """Yield approximation, part and one row an example and metric: document, metric, reference,
-    total and weight, as `mugi.accuracy.summary` takes them.
+    total and weight, see `mugi.accuracy.metrics`.
 
     There is one part, `1 of 1`: neighbours and probe need the features of all examples.
     """
     _check_lengths(model, examples)
-    references = [r for each in wanted for r in references_of(each).values()]
+    references = [r for own in wanted for r in references_of(own).values()]
     if is_classifier(model):
         score = _classifier_score(class_numbers(model, examples))
     else:
         score = _backbone_score(examples)
     kept = {}
-    for each in dict.fromkeys([Approximation(), *references, *wanted]):
-        with injected(model, each):
+    for approximation in dict.fromkeys([Approximation(), *references, *wanted]):
+        with injected(model, approximation):
             outputs = _outputs(model, processor, examples)
-        if each in references:
-            kept[each] = outputs
-        if each in wanted:
-            others = {name: kept[reference] for name, reference in references_of(each).items()}
-            yield each, "1 of 1", [
+        if approximation in references:
+            kept[approximation] = outputs
+        if approximation in wanted:
+            names = references_of(approximation).items()
+            others = {name: kept[reference] for name, reference in names}
+            yield approximation, "1 of 1", [
                 {"document": example.name, "metric": metric, "reference": name,
                  "total": float(value), "weight": 1}
                 for metric, name, values in score(outputs, others)
@@ -140,13 +141,13 @@ def is_classifier(model: PreTrainedModel) -> bool:
 
 def _outputs(model: PreTrainedModel, processor, examples: list[Example]) -> np.ndarray:
     """Return logits, or features of the class token, (examples, classes or width), in float64."""
-    parts = []
-    for start in range(0, len(examples), _BATCH):
-        pixels = [_pixels(model, processor, e) for e in examples[start : start + _BATCH]]
-        found = model(pixel_values=torch.cat(pixels).to(model.device, model.dtype))
-        values = found.logits if is_classifier(model) else found.last_hidden_state[:, 0]
-        parts.append(values.double().cpu().numpy())
-    return np.concatenate(parts)
+    outputs, size = [], 1 if model.device.type == "cpu" else _GPU_BATCH
+    for start in range(0, len(examples), size):
+        pixels = [_pixels(model, processor, e) for e in examples[start : start + size]]
+        result = model(pixel_values=torch.cat(pixels).to(model.device, model.dtype))
+        values = result.logits if is_classifier(model) else result.last_hidden_state[:, 0]
+        outputs.append(values.double().cpu().numpy())
+    return np.concatenate(outputs)
 
 
 def _frames_of(model: PreTrainedModel) -> int:
@@ -160,12 +161,11 @@ def _check_lengths(model: PreTrainedModel, examples: list[Example]) -> None:
         try:
             frames = len(example.frames)
         except InputError as error:
-            mistakes.append(str(error))
+            mistakes += error.mistakes
             continue
         if frames < needed:
             mistakes.append(f"{example.name}: {frames} frames; needed: {needed}")
-    if mistakes:
-        raise InputError(*mistakes)
+    raise_all(mistakes)
 
 
 def _pixels(model: PreTrainedModel, processor, example: Example) -> torch.Tensor:

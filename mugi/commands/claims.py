@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--partial", action="store_true", help="list claims whose tables or runs are missing too"
     )
+    parser.add_argument(
+        "--record-only", action="store_true", help="status 0 whatever the verdicts; see --check"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,4 +42,4 @@ def run(args: argparse.Namespace) -> int:
             f"but '{claim.verdict}': printed {claim.printed}, computed {float(claim.computed):.6g}",
             file=sys.stderr,
         )
-    return int(not results["agrees"].all())
+    return int(not (args.record_only or results["agrees"].all()))

@@ -16,17 +16,12 @@ from mugi.config.models import Model
 from mugi.config.profile import Profile
 from mugi.config.tuning import Tuning
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
+from mugi.figures import FIGURES, missing_runs
 from mugi.files import Document, read_yaml
 from mugi.llm.embedded import DIGITS, EMBEDDED, HUB_ID
 from mugi.schema import Section, validated
 
 DEFAULT = Path("config.yaml")
-FIGURES = (
-    *("fig02", "fig03", "fig04", "fig06", "fig06_published", "table_accuracy", "fig07"),
-    *("fig08", "fig08_weighted", "pareto", "adaptive"),
-    *("fig10", "fig11", "fig12", "fig13", "fig14", "fig15"),
-    *("fig16", "fig17", "roofline", "table1", "table2", "table3"),
-)
 
 
 class Config(Section):
@@ -44,7 +39,7 @@ class Config(Section):
     hardware: list[dict] = Field(
         min_length=1, description="runs of the cost model; lists are crossed"
     )
-    figures: list[Literal[FIGURES]] = Field(
+    figures: list[Literal[tuple(FIGURES)]] = Field(
         min_length=1, description="figures and tables of `snakemake` without a target"
     )
 
@@ -63,7 +58,7 @@ def check(document: Document) -> Config:
     except InputError as error:
         mistakes = [*error.mistakes, *mistakes]
     raise_all(mistakes)
-    raise_all(_missing_runs(config))
+    raise_all(missing_runs(config.hardware, config.figures))
     return config
 
 
@@ -86,9 +81,3 @@ def _model_mistakes(config: Config, document: Document) -> Iterator[Mistake]:
             if name not in config.models:
                 where = document.where((section, "models", index))
                 yield unknown("model", name, config.models).at(where)
-
-
-def _missing_runs(config: Config) -> list[Mistake]:
-    from mugi import needs
-
-    return needs.mistakes(config.hardware, config.figures)

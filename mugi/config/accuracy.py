@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mugi.accuracy.settings import check_corpus
 from mugi.config.fields import (
     Distinct,
     ModelNames,
@@ -33,15 +34,16 @@ class Accuracy(Section):
     approximations: Annotated[list[Operations], Distinct] = Field(
         min_length=1, description="one run each: native, or softmax=METHOD;activation=METHOD"
     )
-    corpora: Annotated[list[Text], Distinct] = Field(
+    corpora: Annotated[list[checked(check_corpus)], Distinct] = Field(
         min_length=1,
-        description="texts of the token perplexity: prose, pydoc, c4 (network) or a text file",
+        description="texts whose tokens are scored: prose, pydoc, c4 (network) or a text file; "
+        "TEXT=WINDOWS for another number of windows",
     )
     perplexity: Perplexity
     tasks: dict[checked(_check_task), PositiveInt] = Field(
         description="lm-eval task, a local one or any other (network): number of documents"
     )
-    seed: int = Field(ge=0, description="seed of lm-eval's sampling and bootstrap")
+    seed: int = Field(ge=0, description="seed of what lm-eval's tasks draw")
 
 
 class Sweep(Section):

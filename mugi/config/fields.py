@@ -1,7 +1,7 @@
 """Kinds of values that several sections of the configuration hold."""
 
 from collections.abc import Callable
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -48,11 +48,28 @@ class Perplexity(Section):
     """Windows of text whose tokens are scored."""
 
     window: int = Field(ge=2, description="tokens in a window")
-    stride: int = Field(ge=1, description="tokens from one window's start to the next")
-    windows: PositiveInt = Field(description="number of windows, from the start of the text")
+    stride: int = Field(
+        ge=1,
+        description="tokens from one window's start to the next; less than a window only if joined",
+    )
+    windows: PositiveInt = Field(description="number of windows of a text, the first ones")
+    cut: Literal["documents", "joined"] = Field(
+        "documents",
+        description="windows are the beginnings of documents that are long enough, one each, or "
+        "run over all documents, joined by blank lines",
+    )
+    kl_context: PositiveInt = Field(
+        16, description="tokens of a window before the first whose KL divergence is scored"
+    )
 
     @model_validator(mode="after")
     def _stride_within_window(self) -> Self:
         if self.stride > self.window:
             raise ValueError(f"stride {self.stride} must be 1 to {self.window} (the window)")
+        if self.cut == "documents" and self.stride != self.window:
+            raise ValueError(
+                f"stride {self.stride} must be {self.window} (the window) unless cut is joined"
+            )
+        if self.kl_context >= self.window:
+            raise ValueError(f"kl_context {self.kl_context} must be less than {self.window}")
         return self

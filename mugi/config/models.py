@@ -18,6 +18,7 @@ class Model(Section):
         pattern=r"^(cpu|cuda(:\d+)?|auto)$",
         description="cpu, cuda, cuda:N, or auto: the layers spread over all GPUs",
     )
+    threads: PositiveInt = Field(1, description="threads of a job that runs the model")
     data: str | None = Field(
         None, description="for speech or vision: a folder of clips or images, or digits"
     )

@@ -48,6 +48,11 @@ class Layers:
             logits = self.model(inputs_embeds=hidden, use_cache=False).logits
         return logits.to(self.model.device)
 
+    def states(self, hidden: torch.Tensor, first: int) -> torch.Tensor:
+        """Return the last hidden states, of which the head makes logits, likewise."""
+        with self._only(first, len(self.all)):
+            return self.decoder(inputs_embeds=hidden, use_cache=False).last_hidden_state
+
     def advance(self, hidden: torch.Tensor, first: int, last: int) -> torch.Tensor:
         """Return the states in front of layer `last` from those in front of layer `first`."""
         if first == last:

@@ -58,7 +58,7 @@ MISTAKES = {
     ),
     "a window longer than its text": (
         {"profile": {"lengths": [256, 8192]}},
-        ["profile", "tokens 4096 must be at least 8192 (lengths)"],
+        ["profile", "tokens 2048 must be at least 8192 (lengths)"],
     ),
     "anchor in the base of the candidates": (
         {"tuning": {"base": "vlp:lut=8,max_exp=2"}},
@@ -76,7 +76,19 @@ MISTAKES = {
     ),
     "stride beyond the window": (
         {"accuracy": {"perplexity": {"stride": 2048}}},
-        ["accuracy.perplexity", "stride 2048 must be 1 to 1024"],
+        ["accuracy.perplexity", "stride 2048 must be 1 to 256"],
+    ),
+    "a stride in windows of their own documents": (
+        {"accuracy": {"perplexity": {"stride": 128}}},
+        ["accuracy.perplexity", "stride 128 must be 256 (the window) unless cut is joined"],
+    ),
+    "no token for KL": (
+        {"accuracy": {"perplexity": {"kl_context": 256}}},
+        ["accuracy.perplexity", "kl_context 256 must be less than 256"],
+    ),
+    "no count of windows": (
+        {"accuracy": {"corpora": ["prose=x"]}},
+        ["accuracy.corpora.0", "prose=x: must be NAME, or NAME=WINDOWS with at least 1 window"],
     ),
     "negative seed": ({"accuracy": {"seed": -1}}, ["accuracy.seed", "greater than or equal to 0"]),
     "unknown task": (

@@ -1,20 +1,23 @@
-CELLS = "results/accuracy/cells"  # finished measurements, read by every later run
+# Accuracy of real models under approximations.
 
 
+# Accuracy of all models: end to end, over the grids of Fig. 6, INT4 layers on the array
 rule accuracy:
     input:
         expand("results/accuracy/{table}.csv", table=["accuracy", "sweep", "datapath"]),
 
 
+# The checkpoint of a model whose weights are inside an installed package; all that runs it waits
 rule prepare_model:
     input:
-        sources=sources("mugi.accuracy.prepare"),
+        sources=stage("llm"),
     output:
         expand("results/models/{{model}}/{file}", file=CHECKPOINT),
     log:
         "results/logs/prepare_model/{model}.log",
     benchmark:
         "results/benchmarks/prepare_model/{model}.tsv"
+    priority: FIRST
     conda:
         ENVIRONMENT
     params:
@@ -25,11 +28,12 @@ rule prepare_model:
         "mugi prepare {wildcards.model} -o {params.folder} 2> {log}"
 
 
+# Perplexity, divergence and tasks under each approximation of the section `accuracy`
 rule evaluate_accuracy:
     input:
         checkpoint=checkpoint_of,
         data=data_of,
-        sources=sources("mugi.accuracy.command", "mugi/accuracy/tasks/*"),
+        sources=stage("accuracy"),
     output:
         table="results/accuracy/models/{model}.csv",
         documents="results/accuracy/documents/{model}.csv",
@@ -38,16 +42,16 @@ rule evaluate_accuracy:
         "results/logs/evaluate_accuracy/{model}.log",
     benchmark:
         "results/benchmarks/evaluate_accuracy/{model}.tsv"
-    priority: 2  # the longest jobs first
+    priority: SECOND
     conda:
         ENVIRONMENT
-    threads: HALF
+    threads: threads_of
     params:
         model=model_arguments,
         data=data_arguments,
         approximations=options("approx", config["accuracy"]["approximations"]),
         perplexity=[
-            f"--{key}={value}"
+            f"--{key.replace('_', '-')}={value}"
             for key, value in sorted(config["accuracy"]["perplexity"].items())
         ],
         corpora=options("corpus", config["accuracy"]["corpora"]),
@@ -63,23 +67,24 @@ rule evaluate_accuracy:
         "mugi accuracy {params.model:q} {params.data:q} {params.approximations:q} {params.perplexity} "
         "{params.corpora:q} {params.tasks:q} --seed {params.seed} --threads {threads} --cells {params.cells} "
         "-o {output.table} --documents {output.documents} --lm-eval-json {output.lm_eval} "
-        "2> >(tee {log} >&2)"
+        "2> {log}"
 
 
+# The same for one operation at a time, over the grids of Fig. 6
 rule sweep_accuracy:
     input:
         checkpoint=checkpoint_of,
-        sources=sources("mugi.accuracy.command"),
+        sources=stage("accuracy"),
     output:
         table="results/accuracy/sweep/{model}.csv",
     log:
         "results/logs/sweep_accuracy/{model}.log",
     benchmark:
         "results/benchmarks/sweep_accuracy/{model}.tsv"
-    priority: 2
+    priority: SECOND
     conda:
         ENVIRONMENT
-    threads: HALF
+    threads: threads_of
     params:
         model=model_arguments,
         approximations=options(
@@ -92,7 +97,7 @@ rule sweep_accuracy:
             ],
         ),
         perplexity=[
-            f"--{key}={value}"
+            f"--{key.replace('_', '-')}={value}"
             for key, value in sorted(config["sweep"]["perplexity"].items())
         ],
         corpus=config["sweep"]["corpus"],
@@ -102,21 +107,24 @@ rule sweep_accuracy:
     shell:
         "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
         "--corpus {params.corpus:q} --threads {threads} --cells {params.cells} -o {output.table} "
-        "2> >(tee {log} >&2)"
+        "2> {log}"
 
 
+# INT4 layers of a model, multiplied by the simulated array
 rule multiply_layers:
     input:
         checkpoint=checkpoint_of,
-        sources=sources("mugi.accuracy.datapath"),
+        sources=stage("accuracy", "array"),
     output:
         table="results/accuracy/datapath/{model}.csv",
     log:
         "results/logs/multiply_layers/{model}.log",
     benchmark:
         "results/benchmarks/multiply_layers/{model}.tsv"
+    priority: FOURTH
     conda:
         ENVIRONMENT
+    threads: threads_of
     params:
         model=model_arguments,
         woq=config["datapath"]["woq"],
@@ -128,6 +136,7 @@ rule multiply_layers:
         "--threads {threads} -o {output.table} 2> {log}"
 
 
+# The tables of all models as one
 rule collect_accuracy:
     input:
         tables=lambda w: expand(
@@ -135,7 +144,7 @@ rule collect_accuracy:
             table=w.table.replace("accuracy", "models"),
             model=config[w.table]["models"],
         ),
-        sources=sources("mugi.collect"),
+        sources=stage("collect"),
     output:
         "results/accuracy/{table}.csv",
     log:
@@ -152,14 +161,16 @@ rule collect_accuracy:
         "mugi collect {input.tables} -o {output} 2> {log}"
 
 
+# BIG-bench, which is not part of `all`: a download of 358 MB
 rule bigbench:
     input:
         expand("results/bigbench/{model}.csv", model=config["accuracy"]["models"]),
 
 
+# The tasks of BIG-bench out of its package
 rule fetch_bigbench:
     input:
-        sources=sources("mugi.accuracy.bigbench"),
+        sources=stage("accuracy"),
     output:
         directory("results/bigbench/tasks"),
     log:
@@ -171,14 +182,15 @@ rule fetch_bigbench:
     message:
         "Fetch BIG-bench through pip, 358 MB"
     shell:
-        "mugi bigbench -o {output} 2> >(tee {log} >&2)"
+        "mugi bigbench -o {output} 2> {log}"
 
 
+# Accuracy on BIG-bench under each approximation
 rule evaluate_bigbench:
     input:
         checkpoint=checkpoint_of,
         tasks="results/bigbench/tasks",
-        sources=sources("mugi.accuracy.command"),
+        sources=stage("accuracy"),
     output:
         table="results/bigbench/{model}.csv",
         documents="results/bigbench/{model}_documents.csv",
@@ -188,7 +200,7 @@ rule evaluate_bigbench:
         "results/benchmarks/evaluate_bigbench/{model}.tsv"
     conda:
         ENVIRONMENT
-    threads: HALF
+    threads: threads_of
     params:
         model=model_arguments,
         approximations=options("approx", config["accuracy"]["approximations"]),
@@ -205,4 +217,4 @@ rule evaluate_bigbench:
         "--task-folder {input.tasks} --tasks {params.tasks} "
         "--threads {threads} --cells {params.cells} "
         "-o {output.table} --documents {output.documents} "
-        "2> >(tee {log} >&2)"
+        "2> {log}"

@@ -1,3 +1,7 @@
+# Approximations of functions, on every input and on those of real models.
+
+
+# Errors of the methods of the section `approximations`
 rule approximations:
     input:
         expand(
@@ -6,9 +10,10 @@ rule approximations:
         ),
 
 
+# Error of the configured methods on every BF16 input of a range
 rule approximate_function:
     input:
-        sources=sources("mugi.analysis.errors_of_methods"),
+        sources=stage("analysis"),
     output:
         "results/approximations/{function}.csv",
     log:
@@ -29,10 +34,11 @@ rule approximate_function:
         "-- {params.range} 2> {log}"
 
 
+# The same of the methods that the sweep of Fig. 6 finds closest to exact
 rule approximate_selected:
     input:
         sweep="results/accuracy/sweep.csv",
-        sources=sources("mugi.analysis.errors_of_methods"),
+        sources=stage("analysis"),
     output:
         "results/approximations/selected/{function}.csv",
     log:
@@ -50,9 +56,10 @@ rule approximate_selected:
         "-- {params.range} 2> {log}"
 
 
+# One lookup table of VLP, and what inputs read in it
 rule look_up:
     input:
-        sources=sources("mugi.analysis.lookup"),
+        sources=stage("analysis"),
     output:
         "results/approximations/lookup.csv",
     log:
@@ -70,11 +77,12 @@ rule look_up:
         "mugi lookup {params.table:q} {params.inputs} -o {output} 2> {log}"
 
 
+# Errors of all methods of a search on the inputs of a model
 rule fit_approximations:
     input:
         table="results/accuracy/profile/{model}.parquet",
         samples="results/accuracy/profile/{model}.npz",
-        sources=sources("mugi.analysis.fit"),
+        sources=stage("analysis"),
     output:
         "results/approximations/fit/{model}.csv",
     log:
@@ -96,11 +104,12 @@ rule fit_approximations:
         "-o {output} 2> {log}"
 
 
+# The same on its inputs times powers of two
 rule fit_shifted:
     input:
         table="results/accuracy/profile/{model}.parquet",
         samples="results/accuracy/profile/{model}.npz",
-        sources=sources("mugi.analysis.fit"),
+        sources=stage("analysis"),
     output:
         "results/approximations/shifted/{model}.csv",
     log:
@@ -122,12 +131,13 @@ rule fit_shifted:
         "--error weighted_absolute_error --error kl_divergence_nats -o {output} 2> {log}"
 
 
+# Error by input, times how often a model has that input
 rule weigh_approximations:
     input:
         table="results/accuracy/profile/{model}.parquet",
         samples="results/accuracy/profile/{model}.npz",
         sweep="results/accuracy/sweep.csv",
-        sources=sources("mugi.analysis.weigh"),
+        sources=stage("analysis"),
     output:
         "results/approximations/weighted/{model}.csv",
     log:
@@ -146,6 +156,7 @@ rule weigh_approximations:
         "{params.softmax:q} {params.activation:q} -o {output} 2> {log}"
 
 
+# The tables of all models as one
 rule collect_fits:
     input:
         tables=lambda w: expand(
@@ -153,7 +164,7 @@ rule collect_fits:
             table=w.table,
             model=config["fit"]["models"],
         ),
-        sources=sources("mugi.collect"),
+        sources=stage("collect"),
     output:
         "results/approximations/{table}.csv",
     log:

@@ -1,11 +1,16 @@
+# The array, simulated cycle by cycle.
+
+
+# The simulated array's bits and cycles
 rule array:
     input:
         "results/array/simulated.csv",
 
 
+# Bits against plain references, cycles and activations against the cost model
 rule simulate_array:
     input:
-        sources=sources("mugi.array.simulate"),
+        sources=stage("array"),
     output:
         "results/array/simulated.csv",
     log:
@@ -20,9 +25,10 @@ rule simulate_array:
         "mugi simulate -o {output} 2> {log}"
 
 
+# Every signal of a small array during one operation
 rule trace_array:
     input:
-        sources=sources("mugi.array.trace"),
+        sources=stage("array"),
     output:
         "results/array/{operation}.csv",
     log:

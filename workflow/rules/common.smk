@@ -1,16 +1,18 @@
+# What the rules share: the checked configuration, sources of a stage, arguments of a model.
 import json
-import shlex
+import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 
+import mugi
 from mugi.config import check, read
 from mugi.errors import InputError
-from mugi.sources import sources
 
 try:
-    # Snakemake's reader takes a key that stands twice and knows no lines
-    check(replace(read(*map(Path, workflow.configfiles)), content=config))
+    # Snakemake's own reader takes a key that stands twice and knows no lines. It lists config.yaml
+    # behind the files that --configfile puts on top of it.
+    *on_top, default = map(Path, workflow.configfiles)
+    check(replace(read(default, *on_top), content=config))
 except InputError as error:
     for mistake in error.mistakes:
         print(f"config: {mistake}", file=sys.stderr)
@@ -22,13 +24,55 @@ wildcard_constraints:
     function=r"exp|silu|gelu",
 
 
-# jobs find the commands of the environment that runs snakemake, activated or not
-own_commands = shlex.quote(str(Path(sys.executable).parent))
-shell.prefix(f"set -euo pipefail; export PATH={own_commands}:$PATH; ")
+# jobs find the commands of the environment that runs snakemake, activated or not, and figures/
+for variable, folder in {
+    "PATH": Path(sys.executable).parent,
+    "PYTHONPATH": workflow.basedir,
+}.items():
+    others = os.environ.get(variable)
+    os.environ[variable] = f"{folder}{os.pathsep}{others}" if others else str(folder)
 CHECKPOINT = ["model.safetensors", "config.json", "SHA256SUMS"]
+CELLS = "results/accuracy/cells"  # finished measurements, read by every later run
 ENVIRONMENT = "../../envs/mugi.yaml"
-# threads of a job that runs a model: two such jobs side by side are faster than one on all cores
-HALF = max(1, (workflow.cores or 4) // 2)
+PACKAGE = Path(relpath(Path(mugi.__file__).parent))
+# stage -> what it is made of beside its own folder; all are made of errors, files and schema
+BELOW = {
+    "methods": ["bf16", "int4", "named"],
+    "hardware": ["expressions", "assumptions"],
+    "array": ["methods", "hardware"],
+    "analysis": ["methods"],
+    "llm": ["methods"],
+    "carbon": ["assumptions"],
+    "accuracy": ["analysis", "llm"],
+    "claims": ["ledger"],
+    "ledger": ["expressions"],
+}
+# the longest jobs first: all wait for the checkpoint, the figures for the sweep
+FIRST, SECOND, THIRD, FOURTH = 4, 3, 2, 1
+
+
+def stage(*names):
+    """The files of the package that a command of these stages is made of.
+
+    A job reruns when one of them changes; Snakemake by itself does not look into modules.
+    """
+    names = {"errors", "files", "schema", *names}
+    while lower := {name for high in names for name in BELOW.get(high, [])} - names:
+        names |= lower
+    return sorted({path for name in names for path in files_of(name)})
+
+
+def files_of(name):
+    """The module of a stage, or all files of its package, and its command."""
+    paths = [
+        str(path)
+        for pattern in (f"{name}.*", f"{name}/**/*", f"commands/{name}.py")
+        for path in PACKAGE.glob(pattern)
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    if not paths:
+        raise FileNotFoundError(f"{PACKAGE} has no stage '{name}'")
+    return paths
 
 
 def checkpoint_of(wildcards):
@@ -41,7 +85,7 @@ def checkpoint_of(wildcards):
 
 
 def model_arguments(wildcards):
-    """How `mugi accuracy` names and loads a model."""
+    """How the commands name and load a model."""
     model = config["models"][wildcards.model]
     source = model["source"]
     if source == "embedded":
@@ -53,6 +97,11 @@ def model_arguments(wildcards):
         f"--attention={model['attention']}",
         f"--device={model['device']}",
     ]
+
+
+def threads_of(wildcards):
+    """The threads of a job that runs a model: jobs fill the cores sooner than threads do."""
+    return config["models"][wildcards.model].get("threads", 1)
 
 
 def data_of(wildcards):
@@ -70,13 +119,6 @@ def data_arguments(wildcards):
 def options(name, values):
     """A repeated command-line option."""
     return [f"--{name}={value}" for value in values]
-
-
-def drawn(name):
-    """What a figure's or table's script writes."""
-    folder = "tables" if name.startswith("table") else "figures"
-    kinds = ["csv", "md", "tex"] if folder == "tables" else ["csv", "pdf", "png"]
-    return [f"results/{folder}/{name}.{kind}" for kind in kinds]
 
 
 def own_files(grids):

@@ -1,23 +1,24 @@
+# The cost model: time, energy, area and carbon of accelerators on LLMs.
+
+
+# What the cost model says of every run
 rule hardware:
     input:
         "results/hardware/hardware.csv",
         "results/hardware/breakdown.csv",
 
 
+# Carbon of every run
 rule carbon:
     input:
         "results/carbon/carbon.csv",
 
 
+# Time, energy and area of all runs of the section `hardware`
 rule evaluate_hardware:
     input:
         own_files=own_files(config["hardware"]),
-        sources=sources(
-            "mugi.commands.evaluate",
-            "mugi/hardware/designs/*.yaml",
-            "mugi/hardware/models/*.yaml",
-            "mugi/hardware/technology/*.yaml",
-        ),
+        sources=stage("hardware"),
     output:
         "results/hardware/hardware.csv",
     log:
@@ -31,10 +32,10 @@ rule evaluate_hardware:
     message:
         "Time, energy and area of every configured accelerator"
     shell:
-        "mugi evaluate --grid <(echo {params.grid:q}) -o {output} "
-        "2> >(tee {log} >&2)"
+        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin -o {output} 2> {log}"
 
 
+# The same by component; runs over many lengths would make millions of rows
 rule break_down_hardware:
     input:
         own_files=rules.evaluate_hardware.input.own_files,
@@ -59,14 +60,14 @@ rule break_down_hardware:
     message:
         "Area and energy of every component, without sweeps of the sequence length"
     shell:
-        "mugi evaluate --grid <(echo {params.grid:q}) --breakdown {output} "
-        "2> >(tee {log} >&2)"
+        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin --breakdown {output} 2> {log}"
 
 
+# Operational and embodied carbon, from the table of runs
 rule account_carbon:
     input:
         hardware="results/hardware/hardware.csv",
-        sources=sources("mugi.commands.carbon"),
+        sources=stage("carbon"),
     output:
         "results/carbon/carbon.csv",
     log:

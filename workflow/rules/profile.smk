@@ -1,7 +1,11 @@
+# What softmax and activation of real models get.
+
+
+# How often each input is read from a LUT, at several lengths of text
 rule profile_inputs:
     input:
         checkpoint=checkpoint_of,
-        sources=sources("mugi.accuracy.profile"),
+        sources=stage("accuracy"),
     output:
         table="results/accuracy/profile/{model}.parquet",
         samples="results/accuracy/profile/{model}.npz",
@@ -9,9 +13,10 @@ rule profile_inputs:
         "results/logs/profile_inputs/{model}.log",
     benchmark:
         "results/benchmarks/profile_inputs/{model}.tsv"
+    priority: THIRD
     conda:
         ENVIRONMENT
-    threads: HALF
+    threads: threads_of
     params:
         model=model_arguments,
         lengths=options("length", config["profile"]["lengths"]),
@@ -23,19 +28,21 @@ rule profile_inputs:
         "--threads {threads} -o {output.table} --samples {output.samples} 2> {log}"
 
 
+# The same as the paper's program records it
 rule profile_as_published:
     input:
         checkpoint=checkpoint_of,
-        sources=sources("mugi.accuracy.profile"),
+        sources=stage("accuracy"),
     output:
         "results/accuracy/profile_as_published/{model}.parquet",
     log:
         "results/logs/profile_as_published/{model}.log",
     benchmark:
         "results/benchmarks/profile_as_published/{model}.tsv"
+    priority: THIRD
     conda:
         ENVIRONMENT
-    threads: HALF
+    threads: threads_of
     params:
         model=model_arguments,
         length=max(config["profile"]["lengths"]),
@@ -47,6 +54,7 @@ rule profile_as_published:
         "--tokens {params.tokens} --threads {threads} -o {output} 2> {log}"
 
 
+# Which exponents hold most of the inputs
 rule concentrate_inputs:
     input:
         tables=expand(
@@ -54,7 +62,7 @@ rule concentrate_inputs:
             kind=["profile", "profile_as_published"],
             model=config["profile"]["models"],
         ),
-        sources=sources("mugi.accuracy.concentration"),
+        sources=stage("accuracy"),
     output:
         "results/accuracy/concentration.csv",
     log:

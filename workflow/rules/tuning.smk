@@ -1,7 +1,11 @@
+# A LUT window for the softmax of each layer.
+
+
+# Candidates layer by layer, and what the choices do on another text
 rule tune_softmax:
     input:
         checkpoint=checkpoint_of,
-        sources=sources("mugi.accuracy.tune"),
+        sources=stage("accuracy"),
     output:
         summary="results/accuracy/tuning/{model}.csv",
         curve="results/accuracy/tuning_curve/{model}.csv",
@@ -10,10 +14,10 @@ rule tune_softmax:
         "results/logs/tune_softmax/{model}.log",
     benchmark:
         "results/benchmarks/tune_softmax/{model}.tsv"
-    priority: 1
+    priority: THIRD
     conda:
         ENVIRONMENT
-    threads: HALF
+    threads: threads_of
     params:
         model=model_arguments,
         anchors=[
@@ -34,15 +38,16 @@ rule tune_softmax:
     shell:
         "mugi tune {params.model:q} {params.anchors} {params.settings:q} --threads {threads} "
         "--cells {params.cells} -o {output.summary} --curve {output.curve} "
-        "--surface {output.surface} 2> >(tee {log} >&2)"
+        "--surface {output.surface} 2> {log}"
 
 
+# The tables of all models as one
 rule collect_tuning:
     input:
         tables=expand(
             "results/accuracy/{{table}}/{model}.csv", model=config["tuning"]["models"]
         ),
-        sources=sources("mugi.collect"),
+        sources=stage("collect"),
     output:
         "results/accuracy/{table}.csv",
     log:

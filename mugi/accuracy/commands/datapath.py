@@ -1,0 +1,31 @@
+"""`mugi datapath`: INT4 layers of a real model on the simulated array, and by torch."""
+
+import argparse
+from pathlib import Path
+
+from mugi.accuracy.commands.arguments import add_model_arguments, model_settings, options_named
+from mugi.accuracy.datapath import multiply_layers
+from mugi.files import check_writable, write_table
+from mugi.methods import parse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `mugi datapath`."""
+    add_model_arguments(parser)
+    parser.add_argument("--tokens", type=int, default=8, help="last tokens of a text that enter")
+    parser.add_argument("--text", type=int, default=256, help="tokens of that text")
+    parser.add_argument("--woq", default="int4:group=64", help="how the weights are quantised")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="tidy CSV")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Multiply on the array and by torch; write the errors of both, a row a linear layer."""
+    with options_named(args):
+        table = multiply_layers(
+            model=model_settings(args),
+            weights=parse(args.woq, "weights"),
+            tokens=args.tokens,
+            text_tokens=args.text,
+        )
+    check_writable(args.output)
+    write_table(table, args.output)

@@ -1,0 +1,163 @@
+"""`mugi accuracy`: one model, any number of approximations, metrics side by side."""
+
+import argparse
+import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from mugi.accuracy.commands.arguments import (
+    add_model_arguments,
+    model_settings,
+    named_counts,
+    options_named,
+)
+from mugi.accuracy.evaluate import evaluate_accuracy
+from mugi.accuracy.settings import CUTS, DataSettings, TaskSettings, TextSettings
+from mugi.errors import InputError
+from mugi.files import check_writable, write_table, write_text
+from mugi.llm.texts import C4, OWN_PREFIX
+from mugi.methods import NATIVE
+from mugi.methods.grid import expand_operations
+
+_TEXT = TextSettings()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `mugi accuracy`."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--approx",
+        action="append",
+        metavar="TEXT",
+        help="softmax=METHOD;activation=METHOD, or native; a|b and a..b in place of values are "
+        "tried in every combination (repeat for more)",
+    )
+    parser.add_argument(
+        "--corpus",
+        action="append",
+        metavar="TEXT[=WINDOWS]",
+        help="text of the token metrics: prose (default), pydoc, c4 (needs network) or a file "
+        "(repeat for more); its windows (default: --windows)",
+    )
+    parser.add_argument(
+        "--windows", type=int, default=_TEXT.windows, help="windows of a text; 0 for none"
+    )
+    parser.add_argument(
+        "--window", type=int, default=_TEXT.window_tokens, help="tokens in a window"
+    )
+    parser.add_argument(
+        "--cut",
+        default=_TEXT.cut,
+        choices=CUTS,
+        help="windows are the beginnings of documents, or run over all documents joined",
+    )
+    parser.add_argument(
+        "--stride", type=int, help="tokens between windows of joined documents (default: window)"
+    )
+    parser.add_argument(
+        "--kl-context",
+        type=int,
+        default=_TEXT.kl_context_tokens,
+        help="tokens of a window before the first whose KL divergence is scored",
+    )
+    parser.add_argument(
+        "--tasks",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME[=DOCUMENTS]",
+        help="lm-eval tasks, with commas or spaces between them; first documents (default: all)",
+    )
+    parser.add_argument(
+        "--task-folder",
+        action="append",
+        type=Path,
+        default=[],
+        help="folder with more lm-eval tasks, for example of `mugi bigbench`",
+    )
+    parser.add_argument(
+        "--task-window",
+        type=int,
+        default=1024,
+        help="tokens of a task's request at most (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--data",
+        help="clips (NAME.wav, NAME.txt) or images (CLASS/NAME.png) for speech or vision, "
+        "instead of text and tasks: a folder, or digits for those inside scikit-learn",
+    )
+    parser.add_argument("--examples", type=int, help="first clips or images (default: all)")
+    parser.add_argument("--num-fewshot", type=int, help="examples before a question (lm-eval's)")
+    parser.add_argument(
+        "--batch-size", default="auto", help="sequences at a time on a GPU, or auto"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of what tasks draw")
+    parser.add_argument("--cells", type=Path, help="folder where finished measurements are kept")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="tidy CSV")
+    parser.add_argument("--documents", type=Path, help="tidy CSV of every document's sums")
+    parser.add_argument("--lm-eval-json", type=Path, help="lm-eval's own results")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate and write the tidy tables, and lm-eval's JSON if asked for."""
+    with options_named(args):
+        approximations = expand_operations(args.approx or [NATIVE])
+        texts, tasks, data = _texts(args), _tasks(args), None
+        if args.data:
+            data = DataSettings(source=args.data, examples=args.examples)
+            texts, tasks = [], []
+        if args.batch_size != "auto" and not re.fullmatch("[1-9][0-9]*", args.batch_size):
+            raise InputError(f"--batch-size {args.batch_size}: must be auto or at least 1")
+        model = model_settings(args)
+        for path in filter(None, [args.output, args.documents, args.lm_eval_json]):
+            check_writable(path)
+        names = {text.name for text in texts}, [task.name for task in tasks]
+        if C4 not in names[0] and all(name.startswith(OWN_PREFIX) for name in names[1]):
+            os.environ["HF_DATASETS_OFFLINE"] = "1"
+        accuracy = evaluate_accuracy(
+            model=model,
+            approximations=approximations,
+            texts=texts,
+            tasks=tasks,
+            data=data,
+            batch_size=args.batch_size,
+            cells=args.cells,
+            progress=True,
+        )
+    if args.lm_eval_json:
+        write_text(args.lm_eval_json, json.dumps(accuracy.lm_eval, indent=1))
+    if args.documents:
+        write_table(accuracy.documents, args.documents)
+    write_table(accuracy.table, args.output)
+
+
+def _texts(args: argparse.Namespace) -> list[TextSettings]:
+    if args.windows == 0:
+        return []
+    counts = named_counts("corpus", args.corpus or [_TEXT.name], "windows")
+    return [
+        TextSettings(
+            name=name,
+            windows=args.windows if windows is None else windows,
+            window_tokens=args.window,
+            cut=args.cut,
+            stride_tokens=args.stride,
+            kl_context_tokens=args.kl_context,
+        )
+        for name, windows in counts.items()
+    ]
+
+
+def _tasks(args: argparse.Namespace) -> list[TaskSettings]:
+    shared = TaskSettings(
+        name="",
+        window_tokens=args.task_window,
+        num_fewshot=args.num_fewshot,
+        folders=tuple(args.task_folder),
+        seed=args.seed,
+    )
+    names = [text for text in ",".join(args.tasks).split(",") if text]
+    counts = named_counts("tasks", names, "documents")
+    return [replace(shared, name=name, documents=count) for name, count in counts.items()]

@@ -1,0 +1,119 @@
+"""What is measured: texts and their windows, tasks, data. Imports no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mugi.errors import InputError, Mistake, raise_all
+from mugi.llm.texts import check_text
+
+CUTS = ("documents", "joined")
+
+
+def at_least(least: int, **values: int | None) -> list[Mistake]:
+    """Return a mistake for each of the named whole numbers that is below `least`; None is not."""
+    return [
+        Mistake(f"must be at least {least}", where=f"{name.replace('_', '-')} {value}")
+        for name, value in values.items()
+        if value is not None and value < least
+    ]
+
+
+def counted(text: str, what: str) -> tuple[str, int | None]:
+    """Return name and count of NAME=COUNT, or None for NAME alone; `what` is counted."""
+    name, equals, count = text.strip().partition("=")
+    if equals and (not count.isdigit() or int(count) < 1):
+        one = what.removesuffix("s")
+        rule = f"must be NAME, or NAME={what.upper()} with at least 1 {one}"
+        raise InputError(Mistake(rule, where=text))
+    return name, int(count) if equals else None
+
+
+def check_corpus(text: str) -> None:
+    """Raise InputError unless `text` is TEXT or TEXT=WINDOWS."""
+    check_text(counted(text, "windows")[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextSettings:
+    """The windows of one text in which tokens are scored.
+
+    name: prose, pydoc, c4 (network) or a text file.
+    windows: how many, the first ones; window_tokens: tokens in each.
+    cut: `documents`: every window is the beginning of a document of its own that is long enough,
+        after the BOS token if the tokenizer sets one. What documents have in common then does not
+        hide in few of them, so that intervals over documents are honest. `joined`: windows run
+        over all documents, joined by blank lines, without BOS, and start every `stride_tokens`
+        (None: as long as a window); only what the window before did not hold is scored.
+    kl_context_tokens: how many tokens of a window stand before the first one whose KL divergence is
+        scored: with little context one token in a hundred dominates its mean.
+    """
+
+    name: str = "prose"
+    windows: int = 12
+    window_tokens: int = 256
+    cut: Literal["documents", "joined"] = "documents"
+    stride_tokens: int | None = None
+    kl_context_tokens: int = 16
+
+    def __post_init__(self):
+        if self.stride_tokens is None:
+            object.__setattr__(self, "stride_tokens", self.window_tokens)
+        check_text(self.name)
+        window, stride = self.window_tokens, self.stride_tokens
+        mistakes = at_least(1, windows=self.windows)
+        if window < 2:
+            mistakes.append(Mistake("must be at least 2 tokens", where=f"window {window}"))
+        elif not 1 <= self.kl_context_tokens < window:
+            what = f"must be at least 1 and less than {window} (the window)"
+            mistakes.append(Mistake(what, where=f"kl-context {self.kl_context_tokens}"))
+        if not 1 <= stride <= window:
+            mistakes.append(
+                Mistake(f"must be 1 to {window} (the window)", where=f"stride {stride}")
+            )
+        elif self.cut == "documents" and stride != window:
+            what = f"must be {window} (the window) unless the documents are joined"
+            mistakes.append(Mistake(what, where=f"stride {stride}"))
+        raise_all(mistakes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSettings:
+    """One of lm-eval's tasks, groups or tags, or a local one.
+
+    documents: how many, the first ones (None: all); window_tokens: the most that a request may
+    have; num_fewshot: examples in front of a question (None: the task's own number); folders: with
+    more tasks; seed: of what a task draws.
+    """
+
+    name: str
+    documents: int | None = None
+    window_tokens: int = 1024
+    num_fewshot: int | None = None
+    folders: tuple[Path, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self):
+        mistakes = at_least(1, documents=self.documents) + at_least(2, window=self.window_tokens)
+        mistakes += at_least(0, num_fewshot=self.num_fewshot)
+        mistakes += [
+            Mistake("no such folder", where=f"task-folder {folder}")
+            for folder in self.folders
+            if not folder.is_dir()
+        ]
+        raise_all(mistakes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Examples for a model of speech or vision.
+
+    source: a folder of clips (NAME.wav, NAME.txt), images or videos (CLASS/NAME.png), or `digits`;
+    examples: how many, the first ones (None: all).
+    """
+
+    source: str
+    examples: int | None = None
+
+    def __post_init__(self):
+        raise_all(at_least(1, examples=self.examples))

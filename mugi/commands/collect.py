@@ -1,0 +1,29 @@
+"""`mugi collect`: tables with the same columns as one table."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from mugi.errors import InputError, Mistake
+from mugi.files import read_table, write_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `mugi collect`."""
+    parser.add_argument("tables", type=Path, nargs="+", help="CSV files with the same columns")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="CSV of all their rows")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the rows of all tables, in the given order."""
+    write_table(collected(args.tables), args.output)
+
+
+def collected(paths: list[Path]) -> pd.DataFrame:
+    """Return the tables below each other; raises InputError if they differ in their columns."""
+    tables = [read_table(path) for path in paths]
+    for path, table in zip(paths, tables, strict=True):
+        if list(table) != list(tables[0]):
+            raise InputError(Mistake(f"its columns are not those of {paths[0]}", str(path)))
+    return pd.concat(tables, ignore_index=True)

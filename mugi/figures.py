@@ -1,0 +1,99 @@
+"""The figures and tables: what each reads, says and needs to be run, from `figures.yaml`."""
+
+import re
+from importlib.resources import files
+from itertools import product
+from typing import Literal
+
+import pandas as pd
+from pydantic import Field
+
+from mugi.errors import Mistake
+from mugi.files import read_yaml
+from mugi.hardware import expand
+from mugi.hardware.runs import filled
+from mugi.schema import Section, validated
+
+RUN = [
+    *["design", "variant", "array_height", "noc_rows", "noc_cols"],
+    *["model", "kv_heads", "batch_size", "seq_len", "preset"],
+]
+MODELS = ["llama_2_7b", "llama_2_13b", "llama_2_70b", "llama_2_70b_GQA"]
+PRESETS = ["as-published", "corrected"]
+SUFFIXES = {"figure": ("csv", "pdf", "png"), "table": ("csv", "md", "tex")}
+SHOWN = {"figure": "png", "table": "csv"}
+"""What of a figure and of a table stands in the report."""
+
+
+class Figure(Section):
+    """One figure or table; `figures.yaml` explains the fields."""
+
+    number: str
+    title: str
+    category: Literal["Accuracy", "Approximations", "Array", "Hardware"]
+    kind: Literal["figure", "table"] = "figure"
+    inputs: list[str] = Field(min_length=1)
+    caption: str
+    runs: list[dict] = []
+
+    def input_paths(self, config: dict) -> list[str]:
+        """Return the paths of the tables it reads; each `{section.key}` stands for all entries."""
+        paths = []
+        for pattern in self.inputs:
+            keys = re.findall(r"{([\w.]+)}", pattern)
+            for entries in product(*(_entries(config, key) for key in keys)):
+                path = pattern
+                for key, entry in zip(keys, entries, strict=True):
+                    path = path.replace(f"{{{key}}}", entry)
+                paths.append(path)
+        return paths
+
+
+def _entries(config: dict, key: str) -> list[str]:
+    """Return the list, or the keys of the mapping, at `section.key` of the configuration."""
+    for part in key.split("."):
+        config = config[part]
+    return list(config)
+
+
+FIGURES: dict[str, Figure] = validated(
+    dict[str, Figure], read_yaml(str(files("mugi") / "figures.yaml"))
+)
+
+
+def output_paths(name: str) -> list[str]:
+    """Return what the script of a figure writes, the CSV first."""
+    kind = FIGURES[name].kind
+    return [f"results/{kind}s/{name}.{suffix}" for suffix in SUFFIXES[kind]]
+
+
+def needed_runs(name: str, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs that a figure needs beside `runs`, which have all columns filled in."""
+    of_mugi = runs.loc[(runs["design"] == "mugi") & (runs["seq_len"] == 4096), "model"].unique()
+    models = [model for model in MODELS if model in of_mugi] or MODELS[:1]
+    presets = [preset for preset in PRESETS if (runs["preset"] == preset).any()] or PRESETS[:1]
+    grids = FIGURES[name].runs
+    if not grids:
+        return runs[RUN].head(0)
+    frames = [expand([{"model": models, "preset": presets, **grid}]) for grid in grids]
+    return filled(pd.concat(frames, ignore_index=True))[RUN].drop_duplicates()
+
+
+def missing_runs(grids: list[dict], names: list[str]) -> list[Mistake]:
+    """Return a mistake for each of the figures `names` that `grids` have not exactly the runs for.
+
+    `grids` are those of the section `hardware`, checked.
+    """
+    runs, mistakes = filled(expand(grids)), []
+    counts = runs.groupby(RUN).size().rename("count").reset_index()
+    for name in names:
+        wanted = needed_runs(name, runs).merge(counts, how="left", on=RUN).fillna({"count": 0})
+        odd = wanted[wanted["count"] != 1]
+        if len(odd):
+            first = odd.iloc[0]
+            run = ", ".join(f"{key}={first[key]}" for key in RUN if first[key] != "")
+            there = f"{int(first['count'])} times" if first["count"] else "not at all"
+            more = f" ({len(odd) - 1} more such runs)" if len(odd) > 1 else ""
+            what = f"{name} needs this run once, which `hardware` has {there}: {run}{more}"
+            mistakes.append(Mistake(what, "figures"))
+    return mistakes
