@@ -5,7 +5,6 @@ import io
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,17 +36,6 @@ def shown_files(page: Path) -> dict[str, str]:
     """Return the files that a page shows whole, by name: YAML blocks that begin with `# NAME`."""
     text = page.read_text(encoding="utf-8")
     return dict(re.findall(r"^```yaml\n# (\w+\.yaml)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
-
-
-def copy_of_the_checkout(folder: Path) -> Path:
-    """Return a folder with what git tracks or would, but tests and pictures."""
-    listing = ["git", "ls-files", "-co", "--exclude-standard"]
-    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in names.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/images/")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    return folder
 
 
 def apply(page: Path, folder: Path) -> None:

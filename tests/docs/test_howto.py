@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.docs.pages import DOCS, ROOT, apply, commands, copy_of_the_checkout, run, run_here
+from tests.docs.pages import DOCS, ROOT, apply, commands, run, run_here
+from tests.workflow.project import copy_of_project
 
 HOWTO = DOCS / "howto"
 GRID = """
@@ -19,7 +20,7 @@ GRID = """
 
 @pytest.fixture
 def checkout(tmp_path) -> Path:
-    return copy_of_the_checkout(tmp_path)
+    return copy_of_project(tmp_path)
 
 
 @pytest.fixture
