@@ -22,5 +22,6 @@ def test_the_page_has_tables_and_shared_columns():
 
 def test_a_column_that_is_not_described_is_found(tmp_path):
     (tmp_path / "carbon").mkdir()
+    (tmp_path / "mine.csv").write_text("whatever\n")
     (tmp_path / "carbon" / "carbon.csv").write_text("design,carbon_kgco2e,secret\n")
     assert undescribed(tmp_path) == ["carbon/carbon.csv: secret"]
