@@ -203,5 +203,6 @@ def test_every_block_of_a_page_is_known():
 
 def test_the_rule_writes_the_blocks_of_the_tables():
     rule = (ROOT / "workflow" / "rules" / "docs.smk").read_text("utf-8")
-    names = re.findall(r'"([a-z_0-9]+)"', rule.split("block=[")[1].split("],\n        ")[0])
+    (listed,) = re.findall(r"block=\[(.*?)\n +\],", rule, re.DOTALL)
+    names = re.findall(r'"(\w+)"', listed)
     assert set(names) == {block.name for block in update.BLOCKS if block.made_by == "rule"}
