@@ -8,6 +8,7 @@
 #   results/approximations     errors of approximations, searched parameters
 #   results/array, hardware, carbon   the simulated array, the cost model, carbon
 #   results/figures, tables, claims   what is drawn and judged from these tables
+#   results/docs               what README.md and docs/ quote of the tables
 #   results/logs, benchmarks   of each rule: what it said, time and memory
 #
 # Paths of results are relative to the working directory (--directory), all others to this file.
