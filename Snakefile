@@ -8,6 +8,7 @@
 #   results/approximations     errors of approximations, searched parameters
 #   results/array, hardware, carbon   the simulated array, the cost model, carbon
 #   results/figures, tables, claims   what is drawn and judged from these tables
+#   results/docs               what README.md and docs/ quote of the tables
 #   results/logs, benchmarks   of each rule: what it said, time and memory
 #
 # Paths of results are relative to the working directory (--directory), all others to this file.
@@ -35,6 +36,7 @@ include: "workflow/rules/array.smk"
 include: "workflow/rules/hardware.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/docs.smk"
 
 
 # Targets without a job of their own
@@ -59,5 +61,6 @@ rule all:
         rules.array.input,
         rules.carbon.input,
         rules.claims.input,
+        rules.document_results.output,
         rules.figures.input,
         rules.hardware.input,

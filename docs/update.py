@@ -183,6 +183,13 @@ def verdicts(results: Path) -> str:
     return to_markdown(counts.rename_axis("verdict").reset_index(name="claims"))
 
 
+def headline(results: Path) -> str:
+    """Return the claims of the paper's abstract."""
+    claims = judged(results)
+    shown = ["statement", "printed", "computed", "corrected", "verdict"]
+    return to_markdown(claims.loc[claims["location"] == "Abstract", shown])
+
+
 def ledger(results: Path, exact: bool) -> str:
     """Return the claims judged without a model's forward passes, or those judged on some."""
     claims = judged(results)
@@ -316,6 +323,7 @@ class Block(NamedTuple):
 
 BLOCKS = [
     Block("README.md", "verdicts", verdicts),
+    Block("README.md", "headline", headline),
     Block("README.md", "summary", summary, measured),
     Block("README.md", "run", run, unchecked, "jobs"),
     Block("README.md", "full", full, unchecked, "jobs"),

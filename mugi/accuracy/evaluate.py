@@ -18,7 +18,7 @@ from tqdm import tqdm
 import mugi
 from mugi.accuracy.cells import Cells, definitions, model_key, packages
 from mugi.accuracy.intervals import describe
-from mugi.accuracy.metrics import TOKEN_METRICS, metric_of, over_documents
+from mugi.accuracy.metrics import metric_of, over_documents, token_metrics
 from mugi.accuracy.runs import Parts, Runs
 from mugi.accuracy.settings import DataSettings, TaskSettings, TextSettings
 from mugi.errors import InputError, Mistake
@@ -129,7 +129,7 @@ class _Study:
             "stride_tokens": settings.stride_tokens,
         }
         key = self.key | definitions("windows") | facts
-        key |= {"metrics": [metric.name for metric in TOKEN_METRICS]}
+        key |= {"metrics": [metric.name for metric in token_metrics()]}
         key |= {"kl_context_tokens": settings.kl_context_tokens}
         if is_c4:
             from mugi.llm import hub

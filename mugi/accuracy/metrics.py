@@ -115,7 +115,9 @@ def metric_of(name: str) -> Metric:
     return METRICS.get(known, Metric(known, ""))
 
 
-TOKEN_METRICS = [metric for metric in METRICS.values() if metric.function]
+def token_metrics() -> list[Metric]:
+    """Return the metrics that are summed over the tokens of windows."""
+    return [metric for metric in METRICS.values() if metric.function]
 
 
 def token_sums(
@@ -129,7 +131,7 @@ def token_sums(
     """
     context = first + np.arange(len(documents))  # tokens of the window before each scored one
     rows = []
-    for metric in TOKEN_METRICS:
+    for metric in token_metrics():
         for name, reference in references.items() if metric.compares else [("", None)]:
             arguments = [here, reference] if metric.compares else [here]
             values = metric.function(*arguments).double().cpu().numpy()

@@ -55,7 +55,7 @@ def emulated(
 ) -> Iterator[PreTrainedModel]:
     """Run `model` with an approximation inside the `with` block and restore it afterwards.
 
-    An approximation is `softmax=METHOD;activation=METHOD;…` (docs/howto/model.md), as text or parsed.
+    An approximation is `softmax=METHOD;activation=METHOD;…`, as text or parsed.
     A sequence gives each layer, in order, one of its own: the encoder's layers, then the decoder's;
     Swin's blocks stage by stage. What is not approximated stays the model's own, its attention
     implementation (sdpa, eager) too. Gives the model. Blocks nest.

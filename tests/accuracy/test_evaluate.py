@@ -10,7 +10,7 @@ import torch
 import mugi
 from mugi.accuracy.evaluate import COLUMNS, DOCUMENT_COLUMNS
 from mugi.accuracy.intervals import describe
-from mugi.accuracy.metrics import METRICS, TOKEN_METRICS
+from mugi.accuracy.metrics import METRICS, token_metric, token_metrics
 from mugi.accuracy.settings import TaskSettings, TextSettings
 from mugi.errors import InputError
 from mugi.llm import texts as corpus
@@ -57,10 +57,33 @@ def test_every_metric_of_tokens_is_in_the_table_with_its_unit(checkpoint):
     model = ModelSettings(str(checkpoint))
     table = mugi.evaluate_accuracy(model=model, approximations=[COARSE], texts=[text]).table
     units = dict(zip(table["metric"], table["unit"], strict=True))
-    for metric in TOKEN_METRICS:
+    for metric in token_metrics():
         assert units[metric.name] == METRICS[metric.name].unit
         assert metric.function.__doc__
     assert "log_loss_nats_difference" in units
+
+
+def test_a_new_metric_is_one_function(checkpoint, tmp_path, monkeypatch):
+    """It gets rows, differences and intervals, and windows are measured again for it."""
+    arguments = {
+        "model": ModelSettings(str(checkpoint)),
+        "approximations": [COARSE],
+        "texts": [TextSettings(**WINDOWS)],
+        "cells": tmp_path,
+    }
+    before = mugi.evaluate_accuracy(**arguments).table
+    monkeypatch.setattr("mugi.accuracy.metrics.METRICS", dict(METRICS))
+
+    @token_metric("nats")
+    def confidence_nats(here):
+        """Mean log-probability of the likeliest token."""
+        return here.log_loss - here.log_total
+
+    table = mugi.evaluate_accuracy(**arguments).table
+    new = table[~table["metric"].isin(before["metric"])]
+    assert set(new["metric"]) == {"confidence_nats", "confidence_nats_difference"}
+    assert set(new["unit"]) == {"nats"}
+    assert new["ci_low"].notna().all()
 
 
 def test_documents_of_different_numbers_of_tokens_weigh_by_tokens(checkpoint, tmp_path):

@@ -1,11 +1,15 @@
 """Pages of the documentation, what they show, and a copy of the checkout to do it in."""
 
+import contextlib
+import io
 import os
 import re
-import shutil
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+
+from mugi.cli import main
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -32,17 +36,6 @@ def shown_files(page: Path) -> dict[str, str]:
     """Return the files that a page shows whole, by name: YAML blocks that begin with `# NAME`."""
     text = page.read_text(encoding="utf-8")
     return dict(re.findall(r"^```yaml\n# (\w+\.yaml)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
-
-
-def copy_of_the_checkout(folder: Path) -> Path:
-    """Return a folder with what git tracks or would, but tests and pictures."""
-    listing = ["git", "ls-files", "-co", "--exclude-standard"]
-    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in names.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/images/")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    return folder
 
 
 def apply(page: Path, folder: Path) -> None:
@@ -87,3 +80,15 @@ def run(command: str, folder: Path, fails: bool = False) -> str:
     printed = done.stdout + done.stderr
     assert (done.returncode != 0) == fails, printed
     return printed
+
+
+def run_here(command: str, folder: Path, fails: bool = False) -> str:
+    """Run a `mugi` command line in this process, in a folder; return what it prints."""
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+        contextlib.redirect_stderr(printed),
+    ):
+        status = main(shlex.split(command)[1:])
+    assert (status != 0) == fails, printed.getvalue()
+    return printed.getvalue()

@@ -10,8 +10,8 @@ import yaml
 from mugi import assumptions
 from mugi.hardware import evaluate
 from mugi.hardware.technology import fitted_sram, sram_row, technology
+from tests.docs.outputs import undescribed_of
 from tests.docs.pages import DOCS, shown_files
-from tests.docs.test_outputs import described_in
 
 ACCELERATOR = DOCS / "howto" / "accelerator.md"
 HARDWARE = (DOCS / "explained" / "hardware.md").read_text(encoding="utf-8")
@@ -65,7 +65,7 @@ def test_the_page_says_what_switches_do():
 
 def test_columns_of_a_run_are_described():
     table = evaluate(pd.DataFrame([RUN | {"assumption.precise_cycles": 44}]))
-    assert described_in("hardware/hardware.csv", list(table)) == []
+    assert undescribed_of("hardware/hardware.csv", list(table)) == []
 
 
 def test_stated_errors_of_the_sram_fit():

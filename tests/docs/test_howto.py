@@ -1,12 +1,14 @@
-"""Each how-to page is followed to the letter, in a copy of the checkout."""
+"""Each how-to page is followed to the letter; what adds to the package in a copy of it."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.docs.pages import DOCS, apply, commands, copy_of_the_checkout, run
+from tests.docs.pages import DOCS, ROOT, apply, commands, run, run_here
+from tests.workflow.project import copy_of_project
 
 HOWTO = DOCS / "howto"
 GRID = """
@@ -18,7 +20,15 @@ GRID = """
 
 @pytest.fixture
 def checkout(tmp_path) -> Path:
-    return copy_of_the_checkout(tmp_path)
+    return copy_of_project(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder from which the documentation and the configuration can be seen."""
+    (tmp_path / "docs").symlink_to(DOCS)
+    (tmp_path / "config.yaml").symlink_to(ROOT / "config.yaml")
+    return tmp_path
 
 
 @pytest.fixture
@@ -39,10 +49,10 @@ def test_add_a_method(checkout):
     assert "| `nearest` | `points` |" in run("mugi schema --markdown", checkout)
 
 
-def test_add_an_accelerator(checkout):
-    apply(HOWTO / "accelerator.md", checkout)
+def test_add_an_accelerator(folder):
+    apply(HOWTO / "accelerator.md", folder)
     for command in commands(HOWTO / "accelerator.md"):
-        assert "throughput" in run(command, checkout)
+        assert "throughput" in run_here(command, folder)
 
 
 def test_add_an_assumption(checkout):
@@ -60,20 +70,20 @@ def test_add_an_assumption(checkout):
     )
 
 
-def test_add_a_model(checkout):
+def test_add_a_model(folder):
     """To the cost model; and to accuracy, where the page's configurations have no mistakes."""
     shown = commands(HOWTO / "model.md")
     evaluate = next(command for command in shown if command.startswith("mugi evaluate"))
-    assert "throughput" in run(evaluate, checkout)
-    (checkout / "results" / "models" / "smollm2_135m").mkdir(parents=True)
+    assert "throughput" in run_here(evaluate, folder)
+    (folder / "results" / "models" / "smollm2_135m").mkdir(parents=True)
     text = (HOWTO / "model.md").read_text(encoding="utf-8")
     written = re.findall(r"cat > (\S+) <<EOF\n(.*?)EOF\n", text, flags=re.DOTALL)
     assert [name for name, _ in written] == ["mine.yaml", "vision.yaml"]
     for name, content in written:
-        (checkout / name).write_text(content)
-        assert "no mistakes" in run(f"mugi check {name}", checkout)
-    (checkout / name).write_text(content.replace("digits", "digit"))
-    assert "did you mean 'digits'?" in run(f"mugi check {name}", checkout, fails=True)
+        (folder / name).write_text(content)
+        assert "no mistakes" in run_here(f"mugi check {name}", folder)
+    (folder / name).write_text(content.replace("digits", "digit"))
+    assert "did you mean 'digits'?" in run_here(f"mugi check {name}", folder, fails=True)
 
 
 def test_add_a_figure(hardware):
@@ -107,18 +117,18 @@ def test_add_a_metric(checkout):
     assert {"sure_share_difference"} <= set(table["metric"])
 
 
-def test_fit_on_drawn_inputs(checkout):
-    run_here = [c for c in commands(HOWTO / "fit.md") if "profile" not in c]
-    assert len(run_here) == 5
-    for command in run_here:
-        run(command, checkout)
+def test_fit_on_drawn_inputs(folder):
+    shown = [command for command in commands(HOWTO / "fit.md") if "profile" not in command]
+    assert len(shown) == 5
+    for command in shown:
+        run_here(command, folder)
 
 
-def test_the_tutorial(checkout):
+def test_the_tutorial(folder):
     """What it types about numbers and hardware; tests of workflow and models do the rest."""
-    apply(DOCS / "tutorial.md", checkout)
-    elsewhere = ("make", ". .venv", "snakemake", "mugi accuracy")
+    apply(DOCS / "tutorial.md", folder)
+    shutil.copy(DOCS / "examples" / "lean_systolic.yaml", folder / "mine_array.yaml")
     for command in commands(DOCS / "tutorial.md"):
-        if not command.startswith(elsewhere):
-            run(command, checkout)
-    assert len(pd.read_csv(checkout / "results" / "mine.csv")) == 4
+        if command.startswith("mugi ") and not command.startswith("mugi accuracy"):
+            run_here(command, folder)
+    assert len(pd.read_csv(folder / "results" / "mine.csv")) == 4

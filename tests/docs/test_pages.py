@@ -2,10 +2,13 @@
 
 import doctest
 import re
+import shlex
+from importlib import import_module
 
 import pytest
 
-from tests.docs.pages import DOCS, PAGES, ROOT, blocks
+from mugi.cli import COMMANDS, main
+from tests.docs.pages import DOCS, PAGES, blocks, commands
 
 SESSIONS = [page for page in PAGES if blocks(page, "pycon")]
 
@@ -32,5 +35,22 @@ def test_every_page_is_in_the_table_of_contents():
     index = (DOCS / "index.md").read_text(encoding="utf-8")
     listed = "\n".join(re.findall(r"```{toctree}\n(.*?)```", index, re.DOTALL)).splitlines()
     pages = {str(page.relative_to(DOCS))[:-3] for page in PAGES if page.is_relative_to(DOCS)}
-    assert pages - {"index"} == set(listed) & pages | (pages - {"index"} - set(listed)) & set()
-    assert ROOT / "README.md" in PAGES
+    assert pages - {"index"} == set(listed) & pages
+
+
+SHOWN = [
+    (page, command)
+    for page in PAGES
+    for command in commands(page)
+    if command.startswith("mugi ") and "--help" not in command
+]
+
+
+@pytest.mark.parametrize(("page", "command"), SHOWN)
+def test_commands_have_options_that_there_are(page, command, monkeypatch):
+    """All `mugi` commands that pages show are parsed; those of the how-to pages are run there."""
+    words = shlex.split(command)[1:]
+    module = import_module(COMMANDS[words[0]][0])
+    name = f"run_{words[0]}" if hasattr(module, f"run_{words[0]}") else "run"
+    monkeypatch.setattr(module, name, lambda args: 0)
+    assert main(words) == 0

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 
 import pandas as pd
@@ -49,11 +50,32 @@ def accuracy(shift: float = 0.0) -> pd.DataFrame:
 
 
 def claims(verdict: str = "reproduced") -> pd.DataFrame:
-    names = ["id", "statement", "printed", "unit", "computed", "corrected", "verdict", "reason"]
+    names = [
+        "id",
+        "location",
+        "statement",
+        "printed",
+        "unit",
+        "computed",
+        "corrected",
+        "verdict",
+        "reason",
+    ]
     rows = [
-        ("A", "faster", "2.07", "x", 2.0654321, 1.9, verdict, "", "hardware"),
-        ("B", "closer", "<1", "x", 1.2185, "", "differs", "inputs | of a model", "fit"),
-        ("C", "Llama", "5.0", "", "", "", "not reproducible here", "weights", "table_accuracy"),
+        ("A", "Abstract", "faster", "2.07", "x", 2.0654321, 1.9, verdict, "", "hardware"),
+        ("B", "§3", "closer", "<1", "x", 1.2185, "", "differs", "inputs | of a model", "fit"),
+        (
+            "C",
+            "§3",
+            "Llama",
+            "5.0",
+            "",
+            "",
+            "",
+            "not reproducible here",
+            "weights",
+            "table_accuracy",
+        ),
     ]
     return pd.DataFrame(rows, columns=[*names, "target"])
 
@@ -110,7 +132,8 @@ def test_a_verdict_that_changes_is_noticed(results, pages):
     write_table(claims("differs"), results / "claims" / "claims.csv")
     write(results)
     wrong = update.update(results, pages, check=True)
-    assert wrong == ["README.md: verdicts", "docs/reference/claims.md: claims"]
+    readme = ["README.md: verdicts", "README.md: headline"]
+    assert wrong == [*readme, "docs/reference/claims.md: claims"]
 
 
 @pytest.mark.parametrize(("shift", "holds"), [(0.0029, True), (-0.0029, True), (0.0031, False)])
@@ -176,3 +199,10 @@ def test_every_block_of_a_page_is_known():
         if block.made_by == "code":
             _, old = update.replaced((ROOT / block.page).read_text("utf-8"), block.name, "")
             assert old == block.text(None).strip(), f"make update-docs: {block.page}"
+
+
+def test_the_rule_writes_the_blocks_of_the_tables():
+    rule = (ROOT / "workflow" / "rules" / "docs.smk").read_text("utf-8")
+    (listed,) = re.findall(r"block=\[(.*?)\n +\],", rule, re.DOTALL)
+    names = re.findall(r'"(\w+)"', listed)
+    assert set(names) == {block.name for block in update.BLOCKS if block.made_by == "rule"}

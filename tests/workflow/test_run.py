@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from mugi.figures import FIGURES, output_paths
+from tests.docs.outputs import undescribed
 from tests.workflow.project import TINY, planned, run
 
-JUDGED = {"judge_claims", "check_claims"}
+JUDGED = {"judge_claims", "check_claims", "document_results"}
 # what takes the methods that the sweep of Fig. 6 selects
 SELECTED = {
     *("approximate_selected", "weigh_approximations", "collect_fits", "fig08", "fig08_weighted"),
@@ -50,6 +51,9 @@ class TestFinishedWorkflow:
             assert all((finished / path).stat().st_size > 10 for path in output_paths(name))
         assert list((results / "accuracy" / "lm_eval").glob("*.json"))
 
+    def test_every_column_is_described(self, finished):
+        assert undescribed(finished / "results") == []
+
     def test_every_rule_leaves_a_log_and_a_benchmark(self, finished):
         def names(folder, suffix):
             base = finished / "results" / folder
@@ -72,7 +76,7 @@ class TestFinishedWorkflow:
     def test_a_deleted_table_is_rebuilt_with_its_descendants(self, finished):
         (finished / "results" / "carbon" / "carbon.csv").unlink()
         rules = planned(finished, *TINY)
-        judged = {"judge_claims": 1, "check_claims": 1}
+        judged = dict.fromkeys(JUDGED, 1)
         assert rules == {"all": 1, "account_carbon": 1, "fig15": 1, **judged}
         assert run(finished, "snakemake", *TINY).returncode == 0
 

@@ -14,7 +14,7 @@ rule document_results:
         expand(
             "results/docs/{block}.md",
             block=[
-                *["verdicts", "claims", "claims_of_models"],
+                *["verdicts", "headline", "claims", "claims_of_models"],
                 *["summary", "accuracy", "quantisation", "datapath"],
             ],
         ),
