@@ -19,7 +19,7 @@ from lm_eval.tasks import TaskManager
 from mugi.accuracy.metrics import MEAN, metric_of
 from mugi.accuracy.predictions import in_batches
 from mugi.errors import InputError, Mistake, closest
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from mugi.llm.texts import OWN_PREFIX, TASKS
 from mugi.methods import NATIVE, parse_operations
 
@@ -46,17 +46,17 @@ class MugiLM(HFLM):
 
     def loglikelihood(self, requests, disable_tqdm=True):
         """Score continuations given contexts, with the operations swapped."""
-        with injected(self.model, self.approximation):
+        with emulated(self.model, self.approximation):
             return super().loglikelihood(requests, disable_tqdm=True)
 
     def loglikelihood_rolling(self, requests, disable_tqdm=True):
         """Score whole documents, with the operations swapped."""
-        with injected(self.model, self.approximation):
+        with emulated(self.model, self.approximation):
             return super().loglikelihood_rolling(requests, disable_tqdm=True)
 
     def generate_until(self, requests, disable_tqdm=True):
         """Generate greedily or by sampling, with the operations swapped."""
-        with injected(self.model, self.approximation):
+        with emulated(self.model, self.approximation):
             return super().generate_until(requests, disable_tqdm=True)
 
     def _detect_batch_size(self, requests=None, pos=0) -> int:

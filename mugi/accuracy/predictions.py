@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from mugi.accuracy.metrics import token_sums
 from mugi.accuracy.windows import Window
 from mugi.errors import InputError
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from mugi.methods import Approximation
 from mugi.methods.references import references_of
 
@@ -174,7 +174,7 @@ def _predict(
     def run(batch: Sequence[Window]) -> torch.Tensor:
         return head.features(torch.stack([window.tokens for window in batch]).to(model.device))
 
-    with injected(model, approximation):
+    with emulated(model, approximation):
         lengths = [len(window.tokens) for window in windows]
         for batch, features in in_batches(windows, lengths, batch_size, model.device, run):
             for window, own in zip(batch, features, strict=True):

@@ -22,7 +22,7 @@ from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 from mugi.accuracy.metrics import token_sums
 from mugi.accuracy.predictions import Predictions, predictions_of
 from mugi.errors import InputError, raise_all
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from mugi.methods import Approximation
 from mugi.methods.references import references_of
 
@@ -102,7 +102,7 @@ def evaluate(
         references = dict.fromkeys(r for own in lacking for r in references_of(own).values())
         kept: dict[Approximation, list[Predictions]] = {}
         for approximation in dict.fromkeys([*references, *lacking]):
-            with injected(model, approximation):
+            with emulated(model, approximation):
                 heard = [_run(model, processor, clip) for clip in group]
             if approximation in references:
                 kept[approximation] = [predicted for predicted, _ in heard]

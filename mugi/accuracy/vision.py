@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from mugi.errors import InputError, raise_all, unknown
 from mugi.llm.embedded import DIGITS
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from mugi.llm.video import SUFFIXES as VIDEO_SUFFIXES
 from mugi.llm.video import Video
 from mugi.methods import NATIVE, Approximation
@@ -118,7 +118,7 @@ def evaluate(
         score = _backbone_score(examples)
     kept = {}
     for approximation in dict.fromkeys([Approximation(), *references, *wanted]):
-        with injected(model, approximation):
+        with emulated(model, approximation):
             outputs = _outputs(model, processor, examples)
         if approximation in references:
             kept[approximation] = outputs

@@ -90,9 +90,6 @@ def emulated(
         yield model
 
 
-injected = emulated  # the name within the project
-
-
 def _parsed(approximation: str | Approximation) -> Approximation:
     return parse_operations(approximation) if isinstance(approximation, str) else approximation
 

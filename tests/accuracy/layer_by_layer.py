@@ -3,7 +3,7 @@
 import torch
 
 from mugi.accuracy.tune import candidates
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from mugi.llm.layers import EXACT
 from mugi.methods import Approximation
 
@@ -16,7 +16,7 @@ KL_CONTEXT = 4
 def whole_logits(model, assignment, window) -> torch.Tensor:
     """Logits of one window by an ordinary run with an approximation a layer."""
     layers = [Approximation(softmax=method) for method in assignment]
-    with injected(model, layers), torch.inference_mode():
+    with emulated(model, layers), torch.inference_mode():
         return model(window[None], use_cache=False).logits
 
 

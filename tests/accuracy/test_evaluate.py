@@ -253,13 +253,13 @@ def test_accuracy_of_the_embedded_model(smollm2):
 
 @pytest.mark.slow
 def test_the_embedded_model_is_itself_afterwards(smollm2):
-    from mugi.llm.inject import injected
+    from mugi.llm.inject import emulated
     from mugi.llm.load import load
 
     model, tokenizer = load(ModelSettings(str(smollm2)))
     tokens = torch.tensor(tokenizer(corpus.prose_documents()[0])["input_ids"][:64])[None]
     with torch.inference_mode():
         before = model(tokens).logits
-        with injected(model, COARSE):
+        with emulated(model, COARSE):
             model(tokens)
         assert torch.equal(model(tokens).logits, before)

@@ -18,7 +18,7 @@ from mugi.accuracy.intervals import describe
 from mugi.accuracy.lm_eval import main as lm_eval_main
 from mugi.accuracy.metrics import over_documents
 from mugi.llm import texts as corpus
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from mugi.llm.load import load
 from mugi.llm.settings import ModelSettings
 from mugi.methods import Approximation, parse
@@ -48,7 +48,7 @@ def test_word_perplexity_is_that_of_rolling_windows(tiny_llama, byte_tokenizer):
     for approximation in (NATIVE, COARSE):
         result = run_local_task(str(approximation), tiny_llama, byte_tokenizer, "mugi_prose", 1)
         nll = 0.0
-        with injected(tiny_llama, approximation), torch.no_grad():
+        with emulated(tiny_llama, approximation), torch.no_grad():
             for start in range(0, len(tokens), 64):
                 scored = tokens[start : start + 64]
                 first = max(start + len(scored) - 64, 0)  # the last window is full, too
@@ -67,7 +67,7 @@ def test_multiple_choice_picks_the_likeliest_answer(tiny_llama, byte_tokenizer):
     limit = 5
     result = run_local_task("softmax=exact", tiny_llama, byte_tokenizer, "mugi_mmlu_dev", limit)
     right = 0
-    with injected(tiny_llama, Approximation(parse("exact"))), torch.no_grad():
+    with emulated(tiny_llama, Approximation(parse("exact"))), torch.no_grad():
         for question in corpus.questions()[:limit]:
             context = byte_tokenizer(f"Question: {question['question']}\nAnswer:")["input_ids"]
             scores = []

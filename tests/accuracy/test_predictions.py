@@ -9,7 +9,7 @@ from transformers import Gemma2Config, Gemma2ForCausalLM, PhiConfig, PhiForCausa
 from mugi.accuracy import predictions, windows
 from mugi.accuracy.metrics import METRICS
 from mugi.errors import InputError
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from mugi.methods import parse_operations
 from mugi.methods.references import exact_of, references_of
 from tests.accuracy.approximations import COARSE, EXACT, NATIVE, SLIDING
@@ -65,7 +65,7 @@ def test_windows_and_strides_against_a_plain_loop(tiny_llama, window, stride, co
     found = scored(tiny_llama, windows_by_hand(window, stride, count), [NATIVE, COARSE], kl_context)
     runs = {}
     for own in (NATIVE, COARSE, exact_of(COARSE)):
-        with injected(tiny_llama, own):
+        with emulated(tiny_llama, own):
             runs[own] = scored_by_hand(tiny_llama, TOKENS.tolist(), window, stride, count)
     for own in (NATIVE, COARSE):
         sums = totals(found[own])
@@ -166,7 +166,7 @@ def test_divergence_by_hidden_states_is_that_of_all_logits(tiny_llama, build, li
     assert (head.linear is not None) == linear
     seen = {}
     for own in (EXACT, COARSE):
-        with injected(model, own), torch.inference_mode():
+        with emulated(model, own), torch.inference_mode():
             features = head.features(TOKENS[None, :40])[0, :-1]
             targets = TOKENS[1:40]
             predicted = predictions.predictions_of(features, targets, head.linear, own == EXACT)

@@ -12,7 +12,7 @@ from transformers import BitImageProcessorPil
 
 from mugi.accuracy import vision
 from mugi.cli import main
-from mugi.llm.inject import injected
+from mugi.llm.inject import emulated
 from tests.accuracy.examples import COARSE, EVERYONE, NATIVE, save, sums, whole
 from tests.llm.tiny_models import built
 
@@ -37,7 +37,7 @@ def test_features_against_a_plain_computation():
     images = [example.frames[0].convert("RGB") for example in examples]
     pixels = SMALL(images, return_tensors="pt")["pixel_values"]
     native = model(pixels).last_hidden_state[:, 0].double()
-    with injected(model, COARSE):
+    with emulated(model, COARSE):
         coarse = model(pixels).last_hidden_state[:, 0].double()
     cosines = torch.nn.functional.cosine_similarity(native, coarse)
     nearest = []
