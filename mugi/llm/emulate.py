@@ -47,22 +47,10 @@ class _Lookup:
         offsets = stack.positions.astype(np.int32) * tables.shape[1]
         offsets += _NAN_CODES if negative_only else half
         self.offsets = torch.from_numpy(offsets).to(device)
-        self.adaption = stack.adaption
-        if self.adaption:
-            needed = self.adaption.needed.astype(np.int32) * self.adaption.leak
+        if stack.adaption:
+            needed = stack.adaption.needed.astype(np.int32) * stack.adaption.leak
             self.needed = torch.from_numpy(needed).to(device)
         self.fused = kernels.chosen(stack, device)
-        self._kept: dict[str, torch.Tensor] = {}
-
-    def buffer(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-        """Return an uninitialised tensor in storage that is reused by the next call."""
-        size = math.prod(shape)
-        kept = self._kept.get(name)
-        if kept is None or kept.numel() < size or kept.dtype != dtype:
-            with torch.inference_mode(False):  # or a call outside of it could not write here
-                kept = torch.empty(size, dtype=dtype, device=self.tables.device)
-            self._kept[name] = kept
-        return kept[:size].view(shape)
 
     def members(self, magnitudes: torch.Tensor) -> torch.Tensor:
         """Return the codes that compete for a group's extreme; masked inputs are +inf."""
@@ -79,25 +67,19 @@ class _Lookup:
         for a minimum, where 0 is above all.
         """
         extreme = (self.reduce(members + self.shift, dim, keepdim=True) - self.shift).int()
-        if self.adaption is None:
+        if self.stack.adaption is None:
             return self.offsets[extreme]
-        return self.offsets[self._follow(self.needed[extreme], order), extreme]
-
-    def _follow(self, needed: torch.Tensor, order: int) -> torch.Tensor:
-        """Return the LUT window of each group, see `mugi.methods.tables.follow`; `needed`
-        is in steps of the register."""
-        groups = needed.shape[order]
-        passed = torch.arange(groups, dtype=torch.int32, device=needed.device)
-        passed = passed.view(-1, *[1] * (needed.dim() - 1 - order % needed.dim()))
-        register = (needed + passed).cummax(order).values - passed
-        return -(-register).div(self.adaption.leak, rounding_mode="floor")
+        # the window of each group, see `mugi.methods.tables.follow`, in steps of the register
+        needed = self.needed[extreme].movedim(order, -1)
+        passed = torch.arange(needed.shape[-1], dtype=torch.int32, device=needed.device)
+        register = (needed + passed).cummax(-1).values - passed
+        window = -(-register).div(self.stack.adaption.leak, rounding_mode="floor")
+        return self.offsets[window.movedim(-1, order), extreme]
 
     def gather(self, codes: torch.Tensor, first: torch.Tensor | None) -> torch.Tensor:
-        """Return the BF16 entries of `codes` in the tables that start at `first`, in a buffer."""
-        index = self.buffer("index", codes.shape, torch.int32)
-        torch.add(codes, self.offsets[:1] if first is None else first, out=index)
-        out = self.buffer("out", (index.numel(),), torch.bfloat16)
-        return torch.index_select(self.tables, 0, index.view(-1), out=out).view(codes.shape)
+        """Return the BF16 entries of `codes` in the tables that start at `first`."""
+        index = codes + (self.offsets[:1] if first is None else first)
+        return torch.index_select(self.tables, 0, index.flatten()).view(codes.shape)
 
 
 class Heads(NamedTuple):
@@ -108,12 +90,6 @@ class Heads(NamedTuple):
     key: torch.Tensor
     value: torch.Tensor
     softcap: float | None = None
-
-    def sequence(self, index: int, queries: slice, keys: slice) -> "Heads":
-        """Return one sequence of the batch, cut to a range of queries and one of keys."""
-        one = slice(index, index + 1)
-        key, value = self.key[one, :, keys], self.value[one, :, keys]
-        return Heads(self.query[one, :, queries], key, value, self.softcap)
 
 
 class TableAttention:
@@ -133,6 +109,10 @@ class TableAttention:
         self.lookup = self.on(device)
         self.reciprocal = method.normalize == "reciprocal"
 
+    @property
+    def _is_strided(self) -> bool:
+        return self.lookup.sliding and self.lookup.stack.grouping == "strided"
+
     @torch.no_grad()
     def __call__(
         self, heads: Heads, mask: torch.Tensor | None, scaling: float, causal: bool
@@ -143,8 +123,8 @@ class TableAttention:
         without it every key is seen, or under `causal` every key up to the query's own.
         """
         self.lookup = self.on(heads.query.device)
-        if self.lookup.sliding and self.lookup.stack.grouping == "strided":
-            return self._strided(heads, mask, scaling, causal)
+        if self._is_strided:
+            return self._whole(heads, mask, scaling, causal)
         if mask is None:
             return self._tiles(heads, None, scaling, causal)
         batch, query_heads, queries, head_dim = heads.query.shape
@@ -161,12 +141,11 @@ class TableAttention:
             for query_range in map(slice, [0, *ends], [*ends, queries]):
                 visible = seen[None, :, query_range, key_range]
                 if visible.any():
-                    out[index : index + 1, query_range] = self._tiles(
-                        heads.sequence(index, query_range, key_range),
-                        visible,
-                        scaling,
-                        causal=False,
-                    )
+                    one = slice(index, index + 1)
+                    query = heads.query[one, :, query_range]
+                    key, value = heads.key[one, :, key_range], heads.value[one, :, key_range]
+                    sequence = Heads(query, key, value, heads.softcap)
+                    out[one, query_range] = self._tiles(sequence, visible, scaling, causal=False)
         return out
 
     def softmax(self, scores: torch.Tensor) -> torch.Tensor:
@@ -178,9 +157,8 @@ class TableAttention:
         self.lookup = self.on(scores.device)
         hidden = scores <= torch.finfo(scores.dtype).min / 2
         scores = scores.masked_fill(hidden, -math.inf).to(torch.bfloat16)
-        if self.lookup.sliding and self.lookup.stack.grouping == "strided":
-            rows = scores.view(-1, scores.shape[-1])
-            return self._softmax(rows, 1, self._strided_pick).view(scores.shape).clone()
+        if self._is_strided:
+            return self._strided(scores)
         out = torch.empty_like(scores)
         for start in range(0, scores.shape[2], self.lookup.stack.group):
             tile = scores[:, :, start : start + self.lookup.stack.group]
@@ -207,7 +185,13 @@ class TableAttention:
             tile = folded[:, :, :, start:stop].flatten(2, 3).transpose(2, 3)
             shape = (batch, kv_heads, seen, shared, stop - start)
             scores = self._scores(heads.key[:, :, :seen], tile, scaling, heads.softcap).view(shape)
-            self._hide(scores, mask, start, stop, causal)
+            if causal:
+                later = scores.new_ones(stop - start, stop - start, dtype=torch.bool).tril(-1)
+                scores[:, :, keys - queries + start :].masked_fill_(later[:, None], -math.inf)
+            elif mask is not None:
+                hidden = ~mask[:, :, start:stop].transpose(2, 3).expand(-1, query_heads, -1, -1)
+                hidden = hidden.unflatten(1, (kv_heads, shared)).transpose(2, 3)
+                scores.masked_fill_(hidden, -math.inf)
             weights = self._softmax(scores, 2, lambda members: self.lookup.pick(members, 4, 2))
             weights = weights.view(batch, kv_heads, seen, -1).to(heads.value.dtype)
             mixed = heads.value[:, :, :seen].transpose(2, 3) @ weights
@@ -220,29 +204,10 @@ class TableAttention:
     ) -> torch.Tensor:
         """Return the scores left @ right, in BF16: product, scaling and cap are in the model's
         dtype."""
-        out = self.lookup.buffer("scores", (*left.shape[:3], right.shape[3]), left.dtype)
-        torch.matmul(left, right, out=out)
-        out.mul_(scaling)
+        scores = (left @ right).mul_(scaling)
         if softcap is not None:
-            out.div_(softcap).tanh_().mul_(softcap)
-        return out.to(torch.bfloat16)
-
-    @staticmethod
-    def _hide(
-        scores: torch.Tensor, mask: torch.Tensor | None, start: int, stop: int, causal: bool
-    ) -> None:
-        """Set scores (batch, KV heads, keys, shared, queries) of unseen keys to -inf."""
-        batch, kv_heads, keys, shared, queries = scores.shape
-        if causal:
-            later = torch.ones(queries, queries, dtype=torch.bool, device=scores.device).tril(-1)
-            scores[:, :, keys - queries :].masked_fill_(later[:, None, :], -math.inf)
-        elif mask is not None:
-            hidden = ~mask[:, :, start:stop].transpose(2, 3)
-            if hidden.shape[1] == 1:
-                hidden = hidden[:, :, :, None]
-            else:
-                hidden = hidden.view(batch, kv_heads, shared, keys, queries).transpose(2, 3)
-            scores.masked_fill_(hidden, -math.inf)
+            scores.div_(softcap).tanh_().mul_(softcap)
+        return scores.to(torch.bfloat16)
 
     def _softmax(self, scores: torch.Tensor, dim: int, pick) -> torch.Tensor:
         """Return the BF16 probabilities over axis `dim`; `pick` maps codes to table offsets."""
@@ -260,29 +225,28 @@ class TableAttention:
             return lookup.fused.exponentials(lookup, scores)
         largest = scores.amax(dim, keepdim=True)
         largest = largest.clamp_min_(torch.finfo(scores.dtype).min)  # a row without keys
-        below = torch.sub(largest, scores, out=lookup.buffer("below", scores.shape, scores.dtype))
-        codes = below.view(torch.int16)
+        codes = (largest - scores).view(torch.int16)
         return lookup.gather(codes, pick(lookup.members(codes)) if lookup.sliding else None)
 
-    def _strided(
+    def _whole(
         self, heads: Heads, mask: torch.Tensor | None, scaling: float, causal: bool
     ) -> torch.Tensor:
-        """The published grouping: rows of the flattened (batch, heads, queries) matrix that are
-        rows / group apart share the window of each key column."""
-        batch, query_heads, queries, _ = heads.query.shape
-        keys = heads.key.shape[2]
-        shared = query_heads // heads.key.shape[1]
+        """Run the published grouping, for which the scores of all queries are needed at once."""
+        queries, keys = heads.query.shape[2], heads.key.shape[2]
+        shared = heads.query.shape[1] // heads.key.shape[1]
         key, value = (kv.repeat_interleave(shared, 1) for kv in (heads.key, heads.value))
         scores = self._scores(heads.query, key.transpose(2, 3), scaling, heads.softcap)
-        if causal:
-            later = torch.ones(queries, keys, dtype=torch.bool, device=scores.device)
-            scores.masked_fill_(later.triu(keys - queries + 1), -math.inf)
-        elif mask is not None:
+        if causal and mask is None:
+            mask = scores.new_ones(queries, keys, dtype=torch.bool).tril(keys - queries)
+        if mask is not None:
             scores.masked_fill_(~mask, -math.inf)
-        scores = scores.view(-1, keys)
-        weights = self._softmax(scores, 1, self._strided_pick)
-        weights = weights.view(batch, query_heads, queries, keys).to(value.dtype)
-        return (weights @ value).transpose(1, 2)
+        return (self._strided(scores).to(value.dtype) @ value).transpose(1, 2)
+
+    def _strided(self, scores: torch.Tensor) -> torch.Tensor:
+        """The published grouping: rows of the flattened (batch, heads, queries) matrix that are
+        rows / group apart share the window of each key column."""
+        weights = self._softmax(scores.flatten(0, 2), 1, self._strided_pick)
+        return weights.view(scores.shape)
 
     def _strided_pick(self, members: torch.Tensor) -> torch.Tensor:
         """Pick for (rows, keys): rows padded at the end, groups along the first of two axes."""
@@ -315,10 +279,9 @@ class TableActivation(torch.nn.Module):
         rounded = inputs.to(torch.bfloat16).contiguous()
         if self.lookup.fused:
             return self.lookup.fused.activations(self.lookup, rounded).to(inputs.dtype)
-        codes, first = rounded.view(torch.int16), None
-        if self.lookup.sliding:
-            first = self._pick(codes & 0x7FFF)
-        return self.lookup.gather(codes, first).to(inputs.dtype, copy=True)
+        codes = rounded.view(torch.int16)
+        first = self._pick(codes & 0x7FFF) if self.lookup.sliding else None
+        return self.lookup.gather(codes, first).to(inputs.dtype)
 
     def _pick(self, magnitudes: torch.Tensor) -> torch.Tensor:
         """Return where each channel's table starts; groups run along the last axis."""
