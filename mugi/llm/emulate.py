@@ -51,6 +51,17 @@ class _Lookup:
             needed = stack.adaption.needed.astype(np.int32) * stack.adaption.leak
             self.needed = torch.from_numpy(needed).to(device)
         self.fused = kernels.chosen(stack, device)
+        self._kept: dict[str, torch.Tensor] = {}
+
+    def buffer(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """Return an uninitialised tensor in storage that the next call reuses: fresh pages of
+        memory would cost a fifth of attention's time."""
+        size = math.prod(shape)
+        kept = self._kept.get(name)
+        if kept is None or kept.numel() < size or kept.dtype != dtype:
+            with torch.inference_mode(False):  # or a call outside of it could not write here
+                kept = self._kept[name] = torch.empty(size, dtype=dtype, device=self.tables.device)
+        return kept[:size].view(shape)
 
     def members(self, magnitudes: torch.Tensor) -> torch.Tensor:
         """Return the codes that compete for a group's extreme; masked inputs are +inf."""
@@ -78,8 +89,9 @@ class _Lookup:
 
     def gather(self, codes: torch.Tensor, first: torch.Tensor | None) -> torch.Tensor:
         """Return the BF16 entries of `codes` in the tables that start at `first`."""
-        index = codes + (self.offsets[:1] if first is None else first)
-        return torch.index_select(self.tables, 0, index.flatten()).view(codes.shape)
+        index = self.buffer("index", codes.shape, torch.int32)
+        torch.add(codes, self.offsets[:1] if first is None else first, out=index)
+        return torch.index_select(self.tables, 0, index.view(-1)).view(codes.shape)
 
 
 class Heads(NamedTuple):
@@ -204,7 +216,8 @@ class TableAttention:
     ) -> torch.Tensor:
         """Return the scores left @ right, in BF16: product, scaling and cap are in the model's
         dtype."""
-        scores = (left @ right).mul_(scaling)
+        scores = self.lookup.buffer("scores", (*left.shape[:3], right.shape[3]), left.dtype)
+        torch.matmul(left, right, out=scores).mul_(scaling)
         if softcap is not None:
             scores.div_(softcap).tanh_().mul_(softcap)
         return scores.to(torch.bfloat16)
@@ -225,7 +238,8 @@ class TableAttention:
             return lookup.fused.exponentials(lookup, scores)
         largest = scores.amax(dim, keepdim=True)
         largest = largest.clamp_min_(torch.finfo(scores.dtype).min)  # a row without keys
-        codes = (largest - scores).view(torch.int16)
+        below = torch.sub(largest, scores, out=lookup.buffer("below", scores.shape, scores.dtype))
+        codes = below.view(torch.int16)
         return lookup.gather(codes, pick(lookup.members(codes)) if lookup.sliding else None)
 
     def _whole(
