@@ -12,8 +12,9 @@ which that is not the number of layers of its configuration.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import count
 
 import torch
@@ -45,15 +46,15 @@ def attending(
     sites = _Sites(model)
     before = model.config._attn_implementation
 
-    def function(module, query, key, value, attention_mask, scaling=None, **kwargs):
+    def function(module, query, key, value, mask, scaling=None, **kwargs):
         for term in _UNKNOWN_TERMS:
             if kwargs.get(term) is not None:
                 raise InputError(f"attention with {term} cannot be emulated yet")
-        layer, is_cross = sites.visit(module)
-        mask, causal = attention_mask, kwargs.get("is_causal")
         if mask is not None and mask.dtype != torch.bool:
             raise InputError("attention with a mask of numbers cannot be emulated yet")
+        layer, is_cross = sites.visit(module)
         # as sdpa does it: a causal model without mask hides later keys, but from a lone query
+        causal = kwargs.get("is_causal")
         causal = getattr(module, "is_causal", True) if causal is None else causal
         causal = causal and mask is None and query.shape[2] > 1
         heads = Heads(query, key, value, kwargs.get("softcap"))
@@ -122,56 +123,34 @@ def softening(
     sites = _Sites(model)
     native = functional.softmax
 
-    def with_softmax(module: Module) -> Callable:
-        """Return the module's forward with softmax swapped while it runs."""
-        forward = module.forward
+    def softmax(module, scores, dim=None, _stacklevel=3, dtype=None):
+        probabilities = None
+        if scores.ndim == 4 and dim in (-1, 3):
+            layer, is_cross = sites.visit(module)
+            replacement = cross if is_cross else soften
+            probabilities = replacement and replacement(layer, scores)
+        if probabilities is None:
+            return native(scores, dim, dtype=dtype)
+        return probabilities.to(dtype or scores.dtype)
 
-        def softmax(scores, dim=None, _stacklevel=3, dtype=None):
-            probabilities = None
-            if scores.ndim == 4 and dim in (-1, 3):
-                layer, is_cross = sites.visit(module)
-                replacement = cross if is_cross else soften
-                probabilities = replacement and replacement(layer, scores)
-            if probabilities is None:
-                return native(scores, dim, dtype=dtype)
-            return probabilities.to(dtype or scores.dtype)
+    def enter(module, inputs):
+        functional.softmax = partial(softmax, module)
 
-        def swapped(*args, **kwargs):
-            outside, functional.softmax = functional.softmax, softmax
-            try:
-                return forward(*args, **kwargs)
-            finally:
-                functional.softmax = outside
+    def leave(module, inputs, outputs):
+        functional.softmax = native
 
-        return swapped
-
-    modules = list(_attention_modules(model))
-    kept = [module.__dict__.get("forward") for module in modules]  # of an outer block, if any
-    try:
+    modules = [module for module in model.modules() if "Attention" in type(module).__name__]
+    with ExitStack() as stack:
         for module in modules:
-            module.forward = with_softmax(module)
+            if set(module.modules()) & set(modules) == {module}:  # holds no other
+                stack.callback(module.register_forward_pre_hook(enter).remove)
+                stack.callback(module.register_forward_hook(leave, always_call=True).remove)
         probe(model)
         sites.check()
         yield
-    finally:
-        for module, forward in zip(modules, kept, strict=True):
-            del module.forward
-            if forward is not None:
-                module.forward = forward
-
-
-def _attention_modules(model: PreTrainedModel) -> Iterable[Module]:
-    """Return the innermost modules whose class is called Attention."""
-    modules = [module for module in model.modules() if "Attention" in type(module).__name__]
-    return [module for module in modules if not set(module.modules()) - {module} & set(modules)]
 
 
 # --- layers: how many there must be, how many ran -------------------------------------------------
-
-
-def has_interface(model: PreTrainedModel) -> bool:
-    """Return whether the model's attention goes through transformers' AttentionInterface."""
-    return model._can_set_attn_implementation()
 
 
 def layer_counts(model: PreTrainedModel) -> tuple[int, int]:
@@ -180,20 +159,17 @@ def layer_counts(model: PreTrainedModel) -> tuple[int, int]:
     Encoder layers come before decoder layers; the blocks of all stages (Swin) are counted.
     """
     config = model.config
+
+    def number(*names: str) -> int:
+        for name in names:
+            if isinstance(getattr(config, name, None), int):
+                return getattr(config, name)
+        raise InputError(f"the configuration of this {config.model_type} model has no {names[0]}")
+
     if config.is_encoder_decoder:
-        decoder = _first_number(config, "decoder_layers", "num_decoder_layers")
-        return _first_number(config, "encoder_layers", "num_layers") + decoder, decoder
-    if hasattr(config, "depths"):
-        return sum(config.depths), 0
-    return _first_number(config, "num_hidden_layers"), 0
-
-
-def _first_number(config, *names: str) -> int:
-    """Return the first of the configuration's entries that is a number."""
-    for name in names:
-        if isinstance(getattr(config, name, None), int):
-            return getattr(config, name)
-    raise InputError(f"the configuration of this {config.model_type} model has no {names[0]}")
+        decoder = number("decoder_layers", "num_decoder_layers")
+        return number("encoder_layers", "num_layers") + decoder, decoder
+    return sum(getattr(config, "depths", ())) or number("num_hidden_layers"), 0
 
 
 class _Sites:
@@ -231,7 +207,7 @@ def expect(sites: int, layers: int, what: str) -> None:
 def probe(model: PreTrainedModel) -> None:
     """Run the model on the smallest input that it takes."""
     config, zeros = model.config, {"device": model.device, "dtype": model.dtype}
-    tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
+    inputs = tokens = torch.zeros(1, 2, dtype=torch.long, device=model.device)
     if model.main_input_name == "pixel_values":
         size = config.image_size
         size = [size, size] if isinstance(size, int) else list(size)
@@ -239,8 +215,6 @@ def probe(model: PreTrainedModel) -> None:
         inputs = torch.zeros(1, *frames, config.num_channels, *size, **zeros)
     elif model.main_input_name == "input_features":
         inputs = torch.zeros(1, config.num_mel_bins, 2 * config.max_source_positions, **zeros)
-    else:
-        inputs = tokens
     decoder = {"decoder_input_ids": tokens} if config.is_encoder_decoder else {}
     with torch.inference_mode():
         model(**{model.main_input_name: inputs}, **decoder)

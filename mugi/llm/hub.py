@@ -25,13 +25,10 @@ def revision(dataset: str) -> str:
     try:
         return HfApi().dataset_info(dataset, timeout=_SECONDS).sha
     except Exception as error:  # of the hub, the network, or because of HF_HUB_OFFLINE
-        downloaded = _downloaded(dataset)
-        if downloaded is None:
-            raise InputError(
-                f"data set {dataset} of the Hugging Face hub: {first_line(error).rstrip('.')}; "
-                "it is not downloaded"
-            ) from None
-        return downloaded
+        if downloaded := _downloaded(dataset):
+            return downloaded
+        reason = f"{first_line(error).rstrip('.')}; it is not downloaded"
+        raise InputError(f"data set {dataset} of the Hugging Face hub: {reason}") from None
 
 
 def _downloaded(dataset: str) -> str | None:
@@ -40,10 +37,11 @@ def _downloaded(dataset: str) -> str | None:
         repositories = scan_cache_dir().repos
     except CacheNotFound:
         return None
-    commits = {
-        version.last_modified: version.commit_hash
+    versions = [
+        version
         for repository in repositories
-        if repository.repo_type == "dataset" and repository.repo_id == dataset
+        if (repository.repo_type, repository.repo_id) == ("dataset", dataset)
         for version in repository.revisions
-    }
-    return commits[max(commits)] if commits else None
+    ]
+    last = max(versions, key=lambda version: version.last_modified, default=None)
+    return last.commit_hash if last else None

@@ -18,14 +18,7 @@ from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
 
 from mugi.errors import InputError
-from mugi.llm.attention import (
-    attending,
-    expect,
-    has_interface,
-    layer_counts,
-    probe,
-    softening,
-)
+from mugi.llm.attention import attending, expect, layer_counts, probe, softening
 from mugi.llm.emulate import TableActivation, TableAttention
 from mugi.llm.quantise import quantised
 from mugi.methods import Approximation, Method, parse_operations
@@ -66,9 +59,8 @@ def emulated(
     """
     layers, cross_layers = layer_counts(model)
     if isinstance(approximation, str | Approximation):
-        by_layer = [_parsed(approximation)] * layers
-    else:
-        by_layer = [_parsed(layer) for layer in approximation]
+        approximation = [approximation] * layers
+    by_layer = [parse_operations(a) if isinstance(a, str) else a for a in approximation]
     if len(by_layer) != layers:
         raise InputError(f"{len(by_layer)} approximations for a model with {layers} layers")
     softmaxes = [layer.softmax for layer in by_layer]
@@ -90,10 +82,6 @@ def emulated(
         yield model
 
 
-def _parsed(approximation: str | Approximation) -> Approximation:
-    return parse_operations(approximation) if isinstance(approximation, str) else approximation
-
-
 def _attention(model: PreTrainedModel, softmaxes: Sequence, crosses: Sequence):
     """Return the context in which softmax is by tables, through the path that fits the model."""
     methods = {*softmaxes, *crosses} - {None}
@@ -108,7 +96,7 @@ def _attention(model: PreTrainedModel, softmaxes: Sequence, crosses: Sequence):
 
         return function
 
-    if has_interface(model):
+    if model._can_set_attn_implementation():
         return attending(model, by(softmaxes, "__call__"), by(crosses, "__call__"))
     return softening(model, by(softmaxes, "softmax"), by(crosses, "softmax"))
 

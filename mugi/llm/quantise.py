@@ -1,7 +1,7 @@
 """INT4 weights and KV cache in a model: scoped, counted and undone."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from accelerate.hooks import ModelHook, SequentialHook
@@ -60,18 +60,19 @@ def quantised(
     the newest token. Both are restored bit for bit. Raises InputError for a model without such
     weights or cache, or if the number of patched sites does not fit its layers.
     """
-    with _weights(model, weights), _cache(model, cache):
+    with ExitStack() as stack:
+        if weights:
+            stack.enter_context(_weights(model, weights))
+        if cache:
+            stack.enter_context(_cache(model, cache))
         yield
 
 
 @contextmanager
-def _weights(model: PreTrainedModel, method: Int4 | None) -> Iterator[None]:
-    if method is None:
-        yield
-        return
-    kept = [(linear, linear.weight.data) for linear in _linear_layers(model)]
-    hooks = [(linear, linear._hf_hook) for linear, weight in kept if weight.is_meta]
-    kept = [(linear, weight) for linear, weight in kept if not weight.is_meta]
+def _weights(model: PreTrainedModel, method: Int4) -> Iterator[None]:
+    linears = _linear_layers(model)
+    kept = [(linear, linear.weight.data) for linear in linears if not linear.weight.is_meta]
+    hooks = [(linear, linear._hf_hook) for linear in linears if linear.weight.is_meta]
     try:
         for linear, _ in kept:
             _quantise_weight(linear, method)
@@ -106,12 +107,10 @@ class _AfterLoading(ModelHook):
 def _linear_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
     """Return the linear layers of the decoder blocks, which hold all their matrices."""
     blocks = blocks_of(model)
-    linears = [
-        module for module in blocks.modules() if isinstance(module, torch.nn.Linear | Conv1D)
-    ]
-    matrices = {name: p for name, p in blocks.named_parameters() if p.ndim > 1}
+    linears = [part for part in blocks.modules() if isinstance(part, torch.nn.Linear | Conv1D)]
     covered = {id(linear.weight) for linear in linears}
-    others = [name for name, matrix in matrices.items() if id(matrix) not in covered]
+    parameters = blocks.named_parameters()
+    others = [name for name, p in parameters if p.ndim > 1 and id(p) not in covered]
     if others:
         raise InputError(
             f"woq: {len(others)} matrices of this model's blocks are not linear layers, for "
@@ -142,10 +141,7 @@ def _decoder_layers(model: PreTrainedModel) -> int:
 
 
 @contextmanager
-def _cache(model: PreTrainedModel, method: Int4 | None) -> Iterator[None]:
-    if method is None:
-        yield
-        return
+def _cache(model: PreTrainedModel, method: Int4) -> Iterator[None]:
     layers, sites = _decoder_layers(model), set()
     before = model.config._attn_implementation
 

@@ -8,6 +8,7 @@ grouping (`strided`, `front`) and adaptive LUT windows always run in torch.
 """
 
 import functools
+import importlib
 import logging
 import os
 from types import ModuleType, SimpleNamespace
@@ -36,13 +37,17 @@ def chosen(stack: TableStack, device: torch.device) -> ModuleType | None:
 
 @functools.cache
 def _that_runs(kind: str) -> ModuleType | None:
-    """Return the fused kernels of a kind of device, or None where they do not run: tried once."""
+    """Return the fused kernels of a kind of device, or None where they do not run: tried once, by
+    a look-up in a table of one entry."""
     name = {"cpu": "cpp", "cuda": "triton"}.get(kind)
     if name is None:
         return None
+    stack = SimpleNamespace(extreme="max", zeros="skip", group=1)
     try:
         module = _named(name, torch.device(kind))
-        _try(module, torch.device(kind))
+        one = torch.zeros(1, dtype=torch.bfloat16, device=kind)
+        lookup = SimpleNamespace(stack=stack, tables=one, offsets=one.int(), sliding=False)
+        module.activations(lookup, one)
     except Exception as error:  # compilers and drivers raise errors of their own
         logger = logging.getLogger(__name__)
         logger.warning("softmax and activations run as torch: %s", first_line(error))
@@ -52,26 +57,6 @@ def _that_runs(kind: str) -> ModuleType | None:
 
 def _named(name: str, device: torch.device) -> ModuleType:
     """Return the kernels called `name`; raise InputError if they cannot run on `device`."""
-    if name == "cpp":
-        if device.type != "cpu":
-            raise InputError(
-                f"{VARIABLE}=cpp: runs on cpu, not on {device}; allowed: torch, triton"
-            )
-        from mugi.llm.kernels import cpp
-
-        cpp.library()
-        return cpp
-    from mugi.llm.kernels import gpu
-
-    gpu.check(device)
-    return gpu
-
-
-def _try(module: ModuleType, device: torch.device) -> None:
-    """Look one number up, in a table of one entry."""
-    one = torch.zeros(1, dtype=torch.bfloat16, device=device)
-    stack = SimpleNamespace(extreme="max", zeros="skip", group=1)
-    offsets = torch.zeros(1, dtype=torch.int32, device=device)
-    module.activations(
-        SimpleNamespace(stack=stack, tables=one, offsets=offsets, sliding=False), one
-    )
+    module = importlib.import_module(f"mugi.llm.kernels.{'gpu' if name == 'triton' else name}")
+    module.check(device)
+    return module

@@ -17,6 +17,13 @@ SOURCE = Path(__file__).with_name("tables.cpp")
 FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fopenmp", "-shared", "-fPIC"]
 
 
+def check(device: torch.device) -> None:
+    """Raise InputError unless the kernels run on `device`."""
+    if device.type != "cpu":
+        raise InputError(f"MUGI_KERNEL=cpp: runs on cpu, not on {device}; allowed: torch, triton")
+    library()
+
+
 @functools.cache
 def library() -> ctypes.CDLL:
     """Return the compiled kernels; raise InputError if there is no compiler or it fails."""
@@ -25,34 +32,35 @@ def library() -> ctypes.CDLL:
     if not compiler:
         names = " or ".join(wanted)
         raise InputError(f"MUGI_KERNEL=cpp: no C++ compiler ({names}) found; allowed: torch")
-    key = hashlib.sha256(SOURCE.read_bytes() + _version(compiler) + _processor()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mugi-repro"
-    built = cache / f"tables-{key}.so"
+    built = cache / f"tables-{_key(compiler)}.so"
     if not built.exists():
         try:
             _compile(compiler, built)
         except OSError as error:
             raise InputError(f"MUGI_KERNEL=cpp: cannot write {cache}: {error.strerror}") from None
     try:
-        return ctypes.CDLL(str(built))
+        kernels = ctypes.CDLL(str(built))
     except OSError as error:
         raise InputError(f"MUGI_KERNEL=cpp: cannot load {error}; allowed: torch") from None
+    pointer, size, flag = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+    stack = [pointer] * 2 + [flag] * 4
+    kernels.exponentials.argtypes = [pointer, *[size] * 4, *stack]
+    kernels.activations.argtypes = [pointer, pointer, *[size] * 3, *stack]
+    return kernels
 
 
-def _version(compiler: str) -> bytes:
-    """What tells this compiler from another that shares the cache folder."""
+def _key(compiler: str) -> str:
+    """Return what tells this source, compiler and processor from others that share the cache."""
     try:
-        return subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
+        version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     except OSError as error:
         reason = f"{compiler} does not run: {error.strerror}"
         raise InputError(f"MUGI_KERNEL=cpp: {reason}; allowed: torch") from None
-
-
-def _processor() -> bytes:
-    """What tells this machine's processor from another's that shares the cache folder."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    return next((line for line in lines if line.startswith("flags")), "").encode()
+    processor = next((line for line in lines if line.startswith("flags")), "").encode()
+    return hashlib.sha256(SOURCE.read_bytes() + version + processor).hexdigest()[:16]
 
 
 def _compile(compiler: str, built: Path) -> None:
@@ -74,8 +82,7 @@ def exponentials(lookup, scores: torch.Tensor) -> torch.Tensor:
     scores -inf; all queries of a key and head are one group.
     """
     batch, heads, *sizes = scores.shape
-    sizes = [ctypes.c_int64(size) for size in (batch * heads, *sizes)]
-    library().exponentials(ctypes.c_void_p(scores.data_ptr()), *sizes, *_stack(lookup))
+    library().exponentials(scores.data_ptr(), batch * heads, *sizes, *_stack(lookup))
     return scores
 
 
@@ -83,17 +90,13 @@ def activations(lookup, inputs: torch.Tensor) -> torch.Tensor:
     """Return the function of contiguous BF16 `inputs`; groups run along the last axis."""
     out = torch.empty_like(inputs)
     channels = inputs.shape[-1]
-    tokens = inputs.numel() // channels
-    group = min(lookup.stack.group, channels)
-    sizes = [ctypes.c_int64(size) for size in (tokens, channels, group)]
-    pointers = [ctypes.c_void_p(part.data_ptr()) for part in (inputs, out)]
-    library().activations(*pointers, *sizes, *_stack(lookup))
+    sizes = inputs.numel() // channels, channels, min(lookup.stack.group, channels)
+    library().activations(inputs.data_ptr(), out.data_ptr(), *sizes, *_stack(lookup))
     return out
 
 
-def _stack(lookup) -> list:
+def _stack(lookup) -> list[int]:
     """The last arguments of both kernels: tables, the rule that picks one, threads."""
     stack = lookup.stack
-    flags = [lookup.sliding, stack.extreme == "min", stack.zeros == "count"]
-    pointers = [ctypes.c_void_p(part.data_ptr()) for part in (lookup.tables, lookup.offsets)]
-    return [*pointers, *map(ctypes.c_int32, flags), ctypes.c_int32(torch.get_num_threads())]
+    rule = [lookup.sliding, stack.extreme == "min", stack.zeros == "count"]
+    return [lookup.tables.data_ptr(), lookup.offsets.data_ptr(), *rule, torch.get_num_threads()]

@@ -81,18 +81,14 @@ def _activations(inputs, out, tables, offsets, channels, size,
 
 
 def exponentials(lookup, scores: torch.Tensor) -> torch.Tensor:
-    """Replace BF16 scores by exp(score − maximum over the keys), and return them.
-
-    `scores` is (batch, KV heads, keys, query heads per KV head, queries), contiguous, with masked
-    scores -inf; all queries of a key and head are one group.
-    """
+    """Replace the scores, see `exponentials` of `mugi.llm.kernels.cpp`."""
     batch, heads, keys, shared, queries = scores.shape
     largest = scores.amax(2).clamp_min_(torch.finfo(scores.dtype).min)
     with torch.cuda.device_of(scores):
         _exponentials[(batch * heads * keys * shared,)](
             scores.view(torch.int16),
             largest.view(torch.int16),
-            *_stack(lookup),
+            *(lookup.tables.view(torch.int16), lookup.offsets),
             *(keys, shared, queries),
             **_rule(lookup, queries),
         )
@@ -100,7 +96,7 @@ def exponentials(lookup, scores: torch.Tensor) -> torch.Tensor:
 
 
 def activations(lookup, inputs: torch.Tensor) -> torch.Tensor:
-    """Return the function of contiguous BF16 `inputs`; groups run along the last axis."""
+    """Return the function of the inputs, see `activations` of `mugi.llm.kernels.cpp`."""
     out = torch.empty_like(inputs)
     channels = inputs.shape[-1]
     size = min(lookup.stack.group, channels)
@@ -108,22 +104,17 @@ def activations(lookup, inputs: torch.Tensor) -> torch.Tensor:
         _activations[(inputs.numel() // channels * triton.cdiv(channels, size),)](
             inputs.view(torch.int16),
             out.view(torch.int16),
-            *_stack(lookup),
+            *(lookup.tables.view(torch.int16), lookup.offsets),
             *(channels, size),
             **_rule(lookup, size),
         )
     return out
 
 
-def _stack(lookup) -> tuple[torch.Tensor, torch.Tensor]:
-    return lookup.tables.view(torch.int16), lookup.offsets
-
-
 def _rule(lookup, size: int) -> dict:
-    stack = lookup.stack
     return {
         "SLIDING": lookup.sliding,
-        "SMALLEST": stack.extreme == "min",
-        "COUNT": stack.zeros == "count",
+        "SMALLEST": lookup.stack.extreme == "min",
+        "COUNT": lookup.stack.zeros == "count",
         "BLOCK": triton.next_power_of_2(size),
     }
