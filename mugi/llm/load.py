@@ -45,16 +45,14 @@ def load(
     if kind not in kinds:
         needs = "is evaluated on text" if kind == "text" else "needs --data of `mugi accuracy`"
         raise InputError(f"model '{source}' is of kind {kind}: it {needs}")
-    # left to transformers, `sdpa` is taken where the model has it, and `eager` elsewhere
-    attention = None if settings.attention == "sdpa" else settings.attention
-    device_map = {"cpu": None, "auto": "auto"}.get(settings.device, {"": settings.device})
     with _one_line(source):
         model_class, processor_class = LOADERS[kind]
         model = model_class.from_pretrained(
             source,
             dtype=getattr(torch, settings.dtype),
-            attn_implementation=attention,
-            device_map=device_map,
+            # left to transformers, `sdpa` is taken where the model has it, and `eager` elsewhere
+            attn_implementation=None if settings.attention == "sdpa" else settings.attention,
+            device_map={"cpu": None, "auto": "auto"}.get(settings.device, {"": settings.device}),
         )
         processor = processor_class.from_pretrained(source)
     return model.eval(), processor

@@ -4,8 +4,8 @@ Memory does not depend on the amount of text, and exponents are exact. The model
 computed exactly in BF16.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
 import numpy as np
 import pandas as pd
@@ -36,11 +36,9 @@ def profile(model: PreTrainedModel, tokens: torch.Tensor, lengths: list[int]) ->
     counted = []
     for length in lengths:
         counts = _Counts(model)
-        with _observed(model, counts.below_maximum, counts.inputs):
-            for window in tokens.unfold(0, length, length):
-                _forward(model, window)
-        counted.append(counts.table().assign(seq_len=length))
-    return _sorted(pd.concat(counted), model, "lut")
+        _observe(model, tokens.unfold(0, length, length), counts.below_maximum, counts.inputs)
+        counted.append(counts.table(length))
+    return _sorted(counted, "lut")
 
 
 def profile_as_published(model: PreTrainedModel, tokens: torch.Tensor, length: int) -> pd.DataFrame:
@@ -60,11 +58,8 @@ def profile_as_published(model: PreTrainedModel, tokens: torch.Tensor, length: i
         for place, count in counts.items():
             count.inputs(layer, inputs[:, place])
 
-    with _observed(model, softmax, activation):
-        for window in tokens.unfold(0, length, length):
-            _forward(model, window)
-    counted = [count.table().assign(seq_len=place + 1) for place, count in counts.items()]
-    return _sorted(pd.concat(counted), model, "published")
+    _observe(model, tokens.unfold(0, length, length), softmax, activation)
+    return _sorted([count.table(place + 1) for place, count in counts.items()], "published")
 
 
 def samples(model: PreTrainedModel, tokens: torch.Tensor) -> dict[str, np.ndarray]:
@@ -85,8 +80,7 @@ def samples(model: PreTrainedModel, tokens: torch.Tensor) -> dict[str, np.ndarra
         codes = _codes(inputs[0, :_SAMPLED_TOKENS]).cpu().numpy()
         codes_by_layer[f"activation_layer{layer:02}"] = codes.astype(np.uint16)
 
-    with _observed(model, softmax, activation):
-        _forward(model, tokens)
+    _observe(model, [tokens], softmax, activation)
     return dict(sorted(codes_by_layer.items()))
 
 
@@ -123,23 +117,24 @@ class _Counts:
     def _counted(self, codes: torch.Tensor, possible: int = _CODES) -> torch.Tensor:
         return torch.bincount(codes.flatten(), minlength=possible).to(self.counts.device)
 
-    def table(self) -> pd.DataFrame:
+    def table(self, length: int) -> pd.DataFrame:
         """Return the codes that occur with their operation, function and layer."""
         counts = self.counts.cpu().numpy()
         operation, layer, code = counts.nonzero()
-        return pd.DataFrame(
-            {
-                "operation": np.array(list(self.functions))[operation],
-                "function": np.array(list(self.functions.values()))[operation],
-                "layer": layer,
-                "code": code.astype(np.uint16),
-                "count": counts[operation, layer, code],
-            }
-        )
+        columns = {
+            "operation": np.array(list(self.functions))[operation],
+            "function": np.array(list(self.functions.values()))[operation],
+            "layer": layer,
+            "layers": counts.shape[1],
+            "seq_len": length,
+            "code": code.astype(np.uint16),
+            "count": counts[operation, layer, code],
+        }
+        return pd.DataFrame(columns)
 
 
-def _sorted(table: pd.DataFrame, model: PreTrainedModel, recipe: str) -> pd.DataFrame:
-    table = table.assign(recipe=recipe, layers=model.config.num_hidden_layers)[COLUMNS]
+def _sorted(tables: list[pd.DataFrame], recipe: str) -> pd.DataFrame:
+    table = pd.concat(tables).assign(recipe=recipe)[COLUMNS]
     return table.sort_values(["operation", "layer", "seq_len", "code"], ignore_index=True)
 
 
@@ -156,38 +151,32 @@ def _below_maximum(scores: torch.Tensor) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def _forward(model: PreTrainedModel, window: torch.Tensor) -> None:
-    model(window[None], use_cache=False, logits_to_keep=1)
-
-
-@contextmanager
-def _observed(model: PreTrainedModel, softmax: Observer, activation: Observer) -> Iterator[None]:
-    """Call `softmax(layer, scores)` for each tile of queries and `activation(layer, inputs)`."""
-    watching = False
-
-    class Observed(TableAttention):
-        layer = 0
-
-        def _softmax(self, scores, *others):
-            if watching:
-                softmax(self.layer, scores)
-            return super()._softmax(scores, *others)
-
-    attention = Observed(parse("exact"), model.device)
+def _observe(
+    model: PreTrainedModel,
+    windows: Iterable[torch.Tensor],
+    softmax: Observer,
+    activation: Observer,
+) -> None:
+    """Run the model on windows of tokens, one at a time, and call `softmax(layer, scores)` for
+    each tile of queries and `activation(layer, inputs)`."""
+    attention = TableAttention(parse("exact"), model.device)
+    own, running = attention._softmax, 0
 
     def attend(layer: int, *arguments) -> torch.Tensor:
-        attention.layer = layer
+        nonlocal running
+        running = layer
         return attention(*arguments)
 
-    def before(layer: int) -> Callable[..., None]:
-        return lambda module, inputs: activation(layer, inputs[0]) if watching else None
+    def observed(scores: torch.Tensor, *others) -> torch.Tensor:
+        softmax(running, scores)
+        return own(scores, *others)
 
-    sites = activation_sites(model)[1]
-    hooks = [site.register_forward_pre_hook(before(n)) for n, (_, _, site) in enumerate(sites)]
-    try:
-        with attending(model, attend):
-            watching = True
-            yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+    def before(layer: int) -> Callable[..., None]:
+        return lambda module, inputs: activation(layer, inputs[0])
+
+    with attending(model, attend), ExitStack() as hooks:
+        attention._softmax = observed  # not before: the run that counts the layers is not observed
+        for layer, (_, _, site) in enumerate(activation_sites(model)[1]):
+            hooks.callback(site.register_forward_pre_hook(before(layer)).remove)
+        for window in windows:
+            model(window[None], use_cache=False, logits_to_keep=1)

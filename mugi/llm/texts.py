@@ -22,8 +22,6 @@ QUESTIONS_SHA256 = "081478485b1d"
 _MIN_CHARACTERS = 300  # of a paragraph that counts as prose
 _ANSWER = re.compile(r"answer is \(([A-E])\)")
 _OPTIONS = re.compile(r"\s*\(([A-E])\)\s*")
-
-
 TASKS = Path(__file__).parent.parent / "accuracy" / "tasks"
 OWN_PREFIX = "mugi_"  # of local tasks
 SEPARATOR = "\n\n"
@@ -56,9 +54,8 @@ def text(name: str) -> Text:
     try:
         paragraphs = path.read_text(encoding="utf-8").split(SEPARATOR)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}"
-        ) from None
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"{path}: {reason}") from None
     documents = [paragraph for paragraph in paragraphs if paragraph.strip()]
     if not documents:
         raise InputError(f"{path}: no text in it")
@@ -69,13 +66,8 @@ def check_text(name: str) -> None:
     """Raise InputError if `name` is neither a text by name nor a file."""
     known = [*TEXTS, C4]
     if name not in known and not Path(name).is_file():
-        raise InputError(
-            Mistake(
-                f"unknown text '{name}'",
-                allowed=(*known, "or a text file"),
-                nearest=closest(name, known),
-            )
-        )
+        allowed = (*known, "or a text file")
+        raise InputError(Mistake(f"unknown text '{name}'", "", allowed, closest(name, known)))
 
 
 def first_tokens(model, tokenizer, documents: Sequence[str], count: int, window: int):
@@ -134,34 +126,28 @@ def _check(name: str, text: str, expected: str) -> None:
         )
 
 
-def _paragraphs(path: Path) -> list[str]:
-    """Paragraphs of plain English prose in one README."""
-    blocks = re.split(r"\n\s*\n", path.read_text(encoding="utf-8"))
-    texts = [block.strip().replace("\n", " ") for block in blocks]
-    return [
-        text
-        for text in texts
-        if len(text) > _MIN_CHARACTERS
-        and text.isascii()
-        and text.count("|") < 3
-        and "@" not in text
-        and "`" not in text
-    ]
-
-
 def prose_documents() -> list[str]:
     """Return the prose, one document per README, paragraphs joined by a blank line.
 
-    184 paragraphs and 124,464 characters in all, in order of path, each paragraph once.
+    184 paragraphs of plain English and 124,464 characters, in order of path, each paragraph once.
     """
     seen: set[str] = set()
     documents = []
     for path in sorted(_lm_eval_tasks().glob("**/README.md")):
-        fresh = [text for text in _paragraphs(path) if not (text in seen or seen.add(text))]
-        if fresh:
-            documents.append("\n\n".join(fresh))
-    _check("the prose corpus", "\n\n".join(documents), PROSE_SHA256)
+        blocks = re.split(r"\n\s*\n", path.read_text(encoding="utf-8"))
+        paragraphs = [block.strip().replace("\n", " ") for block in blocks]
+        paragraphs = [p for p in dict.fromkeys(paragraphs) if _is_prose(p) and p not in seen]
+        seen.update(paragraphs)
+        if paragraphs:
+            documents.append(SEPARATOR.join(paragraphs))
+    _check("the prose corpus", SEPARATOR.join(documents), PROSE_SHA256)
     return documents
+
+
+def _is_prose(paragraph: str) -> bool:
+    """Whether a paragraph is long and neither a table, nor an address, nor holds code."""
+    plain = paragraph.isascii() and paragraph.count("|") < 3 and not {"@", "`"} & set(paragraph)
+    return plain and len(paragraph) > _MIN_CHARACTERS
 
 
 def questions() -> list[dict]:
@@ -169,24 +155,18 @@ def questions() -> list[dict]:
     prompts = _lm_eval_tasks() / "mmlu" / "flan_cot_fewshot" / "_cot_prompts.json"
     text = prompts.read_text(encoding="utf-8")
     _check("the MMLU development file", text, QUESTIONS_SHA256)
-    return [
-        _question(subject, block)
-        for subject, prompt in sorted(json.loads(text).items())
-        for block in prompt.split("Q: ")[1:]
-    ]
-
-
-def _question(subject: str, block: str) -> dict:
-    """Parse `question (A) … (D) … A: reasoning … answer is (X)`, with 4 or 5 options."""
-    asked, _, reasoning = block.partition("\nA:")
-    question, *options = _OPTIONS.split(asked.strip())
-    answer = _ANSWER.search(reasoning)
-    return {
-        "subject": subject,
-        "question": question,
-        "choices": [option.strip() for option in options[1::2]],
-        "answer": "ABCDE".index(answer.group(1)),
-    }
+    parsed = []
+    for subject, prompt in sorted(json.loads(text).items()):
+        for block in prompt.split("Q: ")[1:]:
+            # question (A) … (D) … A: reasoning … answer is (X), with 4 or 5 options
+            asked, _, reasoning = block.partition("\nA:")
+            question, *options = _OPTIONS.split(asked.strip())
+            choices = [option.strip() for option in options[1::2]]
+            answer = "ABCDE".index(_ANSWER.search(reasoning).group(1))
+            parsed.append(
+                {"subject": subject, "question": question, "choices": choices, "answer": answer}
+            )
+    return parsed
 
 
 TEXTS = {"prose": prose_documents, "pydoc": pydoc_documents}

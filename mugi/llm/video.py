@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image
@@ -30,13 +31,9 @@ class Video:
 
         Raises InputError if the file cannot be read, or the package av is missing.
         """
-        wanted, images = set(indices), []
-        for index, frame in enumerate(self._decoded()):
-            if index in wanted:
-                images.append(frame.to_image())
-            if len(images) == len(wanted):
-                break
-        return images
+        wanted = set(indices)
+        frames = enumerate(islice(self._decoded(), max(wanted, default=-1) + 1))
+        return [frame.to_image() for index, frame in frames if index in wanted]
 
     def _decoded(self) -> Iterator:
         try:
