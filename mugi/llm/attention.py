@@ -46,7 +46,8 @@ def attending(
     sites = _Sites(model)
     before = model.config._attn_implementation
 
-    def function(module, query, key, value, mask, scaling=None, **kwargs):
+    def function(module, query, key, value, attention_mask, scaling=None, **kwargs):
+        mask = attention_mask
         for term in _UNKNOWN_TERMS:
             if kwargs.get(term) is not None:
                 raise InputError(f"attention with {term} cannot be emulated yet")
@@ -143,8 +144,8 @@ def softening(
     with ExitStack() as stack:
         for module in modules:
             if set(module.modules()) & set(modules) == {module}:  # holds no other
-                stack.callback(module.register_forward_pre_hook(enter).remove)
-                stack.callback(module.register_forward_hook(leave, always_call=True).remove)
+                stack.enter_context(module.register_forward_pre_hook(enter))
+                stack.enter_context(module.register_forward_hook(leave, always_call=True))
         probe(model)
         sites.check()
         yield

@@ -3,12 +3,10 @@
 import json
 import re
 import struct
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -101,10 +99,7 @@ def _whisper_config(
     variables: dict[str, np.ndarray], weights: dict[str, torch.Tensor], tokenizer
 ) -> WhisperConfig:
     """Return the configuration that the shapes of the weights tell."""
-    layers = {"encoder": 0, "decoder": 0}
-    for name in weights:
-        if match := re.match(r"model\.(\w+)\.layers\.(\d+)", name):
-            layers[match[1]] = max(layers[match[1]], int(match[2]) + 1)
+    layers = [name.split(".")[1] for name in weights if name.endswith("fc1.bias")]
     vocabulary, width = weights["model.decoder.embed_tokens.weight"].shape
     hidden = len(weights["model.encoder.layers.0.fc1.bias"])
     end = tokenizer.eos_token_id
@@ -112,8 +107,8 @@ def _whisper_config(
         vocab_size=vocabulary,
         d_model=width,
         num_mel_bins=weights["model.encoder.conv1.weight"].shape[1],
-        encoder_layers=layers["encoder"],
-        decoder_layers=layers["decoder"],
+        encoder_layers=layers.count("encoder"),
+        decoder_layers=layers.count("decoder"),
         encoder_attention_heads=int(variables["encoder/num_heads"]),
         decoder_attention_heads=int(variables["decoder/num_heads"]),
         encoder_ffn_dim=hidden,
@@ -175,23 +170,21 @@ def from_onnx(path: Path) -> tuple[PreTrainedModel, object]:
     values = {tensor.name: to_array(tensor) for tensor in graph.initializer}
     own = "backbone."
     weights = {k.removeprefix(own): v for k, v in values.items() if k.startswith(own)}
-    products = {
+    matrices = {
         node.output[0]: values[node.input[1]]
         for node in graph.node
         if node.op_type == "MatMul" and node.input[1] in values
     }
-    for node in graph.node:
-        first, second = (*node.input, "", "")[:2]
-        for bias, product in ((first, second), (second, first)):
-            if node.op_type == "Add" and bias.startswith(own) and product in products:
+    for node in (node for node in graph.node if node.op_type == "Add"):
+        for bias, product in (node.input, node.input[::-1]):
+            if bias.startswith(own) and product in matrices:
                 name = bias.removeprefix(own).replace(".bias", ".weight")
-                weights[name] = products[product].T
+                weights[name] = matrices[product].T
     width = weights["layernorm.weight"].size
     nameless = {k: v for k, v in values.items() if v.ndim == 3 and k not in weights}
     patches = max(nameless.values(), key=np.size)
-    first = next(
-        v for k, v in nameless.items() if v.shape == (1, 1, width) and not k.startswith(own)
-    )
+    shape = (1, 1, width)
+    first = next(v for k, v in nameless.items() if v.shape == shape and not k.startswith(own))
     weights["embeddings.position_embeddings"] = np.concatenate([first, patches], axis=1)
     weights["embeddings.mask_token"] = np.zeros((1, width), dtype=np.float32)
     return _dinov2(weights, patches.shape[1])
@@ -209,13 +202,10 @@ def _dinov2(weights: dict[str, np.ndarray], patches: int) -> tuple[PreTrainedMod
         image_size=size * round(patches**0.5),
         architectures=["Dinov2Model"],
     )
-    with tempfile.TemporaryDirectory() as folder:
-        tensors = {
-            name: torch.tensor(np.ascontiguousarray(value)) for name, value in weights.items()
-        }
-        save_file(tensors, Path(folder) / "model.safetensors", metadata={"format": "pt"})
-        config.save_pretrained(folder)
-        model, report = Dinov2Model.from_pretrained(folder, output_loading_info=True)
+    tensors = {k: torch.tensor(np.ascontiguousarray(value)) for k, value in weights.items()}
+    model, report = Dinov2Model.from_pretrained(
+        None, config=config, state_dict=tensors, output_loading_info=True
+    )
     if wrong := [name for names in report.values() for name in names]:
         raise InputError(f"weights of the packaged DINOv2 do not fit: {wrong[0]}")
     processor = BitImageProcessorPil(

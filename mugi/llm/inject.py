@@ -9,6 +9,7 @@ dtype: all that stands between them stays in that dtype.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -72,12 +73,10 @@ def emulated(
     if len(quantisers) > 1:
         raise InputError("woq and kvq: give every layer the same, or none")
     with ExitStack() as stack:
-        check_calls = stack.enter_context(_activations(model, activations))
+        if any(activations):
+            stack.enter_context(_activations(model, activations))
         if any(softmaxes) or any(crosses):
             stack.enter_context(_attention(model, softmaxes, crosses))
-        elif any(activations):
-            probe(model)
-        check_calls()
         stack.enter_context(quantised(model, *quantisers.pop()))
         yield model
 
@@ -102,34 +101,23 @@ def _attention(model: PreTrainedModel, softmaxes: Sequence, crosses: Sequence):
 
 
 @contextmanager
-def _activations(
-    model: PreTrainedModel, methods: Sequence[Method | None]
-) -> Iterator[Callable[[], None]]:
-    """Give every layer the activation of its method; yields a check that the model called them."""
-    if not any(methods):
-        yield lambda: None
-        return
+def _activations(model: PreTrainedModel, methods: Sequence[Method | None]) -> Iterator[None]:
+    """Give every layer the activation of its method, and check that the model calls them."""
     function, layers = activation_layers(model)
     tables = {m: TableActivation(m, function, model.device) for m in methods if m}
-    calls = []
-    hooks = [table.register_forward_hook(lambda *_: calls.append(1)) for table in tables.values()]
     swapped = [
         (*site, tables[method])
         for sites, method in zip(layers, methods, strict=True)
         for site in sites
         if method
     ]
-
-    def check_calls() -> None:
-        for hook in hooks:
-            hook.remove()
-        if len(calls) < len(swapped):
-            raise InputError(f"{type(model).__name__} does not call its activation modules")
-
     try:
         for parent, name, _, table in swapped:
             setattr(parent, name, table)
-        yield check_calls
+        probe(model)
+        if sum(table.calls for table in tables.values()) < len(swapped):
+            raise InputError(f"{type(model).__name__} does not call its activation modules")
+        yield
     finally:
         for parent, name, own, _ in swapped:
             setattr(parent, name, own)
@@ -153,14 +141,13 @@ def activation_layers(model: PreTrainedModel) -> tuple[str, list[list[Site]]]:
     heads, poolers and stems) are not the paper's. Raises InputError if there are no tables for the
     function, or a layer has no activation.
     """
-    layers: dict[str, list[Site]] = {}
+    layers: dict[str, list[Site]] = defaultdict(list)
     functions = set()
     for path, child in model.named_modules(remove_duplicate=False):
-        parent, _, name = path.rpartition(".")
-        layer = re.match(r".*\.\d+(?=\.)", path)
-        function = _function_of(child)
+        layer, function = re.match(r".*\.\d+(?=\.)", path), _function_of(child)
         if function and layer:
-            layers.setdefault(layer.group(), []).append((model.get_submodule(parent), name, child))
+            parent, _, name = path.rpartition(".")
+            layers[layer.group()].append((model.get_submodule(parent), name, child))
             functions.add(function)
     names = (getattr(model.config, key, None) for key in _NAMES_IN_CONFIG)
     name = next((name for name in names if isinstance(name, str)), None)

@@ -7,6 +7,7 @@ cut, and its inputs are the kept states. The results are bit-identical to whole 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 
 import torch
 from transformers import PreTrainedModel
@@ -28,13 +29,7 @@ class Layers:
         self.all = self.decoder.layers
         self.assignment: list[Method] = [EXACT] * len(self.all)
         self.watch: Callable | None = None
-        self._kinds: dict[Method, TableAttention] = {}
-
-    def attention(self, method: Method) -> TableAttention:
-        """Return the attention of a method, made once."""
-        if method not in self._kinds:
-            self._kinds[method] = TableAttention(method, self.model.device)
-        return self._kinds[method]
+        self.attention = cache(partial(TableAttention, device=model.device))  # of a method
 
     def attend(self, layer: int, *arguments) -> torch.Tensor:
         """Compute the attention of one layer; `watch`, if set, sees what it gets."""
@@ -57,18 +52,14 @@ class Layers:
         """Return the states in front of layer `last` from those in front of layer `first`."""
         if first == last:
             return hidden
-        states = []
+        outputs = []
 
         def keep(module, inputs, output):
-            states.append(output[0] if isinstance(output, tuple) else output)
+            outputs.append(output[0] if isinstance(output, tuple) else output)
 
-        hook = self.all[last - 1].register_forward_hook(keep)
-        try:
-            with self._only(first, last):
-                self.decoder(inputs_embeds=hidden, use_cache=False)
-        finally:
-            hook.remove()
-        return states[0]
+        with self.all[last - 1].register_forward_hook(keep), self._only(first, last):
+            self.decoder(inputs_embeds=hidden, use_cache=False)
+        return outputs[0]
 
     @contextmanager
     def _only(self, first: int, last: int) -> Iterator[None]:

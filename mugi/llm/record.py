@@ -177,6 +177,6 @@ def _observe(
     with attending(model, attend), ExitStack() as hooks:
         attention._softmax = observed  # not before: the run that counts the layers is not observed
         for layer, (_, _, site) in enumerate(activation_sites(model)[1]):
-            hooks.callback(site.register_forward_pre_hook(before(layer)).remove)
+            hooks.enter_context(site.register_forward_pre_hook(before(layer)))
         for window in windows:
             model(window[None], use_cache=False, logits_to_keep=1)
