@@ -36,12 +36,10 @@ _UNKNOWN_TERMS = ("s_aux", "position_bias")  # that some models add to the score
 def attending(
     model: PreTrainedModel, attend: Attend, cross: Attend | None = None
 ) -> Iterator[None]:
-    """Compute the attention of every layer by `attend(layer, heads, mask, scaling, causal)`.
+    """Compute the attention of every layer by `attend(layer, …)`, then as `TableAttention`.
 
-    The arguments after the layer's number are those of `TableAttention`, and so is the result;
-    None leaves the layer its own attention. `cross` is the same for the attention of a decoder to
-    its encoder, which is left alone without it; its layers count from the first decoder layer.
-    Both are called once a layer, on the smallest input, to count the layers.
+    A result of None leaves the layer its own attention. `cross` is the same for the attention of a
+    decoder to its encoder; its layers count from the first decoder layer.
     """
     sites = _Sites(model)
     before = model.config._attn_implementation
@@ -57,7 +55,8 @@ def attending(
         # as sdpa does it: a causal model without mask hides later keys, but from a lone query
         causal = kwargs.get("is_causal")
         causal = getattr(module, "is_causal", True) if causal is None else causal
-        causal = causal and mask is None and query.shape[2] > 1
+        queries, keys = query.shape[2], key.shape[2]
+        causal = causal and mask is None and queries > 1
         heads = Heads(query, key, value, kwargs.get("softcap"))
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
         replacement = cross if is_cross else attend
@@ -65,7 +64,12 @@ def attending(
         if output is not None:
             return output, None
         if AttentionMaskInterface().get(before) is eager_mask:
-            mask = _additive(query, key, mask, causal)
+            # the model's own eager attention adds the mask to its scores
+            if causal:
+                mask = query.new_ones(1, 1, queries, keys, dtype=torch.bool).tril(keys - queries)
+            if mask is not None:
+                lowest = torch.finfo(query.dtype).min
+                mask = query.new_zeros(mask.shape).masked_fill_(~mask, lowest)
         own = own_attention(module, before)
         return own(module, query, key, value, mask, scaling=scaling, **kwargs)
 
@@ -95,19 +99,6 @@ def own_attention(module: Module, implementation: str) -> Callable:
     """Return the attention function that an attention module has under an implementation."""
     eager = sys.modules[type(module).__module__].eager_attention_forward
     return AttentionInterface().get_interface(implementation, eager)
-
-
-def _additive(
-    query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, causal: bool
-) -> torch.Tensor | None:
-    """Return the mask as the model's own eager attention adds it to scores."""
-    queries, keys = query.shape[2], key.shape[2]
-    if mask is None and causal:
-        mask = query.new_ones(1, 1, queries, keys, dtype=torch.bool).tril(keys - queries)
-    if mask is None:
-        return None
-    hidden = torch.finfo(query.dtype).min
-    return torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, hidden)
 
 
 @contextmanager
@@ -155,10 +146,8 @@ def softening(
 
 
 def layer_counts(model: PreTrainedModel) -> tuple[int, int]:
-    """Return the layers with self-attention and those with cross-attention, by configuration.
-
-    Encoder layers come before decoder layers; the blocks of all stages (Swin) are counted.
-    """
+    """Return the layers with self-attention, encoder and decoder together or the blocks of all
+    stages (Swin), and those with cross-attention, by configuration."""
     config = model.config
 
     def number(*names: str) -> int:
@@ -190,10 +179,8 @@ class _Sites:
     def check(self) -> None:
         """Raise InputError if the number of attention modules is not that of the layers."""
         if not any(self.order.values()):
-            raise InputError(
-                f"no attention found whose softmax could be swapped in {type(self.model).__name__} "
-                f"with {self.attention} attention"
-            )
+            where = f"{type(self.model).__name__} with {self.attention} attention"
+            raise InputError(f"no attention found whose softmax could be swapped in {where}")
         own, cross = layer_counts(self.model)
         expect(len(self.order[False]), own, "attention")
         expect(len(self.order[True]), cross, "cross-attention")

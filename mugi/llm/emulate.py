@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from mugi.bf16 import INF_CODE, NAN_CODE
 from mugi.llm import kernels
@@ -139,13 +140,12 @@ class TableAttention:
             return self._whole(heads, mask, scaling, causal)
         if mask is None:
             return self._tiles(heads, None, scaling, causal)
-        batch, query_heads, queries, head_dim = heads.query.shape
-        keys = heads.key.shape[2]
-        out = heads.query.new_zeros(batch, queries, query_heads, head_dim)
-        own = keys - queries  # key index of the first query's own token
-        for index, seen in enumerate(mask.expand(batch, -1, -1, -1)):
+        queries = heads.query.shape[2]
+        out = torch.zeros_like(heads.query.transpose(1, 2), memory_format=torch.contiguous_format)
+        own = heads.key.shape[2] - queries  # key index of the first query's own token
+        for index, seen in enumerate(mask.expand(len(out), -1, -1, -1)):
             real = seen.any(dim=(0, 1)).nonzero()
-            if len(real) == 0:
+            if not len(real):
                 continue
             key_range = slice(int(real[0]), int(real[-1]) + 1)
             # queries of padding, of real tokens, of padding: each with tiles of their own
@@ -153,11 +153,10 @@ class TableAttention:
             for query_range in map(slice, [0, *ends], [*ends, queries]):
                 visible = seen[None, :, query_range, key_range]
                 if visible.any():
-                    one = slice(index, index + 1)
-                    query = heads.query[one, :, query_range]
-                    key, value = heads.key[one, :, key_range], heads.value[one, :, key_range]
+                    query = heads.query[index, None, :, query_range]
+                    key, value = (kv[index, None, :, key_range] for kv in heads[1:3])
                     sequence = Heads(query, key, value, heads.softcap)
-                    out[one, query_range] = self._tiles(sequence, visible, scaling, causal=False)
+                    out[index, query_range] = self._tiles(sequence, visible, scaling, False)[0]
         return out
 
     def softmax(self, scores: torch.Tensor) -> torch.Tensor:
@@ -214,8 +213,7 @@ class TableAttention:
     def _scores(
         self, left: torch.Tensor, right: torch.Tensor, scaling: float, softcap: float | None
     ) -> torch.Tensor:
-        """Return the scores left @ right, in BF16: product, scaling and cap are in the model's
-        dtype."""
+        """Return left @ right in BF16; product, scaling and cap are in the model's dtype."""
         scores = self.lookup.buffer("scores", (*left.shape[:3], right.shape[3]), left.dtype)
         torch.matmul(left, right, out=scores).mul_(scaling)
         if softcap is not None:
@@ -224,23 +222,20 @@ class TableAttention:
 
     def _softmax(self, scores: torch.Tensor, dim: int, pick) -> torch.Tensor:
         """Return the BF16 probabilities over axis `dim`; `pick` maps codes to table offsets."""
-        exponentials = self._exponentials(scores, dim, pick)
-        total = exponentials.sum(dim, keepdim=True)
-        total = total.clamp_min_(torch.finfo(torch.bfloat16).tiny)
+        lookup = self.lookup
+        if lookup.fused and scores.dim() == 5:  # the layout of `_tiles`
+            exponentials = lookup.fused.exponentials(lookup, scores)
+        else:
+            largest = scores.amax(dim, keepdim=True)
+            largest = largest.clamp_min_(torch.finfo(scores.dtype).min)  # a row without keys
+            below = lookup.buffer("below", scores.shape, scores.dtype)
+            codes = torch.sub(largest, scores, out=below).view(torch.int16)
+            first = pick(lookup.members(codes)) if lookup.sliding else None
+            exponentials = lookup.gather(codes, first)
+        total = exponentials.sum(dim, keepdim=True).clamp_min_(torch.finfo(torch.bfloat16).tiny)
         if self.reciprocal:
             return exponentials.mul_(total.reciprocal())
         return exponentials.div_(total)
-
-    def _exponentials(self, scores: torch.Tensor, dim: int, pick) -> torch.Tensor:
-        """Return exp(score - maximum over axis `dim`) from the tables, in BF16."""
-        lookup = self.lookup
-        if lookup.fused and scores.dim() == 5:  # the layout of `_tiles`
-            return lookup.fused.exponentials(lookup, scores)
-        largest = scores.amax(dim, keepdim=True)
-        largest = largest.clamp_min_(torch.finfo(scores.dtype).min)  # a row without keys
-        below = torch.sub(largest, scores, out=lookup.buffer("below", scores.shape, scores.dtype))
-        codes = below.view(torch.int16)
-        return lookup.gather(codes, pick(lookup.members(codes)) if lookup.sliding else None)
 
     def _whole(
         self, heads: Heads, mask: torch.Tensor | None, scaling: float, causal: bool
@@ -258,19 +253,16 @@ class TableAttention:
 
     def _strided(self, scores: torch.Tensor) -> torch.Tensor:
         """The published grouping: rows of the flattened (batch, heads, queries) matrix that are
-        rows / group apart share the window of each key column."""
-        weights = self._softmax(scores.flatten(0, 2), 1, self._strided_pick)
-        return weights.view(scores.shape)
+        rows / group apart share the window of each key column; rows are padded at the end."""
+        rows, group = scores.flatten(0, 2), self.lookup.stack.group
 
-    def _strided_pick(self, members: torch.Tensor) -> torch.Tensor:
-        """Pick for (rows, keys): rows padded at the end, groups along the first of two axes."""
-        group = self.lookup.stack.group
-        rows, keys = members.shape
-        apart = -(-rows // group)
-        padded = members.new_full((group * apart, keys), INF_CODE)
-        padded[:rows] = members
-        first = self.lookup.pick(padded.view(group, apart, keys), 0, 2)
-        return first.expand(group, apart, keys).reshape(-1, keys)[:rows]
+        def pick(members: torch.Tensor) -> torch.Tensor:
+            missing = -len(members) % group
+            padded = functional.pad(members, (0, 0, 0, missing), value=INF_CODE)
+            tiles = padded.unflatten(0, (group, -1))
+            return self.lookup.pick(tiles, 0, 2).expand(tiles.shape).flatten(0, 1)[: len(members)]
+
+        return self._softmax(rows, 1, pick).view(scores.shape)
 
 
 class TableActivation(torch.nn.Module):
@@ -308,7 +300,7 @@ class TableActivation(torch.nn.Module):
         front = missing if stack.grouping == "front" else 0
         if missing:
             fill = stack.anchor if front else INF_CODE
-            members = torch.nn.functional.pad(members, (front, missing - front), value=fill)
+            members = functional.pad(members, (front, missing - front), value=fill)
         tiles = members.unflatten(-1, (-1, stack.group))
         first = self.lookup.pick(tiles, -1, -2).expand(tiles.shape).flatten(-2)
         return first[..., front : front + channels]

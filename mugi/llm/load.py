@@ -26,9 +26,8 @@ def commit(source: str) -> str:
 def load(
     settings: ModelSettings, kinds: Sequence[str] = ("text",)
 ) -> tuple[PreTrainedModel, object]:
-    """Load a checkpoint folder or a hub model with what prepares its inputs, for evaluation.
-
-    What its configuration describes must be of one of `kinds`, see `mugi.llm.families`.
+    """Load a checkpoint folder or a hub model of one of `kinds` (see `mugi.llm.families`), with
+    what prepares its inputs.
 
     A hub id needs network, and a gated model an access token in HF_TOKEN (never on the command
     line). Raises InputError with one line if the source cannot be loaded. On a GPU the weights go

@@ -51,14 +51,9 @@ class ModelSettings:
             mistakes.append(unknown("attention", self.attention, ATTENTIONS))
         if not self.is_local and not HUB_ID.fullmatch(self.source):
             folder = Path(self.source)
-            beside = [path.name for path in folder.parent.glob("*/")]
-            mistakes.append(
-                Mistake(
-                    f"no folder '{self.source}'",
-                    allowed=("a checkpoint folder", "a hub id (org/name)"),
-                    nearest=closest(folder.name, beside),
-                )
-            )
+            near = closest(folder.name, [path.name for path in folder.parent.glob("*/")])
+            allowed = ("a checkpoint folder", "a hub id (org/name)")
+            mistakes.append(Mistake(f"no folder '{self.source}'", allowed=allowed, nearest=near))
         if not re.fullmatch("cpu|cuda(:[0-9]+)?|auto", self.device):
             near = closest(self.device, ["cpu", "cuda", "auto"])
             what = "must be cpu, cuda, cuda:N or auto"
