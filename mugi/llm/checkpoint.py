@@ -73,8 +73,8 @@ def model_digest(source: str) -> str:
         return f"{source}@{commit(source)}"
     sums = _sums(folder)
     recorded = folder / CHECKSUMS
-    for line in recorded.read_text(encoding="utf-8").splitlines() if recorded.is_file() else []:
-        expected, name = line.split("  ", 1)
+    lines = recorded.read_text(encoding="utf-8").splitlines() if recorded.is_file() else []
+    for expected, name in (line.split("  ", 1) for line in lines):
         if sums.get(name) != expected:
             wrong = f"has sha256 {sums[name][:12]}…" if name in sums else "is missing"
             raise InputError(
@@ -91,7 +91,7 @@ def folder_digest(folder: Path) -> str:
 
 def write_sums(folder: Path) -> None:
     """Write SHA256SUMS, which `sha256sum --check` reads, for the files of `folder`."""
-    lines = [f"{value}  {name}\n" for name, value in _sums(folder).items()]
+    lines = (f"{value}  {name}\n" for name, value in _sums(folder).items())
     write_text(folder / CHECKSUMS, "".join(lines))
 
 

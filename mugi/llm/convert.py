@@ -77,14 +77,13 @@ def from_ctranslate2(path: Path) -> tuple[PreTrainedModel, object]:
     weights = {k: v for k, v in weights.items() if not k.endswith("k_proj.bias")}  # all zero
     weights["proj_out.weight"] = weights["model.decoder.embed_tokens.weight"]
     tokenizer = WhisperTokenizer.from_pretrained(path.parent)
-    model = WhisperForConditionalGeneration(_whisper_config(variables, weights, tokenizer))
+    tokens = dict.fromkeys(["bos_token_id", "eos_token_id", "pad_token_id"], tokenizer.eos_token_id)
+    tokens["decoder_start_token_id"] = tokenizer.prefix_tokens[0]
+    model = WhisperForConditionalGeneration(_whisper_config(variables, weights, tokens))
     model.load_state_dict(weights)
     settings = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
     model.generation_config = GenerationConfig(
-        bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.eos_token_id,
-        decoder_start_token_id=tokenizer.prefix_tokens[0],
+        **tokens,
         no_timestamps_token_id=tokenizer.prefix_tokens[-1],
         suppress_tokens=settings["suppress_ids"],
         begin_suppress_tokens=settings["suppress_ids_begin"],
@@ -96,13 +95,12 @@ def from_ctranslate2(path: Path) -> tuple[PreTrainedModel, object]:
 
 
 def _whisper_config(
-    variables: dict[str, np.ndarray], weights: dict[str, torch.Tensor], tokenizer
+    variables: dict[str, np.ndarray], weights: dict[str, torch.Tensor], tokens: dict[str, int]
 ) -> WhisperConfig:
     """Return the configuration that the shapes of the weights tell."""
     layers = [name.split(".")[1] for name in weights if name.endswith("fc1.bias")]
     vocabulary, width = weights["model.decoder.embed_tokens.weight"].shape
     hidden = len(weights["model.encoder.layers.0.fc1.bias"])
-    end = tokenizer.eos_token_id
     return WhisperConfig(
         vocab_size=vocabulary,
         d_model=width,
@@ -115,41 +113,31 @@ def _whisper_config(
         decoder_ffn_dim=hidden,
         max_source_positions=len(weights["model.encoder.embed_positions.weight"]),
         max_target_positions=len(weights["model.decoder.embed_positions.weight"]),
-        bos_token_id=end,
-        eos_token_id=end,
-        pad_token_id=end,
-        decoder_start_token_id=tokenizer.prefix_tokens[0],
+        **tokens,
         architectures=["WhisperForConditionalGeneration"],
     )
 
 
 def _ctranslate2_variables(path: Path) -> dict[str, np.ndarray]:
     """Return name -> array: a version, a name, a revision, and then name, shape, type, bytes."""
-    content, place = path.read_bytes(), 0
+    with path.open("rb") as file:
 
-    def number(kind: str) -> int:
-        nonlocal place
-        place += struct.calcsize(kind)
-        return struct.unpack_from(kind, content, place - struct.calcsize(kind))[0]
+        def number(kind: str) -> int:
+            return struct.unpack(kind, file.read(struct.calcsize(kind)))[0]
 
-    def text() -> str:
-        nonlocal place
-        length = number("<H")
-        place += length
-        return content[place - length : place - 1].decode()
+        def text() -> str:
+            return file.read(number("<H"))[:-1].decode()
 
-    version, _, _ = number("<I"), text(), number("<I")
-    if version != 6:
-        raise InputError(f"{path}: CTranslate2 format {version}; allowed: 6")
-    variables = {}
-    for _ in range(number("<I")):
-        name, dimensions = text(), number("<B")
-        shape = [number("<I") for _ in range(dimensions)]
-        kind, size = np.dtype(_TYPES[number("<B")]), number("<I")
-        values = np.frombuffer(content, kind, size // kind.itemsize, place)
-        variables[name] = values.reshape(shape).copy()
-        place += size
-    return variables
+        version, _, _ = number("<I"), text(), number("<I")
+        if version != 6:
+            raise InputError(f"{path}: CTranslate2 format {version}; allowed: 6")
+        variables = {}
+        for _ in range(number("<I")):
+            name, dimensions = text(), number("<B")
+            shape = [number("<I") for _ in range(dimensions)]
+            kind, size = _TYPES[number("<B")], number("<I")
+            variables[name] = np.frombuffer(file.read(size), kind).reshape(shape).copy()
+        return variables
 
 
 # --- DINOv2 from ONNX ---------------------------------------------------------------------------

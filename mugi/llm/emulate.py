@@ -106,15 +106,14 @@ class Heads(NamedTuple):
 
 
 class TableAttention:
-    """Attention whose softmax uses a method's exp tables.
+    """Attention whose softmax uses a method's exp tables, on whatever device scores come from.
 
     Scores are rounded to BF16 once they are scaled and capped. Per row: the BF16 maximum is
     subtracted in BF16, exp is gathered, summed in FP32 and rounded to BF16, and divided (or
     multiplied by the BF16 reciprocal). The BF16 probabilities weigh the values in the model's
     dtype. Masked keys get probability 0, a row without any key all zeros. Under `rows`, `group`
     contiguous queries of one head share the window of each key column, tiles counted from the
-    sequence's first real token and ended at its last, so that padding and batch size do not change
-    any result. The tables are on `device` and on every other that scores come from.
+    sequence's first real token to its last, so that padding changes no result.
     """
 
     def __init__(self, method: Method, device: torch.device):
@@ -269,8 +268,7 @@ class TableActivation(torch.nn.Module):
     """An activation function by table gather; groups are contiguous channels of one token.
 
     Under `strided` a channel count that the group does not divide is padded at the front and the
-    first group's window is forced to the anchored end of the LUT, as in the published code. The
-    tables are on `device` and on every other that inputs come from.
+    first group's window is forced to the anchored end of the LUT, as in the published code.
     """
 
     def __init__(self, method: Method, function: str, device: torch.device):

@@ -25,15 +25,10 @@ from mugi.llm.quantise import quantised
 from mugi.methods import Approximation, Method, parse_operations
 
 FUNCTION_OF_ACTIVATION = {
-    "silu": "silu",
-    "swish": "silu",
-    "gelu": "gelu",
-    "gelu_python": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_fast": "gelu_tanh",
-    "gelu_accurate": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_python_tanh": "gelu_tanh",
+    **dict.fromkeys(["silu", "swish"], "silu"),
+    **dict.fromkeys(["gelu", "gelu_python"], "gelu"),
+    **dict.fromkeys(["gelu_new", "gelu_fast", "gelu_accurate"], "gelu_tanh"),
+    **dict.fromkeys(["gelu_pytorch_tanh", "gelu_python_tanh"], "gelu_tanh"),
 }
 """Name of the activation in a model's configuration -> function that the tables hold."""
 _FUNCTIONS = {type(ACT2FN[name]): function for name, function in FUNCTION_OF_ACTIVATION.items()}
@@ -49,14 +44,13 @@ def emulated(
 ) -> Iterator[PreTrainedModel]:
     """Run `model` with an approximation inside the `with` block and restore it afterwards.
 
-    An approximation is `softmax=METHOD;activation=METHOD;…`, as text or parsed.
-    A sequence gives each layer, in order, one of its own: the encoder's layers, then the decoder's;
-    Swin's blocks stage by stage. What is not approximated stays the model's own, its attention
-    implementation (sdpa, eager) too. Gives the model. Blocks nest.
+    An approximation is `softmax=METHOD;activation=METHOD;…`, as text or parsed. A sequence gives
+    each layer, in order, one of its own: the encoder's layers, then the decoder's; Swin's blocks
+    stage by stage. What is not approximated stays the model's own, its attention implementation
+    (sdpa, eager) too. Gives the model. Blocks nest.
 
-    Raises InputError for a text that names no approximation, if the model has no operation to
-    swap, if the number of patched sites is not the number of layers in the model's configuration,
-    or if a sequence is not as long.
+    Raises InputError for a text that names no approximation, or if the operations of the model or
+    the sequence do not fit the number of layers in the model's configuration.
     """
     layers, cross_layers = layer_counts(model)
     if isinstance(approximation, str | Approximation):
@@ -124,10 +118,7 @@ def _activations(model: PreTrainedModel, methods: Sequence[Method | None]) -> It
 
 
 def activation_sites(model: PreTrainedModel) -> tuple[str, list[Site]]:
-    """Return the function of the activations and the site of each layer's.
-
-    Raises InputError if there are no tables for it, or not one a layer.
-    """
+    """Return the function of the activations and each layer's site; InputError if not one each."""
     function, layers = activation_layers(model)
     sites = [site for layer in layers for site in layer]
     expect(len(sites), len(layers), "activation")
@@ -138,8 +129,7 @@ def activation_layers(model: PreTrainedModel) -> tuple[str, list[list[Site]]]:
     """Return the function of the activations of the feed-forward layers, and each layer's sites.
 
     A layer has more than one only if experts are shared. Activations outside of the layers (of
-    heads, poolers and stems) are not the paper's. Raises InputError if there are no tables for the
-    function, or a layer has no activation.
+    heads, poolers and stems) are not the paper's. Raises InputError where there are no tables.
     """
     layers: dict[str, list[Site]] = defaultdict(list)
     functions = set()
@@ -149,7 +139,7 @@ def activation_layers(model: PreTrainedModel) -> tuple[str, list[list[Site]]]:
             parent, _, name = path.rpartition(".")
             layers[layer.group()].append((model.get_submodule(parent), name, child))
             functions.add(function)
-    names = (getattr(model.config, key, None) for key in _NAMES_IN_CONFIG)
+    names = [getattr(model.config, key, None) for key in _NAMES_IN_CONFIG]
     name = next((name for name in names if isinstance(name, str)), None)
     if not layers and name not in FUNCTION_OF_ACTIVATION:
         what = f"activation '{name}' of this model" if name else "the activation of this model"

@@ -78,9 +78,8 @@ def layered(model: PreTrainedModel) -> Iterator[Layers]:
     Raises InputError if the model cannot be run from a layer on with the same results.
     """
     if not isinstance(getattr(model.base_model, "layers", None), torch.nn.ModuleList):
-        raise InputError(
-            f"{model.config.model_type}: only decoders with a list of layers are tuned"
-        )
+        kind = model.config.model_type
+        raise InputError(f"{kind}: only decoders with a list of layers are tuned")
     layers = Layers(model)
     with attending(model, layers.attend), torch.inference_mode():
         tokens = torch.arange(min(8, model.config.vocab_size), device=model.device)[None]

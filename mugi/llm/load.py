@@ -15,10 +15,7 @@ from mugi.llm.settings import ModelSettings
 
 
 def commit(source: str) -> str:
-    """Return the commit of a hub model: of the hub or, offline, of what is downloaded.
-
-    Raises InputError as `load` does.
-    """
+    """Return the commit of a hub model: of the hub or, offline, of what is downloaded."""
     with _one_line(source):
         return AutoConfig.from_pretrained(source)._commit_hash
 
@@ -31,11 +28,10 @@ def load(
 
     A hub id needs network, and a gated model an access token in HF_TOKEN (never on the command
     line). Raises InputError with one line if the source cannot be loaded. On a GPU the weights go
-    there directly, not through memory of their size; `auto` spreads the layers over all GPUs.
+    there directly, not through memory of their size.
 
-    This is the one place where a process gets its threads. The tables' C++ kernels take as many as
-    torch, from an OpenMP of their own: with more than one thread the idle ones of both spin and
-    take the cores from each other and from jobs beside them; with one, no thread is started.
+    This is the one place where a process gets its threads: with more than one, the idle ones of
+    torch and of the tables' C++ kernels spin and take the cores from each other.
     """
     torch.set_num_threads(settings.threads)
     source = settings.source

@@ -21,9 +21,8 @@ def fake_quantise(values: torch.Tensor, method: Int4) -> torch.Tensor:
     rounded once more, which the array, scaling sums instead of weights, does not do.
     """
     columns = values.shape[-1]
-    groups = -(-columns // method.group)
-    padded = torch.nn.functional.pad(values.float(), (0, groups * method.group - columns))
-    grouped = padded.unflatten(-1, (groups, method.group))
+    padded = torch.nn.functional.pad(values.float(), (0, -columns % method.group))
+    grouped = padded.unflatten(-1, (-1, method.group))
     if method.scheme == "symmetric":
         scales = _round(_over(grouped.abs().amax(-1, keepdim=True), LARGEST))
         codes = _steps(grouped, scales).clamp_(-LARGEST, LARGEST)

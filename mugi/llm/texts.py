@@ -1,10 +1,8 @@
-"""Real text and questions for the default run, taken from installed packages: no download.
+"""Texts and questions: inside installed packages, of the user, and the C4 documents of the paper.
 
-The prose is the benchmark descriptions inside the pinned lm-eval package, the questions are the
-MMLU development questions in the same package. Both are checked against a sha256, so that
-another lm-eval version cannot silently change the numbers. The second text is the reference topics
-of the running Python, which differ from version to version: tables name their sha256. Texts of the
-user and the C4 documents of the paper are read here, too.
+Prose (benchmark descriptions) and MMLU development questions are in the pinned lm-eval package and
+checked against a sha256, so that another version cannot silently change the numbers. The reference
+topics of the running Python differ from version to version: tables name their sha256.
 """
 
 import hashlib

@@ -1,10 +1,9 @@
 """Fused kernels for the loops of `mugi.llm.emulate`: faster, and the same bits.
 
-`cpp` is a C++ library for the CPU, compiled at first use by the machine's own compiler, `triton` is
-for CUDA (the package triton), `torch` are plain torch gathers, on any device. They change no
-result, so that the environment variable MUGI_KERNEL picks one, not the configuration: `auto` (the
-default) takes the fused kernels of the device where they run and torch elsewhere. Published
-grouping (`strided`, `front`) and adaptive LUT windows always run in torch.
+`cpp` is for the CPU, compiled at first use by the machine's own compiler, `triton` for CUDA (the
+package triton), `torch` are plain gathers, on any device. They change no result, so that the
+environment variable MUGI_KERNEL picks one, not the configuration: `auto` (the default) takes the
+fused kernels where they run. Published grouping and adaptive LUT windows always run in torch.
 """
 
 import functools
