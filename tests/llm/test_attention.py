@@ -117,6 +117,19 @@ def test_layers_without_a_method_keep_their_own(family, attention):
     assert not torch.equal(swapped[0], native[0])
 
 
+@pytest.mark.parametrize("family", ["GPTJ", "Swinv2"])
+def test_blocks_nest_in_models_without_interface(family):
+    model = built(family)
+    with emulated(model, Approximation(COARSE)):
+        outer = output(model)
+        with emulated(model, Approximation(EXACT)):
+            inner = output(model)
+        assert torch.equal(output(model), outer)
+    with emulated(model, Approximation(EXACT)):
+        assert torch.equal(output(model), inner)
+    assert not torch.equal(inner, outer)
+
+
 # --- against a direct evaluation -----------------------------------------------------------------
 
 
