@@ -62,6 +62,6 @@ def _type_name(annotation: object) -> str:
         return f"list of {_type_name(arguments[0])}"
     if origin is dict:
         return f"mapping of {_type_name(arguments[0])} to {_type_name(arguments[1])}"
-    names = {str: "text", int: "integer", float: "number", dict: "mapping", bool: "true or false"}
+    names = {str: "text", int: "integer", float: "number", object: "values", bool: "true or false"}
     names[type(None)] = "left out"
     return names.get(annotation, str(annotation))
