@@ -54,11 +54,9 @@ class Taylor(Method):
         return [math.exp(-math.lgamma(i + 1)) for i in range(self.degree + 1)]
 
     def _powers(self, x: np.ndarray) -> np.ndarray:
-        codes = to_bf16(x - self.center)  # far fewer distances than inputs
-        distinct = np.flatnonzero(np.bincount(codes, minlength=1 << 16))
-        values = np.empty(1 << 16)
-        values[distinct] = self._sum_of_powers(from_bf16(distinct))
-        return values[codes]
+        # far fewer distances than inputs
+        codes, place = np.unique(to_bf16(x - self.center), return_inverse=True)
+        return self._sum_of_powers(from_bf16(codes))[place]
 
     def _sum_of_powers(self, distance: np.ndarray) -> np.ndarray:
         total = np.zeros_like(distance)
