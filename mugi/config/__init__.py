@@ -6,18 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from mugi.config import sections
 from mugi.config.fields import Name, Runs
-from mugi.config.sections import (
-    Accuracy,
-    Approximations,
-    Datapath,
-    Fit,
-    Lookup,
-    Model,
-    Profile,
-    Sweep,
-    Tuning,
-)
 from mugi.errors import raise_all, unknown
 from mugi.figures import FIGURES, missing_runs
 from mugi.files import Document, read_yaml
@@ -30,15 +20,17 @@ DEFAULT = Path("config.yaml")
 class Config(Section):
     """The whole file."""
 
-    models: dict[Name, Model] = Field(min_length=1, description="LLMs by the name used elsewhere")
-    accuracy: Accuracy
-    sweep: Sweep
-    datapath: Datapath
-    profile: Profile
-    tuning: Tuning
-    approximations: Approximations
-    lookup: Lookup
-    fit: Fit
+    models: dict[Name, sections.Model] = Field(
+        min_length=1, description="LLMs by the name used elsewhere"
+    )
+    accuracy: sections.Accuracy
+    sweep: sections.Sweep
+    datapath: sections.Datapath
+    profile: sections.Profile
+    tuning: sections.Tuning
+    approximations: sections.Approximations
+    lookup: sections.Lookup
+    fit: sections.Fit
     hardware: list[Runs] = Field(
         min_length=1, description="runs of the cost model; lists are crossed"
     )

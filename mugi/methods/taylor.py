@@ -56,16 +56,14 @@ class Taylor(Method):
     def _powers(self, x: np.ndarray) -> np.ndarray:
         # far fewer distances than inputs
         codes, place = np.unique(to_bf16(x - self.center), return_inverse=True)
-        return self._sum_of_powers(from_bf16(codes))[place]
-
-    def _sum_of_powers(self, distance: np.ndarray) -> np.ndarray:
+        distance = from_bf16(codes)
         total = np.zeros_like(distance)
         power = np.ones_like(distance)
         for coefficient in self._coefficients():
             term = np.float32(rounded(power)) * np.float32(coefficient)
             total = rounded(total + rounded(term))
             power = power * distance
-        return rounded(np.float32(total) * np.float32(math.exp(self.center)))
+        return rounded(np.float32(total) * np.float32(math.exp(self.center)))[place]
 
     def _horner(self, x: np.ndarray) -> np.ndarray:
         distance = np.float32(x) - np.float32(self.center)

@@ -199,7 +199,12 @@ class VLP(Method):
 
         exponent = _fields(self.mantissa).exponent
         if self.overflow == "flush":
-            result = np.where(exponent > lut_high, _limit(function), result)
+            # the function's limit: the input itself or a zero for an activation, 0 (or infinity,
+            # for positive inputs) for exp
+            limit = exact[INF_CODE | (CODES & 0x8000)]
+            if function != "exp":
+                limit = np.where(CODES < 0x8000, CODES, limit)
+            result = np.where(exponent > lut_high, limit, result)
         # zeros, infinities and NaN do not go through the LUT
         bypassed = np.abs(exponent) == SPECIAL_EXPONENT
         return np.where(bypassed, exact, result).astype(np.uint16)
@@ -221,13 +226,3 @@ def _distinct(mantissa_bits: int) -> tuple[Fields, np.ndarray]:
     key = (fields.exponent.astype(np.int64) << 8 | fields.mantissa) << 1 | fields.sign
     _, first, place = np.unique(key, return_index=True, return_inverse=True)
     return Fields(*(field[first] for field in fields)), place
-
-
-@cache
-def _limit(function: str) -> np.ndarray:
-    """Return what `function` tends to beyond the LUT, by input code: the input itself or a zero for
-    an activation, 0 (or infinity, for positive inputs) for exp."""
-    infinite = exact_table(function)[INF_CODE | (CODES & 0x8000)]
-    if function == "exp":
-        return infinite
-    return np.where(CODES < 0x8000, CODES, infinite)
