@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -244,12 +245,11 @@ def _labels(table: pd.DataFrame, per: list[str]) -> dict[str, pd.Series]:
 
 def _palette(chips: list[str]) -> dict[str, str]:
     """Return the colour of every chip: its variant's, its design's, or another."""
-    colours, others = {}, 0
+    colours, others = {}, cycle(OTHER_COLOURS)
     for chip in chips:
         design, *variant = chip.split(" ")
-        known = [DESIGN_COLOURS[name] for name in (*variant, design) if name in DESIGN_COLOURS]
-        colours[chip] = known[0] if known else OTHER_COLOURS[others % len(OTHER_COLOURS)]
-        others += not known
+        known = next((name for name in (*variant, design) if name in DESIGN_COLOURS), None)
+        colours[chip] = DESIGN_COLOURS[known] if known else next(others)
     return colours
 
 

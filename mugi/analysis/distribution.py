@@ -125,7 +125,6 @@ class Uniform(Named):
     high: Number
 
     def check(self) -> None:
-        """Raise ValueError unless low is less than high."""
         if not self.low < self.high:
             raise ValueError("low must be less than high")
 

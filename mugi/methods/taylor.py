@@ -35,7 +35,6 @@ class Taylor(Method):
     )
 
     def stack(self, function: str) -> TableStack:
-        """Return the one table of exp."""
         cut = self.cut_off()
         evaluate = self._powers if self.evaluation == "powers" else self._horner
 
