@@ -34,7 +34,7 @@ class Figure(Section):
     kind: Literal["figure", "table"] = "figure"
     inputs: list[str] = Field(min_length=1)
     caption: str
-    runs: list[dict] = []
+    runs: list[dict] = Field(default_factory=list)
 
     def input_paths(self, config: dict) -> list[str]:
         """Return the paths of the tables it reads; each `{section.key}` stands for all entries."""

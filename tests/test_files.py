@@ -70,7 +70,7 @@ def test_what_is_not_yaml_is_one_line(text, said, tmp_path):
 
 
 def test_yaml_that_is_not_there_or_not_text(tmp_path):
-    with pytest.raises(InputError, match="nothing.yaml: No such file"):
+    with pytest.raises(InputError, match=r"nothing\.yaml: No such file"):
         read_yaml(tmp_path / "nothing.yaml")
     (tmp_path / "bytes.yaml").write_bytes(b"a: \xff")
     with pytest.raises(InputError, match="not YAML"):
@@ -141,7 +141,7 @@ def test_written_files_have_the_permissions_of_the_umask(tmp_path):
 
 def test_where_nothing_can_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot write .*it is a folder"):
+    with pytest.raises(InputError, match=r"cannot write .*it is a folder"):
         files.check_writable(tmp_path)
     with pytest.raises(InputError, match=r"cannot write .*file/t\.csv"):
         files.check_writable(tmp_path / "file" / "t.csv")

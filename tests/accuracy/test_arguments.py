@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from mugi.accuracy.commands.arguments import (
+from mugi.commands.arguments import (
     add_model_arguments,
     model_settings,
     options_named,

@@ -67,9 +67,8 @@ def test_a_notebook_gets_a_table(checkpoint):
 
 @pytest.mark.slow
 def test_the_claims_hold_on_the_embedded_model(smollm2, tmp_path):
-    from mugi.ledger import load_ledger
-
     from mugi.claims import judge
+    from mugi.ledger import load_ledger
 
     text = ["--length", "1024", "--tokens", "1024", "--name", "smollm2_135m"]
     path, table = str(tmp_path / "p.parquet"), tmp_path / "concentration.csv"

@@ -6,20 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mugi.array import command, trace
+from mugi.array import trace
 from mugi.array.converter import Array
 from mugi.array.gemm import gemm
 from mugi.array.nonlinear import BOTH_SIGNS, NEGATIVE, nonlinear
 from mugi.bf16 import from_bf16, to_bf16
+from mugi.commands import trace as command
 from mugi.errors import InputError
 from mugi.methods import FUNCTIONS, parse
 
 
 def run_trace(tmp_path, *arguments) -> pd.DataFrame:
     parser = argparse.ArgumentParser()
-    command.add_arguments_of_trace(parser)
+    command.add_arguments(parser)
     path = tmp_path / f"{arguments[0]}.csv"
-    command.run_trace(parser.parse_args([*arguments, "-o", str(path)]))
+    command.run(parser.parse_args([*arguments, "-o", str(path)]))
     return pd.read_csv(path)
 
 

@@ -10,7 +10,7 @@ rule accuracy:
 # The checkpoint of a model whose weights are inside an installed package; all that runs it waits
 rule prepare_model:
     input:
-        sources=stage("llm"),
+        sources=stage("llm", "prepare"),
     output:
         expand("results/models/{{model}}/{file}", file=CHECKPOINT),
     log:
@@ -114,7 +114,7 @@ rule sweep_accuracy:
 rule multiply_layers:
     input:
         checkpoint=checkpoint_of,
-        sources=stage("accuracy", "array"),
+        sources=stage("accuracy", "array", "datapath"),
     output:
         table="results/accuracy/datapath/{model}.csv",
     log:
@@ -170,7 +170,7 @@ rule bigbench:
 # The tasks of BIG-bench out of its package
 rule fetch_bigbench:
     input:
-        sources=stage("accuracy"),
+        sources=stage("accuracy", "bigbench"),
     output:
         directory("results/bigbench/tasks"),
     log:

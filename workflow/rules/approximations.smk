@@ -13,7 +13,7 @@ rule approximations:
 # Error of the configured methods on every BF16 input of a range
 rule approximate_function:
     input:
-        sources=stage("analysis"),
+        sources=stage("analysis", "approximate"),
     output:
         "results/approximations/{function}.csv",
     log:
@@ -38,7 +38,7 @@ rule approximate_function:
 rule approximate_selected:
     input:
         sweep="results/accuracy/sweep.csv",
-        sources=stage("analysis"),
+        sources=stage("analysis", "approximate"),
     output:
         "results/approximations/selected/{function}.csv",
     log:
@@ -59,7 +59,7 @@ rule approximate_selected:
 # One lookup table of VLP, and what inputs read in it
 rule look_up:
     input:
-        sources=stage("analysis"),
+        sources=stage("analysis", "lookup"),
     output:
         "results/approximations/lookup.csv",
     log:
@@ -82,7 +82,7 @@ rule fit_approximations:
     input:
         table="results/accuracy/profile/{model}.parquet",
         samples="results/accuracy/profile/{model}.npz",
-        sources=stage("analysis"),
+        sources=stage("analysis", "fit", "inputs"),
     output:
         "results/approximations/fit/{model}.csv",
     log:
@@ -109,7 +109,7 @@ rule fit_shifted:
     input:
         table="results/accuracy/profile/{model}.parquet",
         samples="results/accuracy/profile/{model}.npz",
-        sources=stage("analysis"),
+        sources=stage("analysis", "fit", "inputs"),
     output:
         "results/approximations/shifted/{model}.csv",
     log:
@@ -137,7 +137,7 @@ rule weigh_approximations:
         table="results/accuracy/profile/{model}.parquet",
         samples="results/accuracy/profile/{model}.npz",
         sweep="results/accuracy/sweep.csv",
-        sources=stage("analysis"),
+        sources=stage("analysis", "weigh", "inputs"),
     output:
         "results/approximations/weighted/{model}.csv",
     log:

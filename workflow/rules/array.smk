@@ -10,7 +10,7 @@ rule array:
 # Bits against plain references, cycles and activations against the cost model
 rule simulate_array:
     input:
-        sources=stage("array"),
+        sources=stage("array", "simulate"),
     output:
         "results/array/simulated.csv",
     log:
@@ -28,7 +28,7 @@ rule simulate_array:
 # Every signal of a small array during one operation
 rule trace_array:
     input:
-        sources=stage("array"),
+        sources=stage("array", "trace"),
     output:
         "results/array/{operation}.csv",
     log:

@@ -43,7 +43,7 @@ BELOW = {
     "analysis": ["methods"],
     "llm": ["methods"],
     "carbon": ["assumptions"],
-    "accuracy": ["analysis", "llm"],
+    "accuracy": ["analysis", "llm", "arguments"],
     "claims": ["ledger"],
     "ledger": ["expressions"],
 }

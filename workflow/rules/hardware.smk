@@ -18,7 +18,7 @@ rule carbon:
 rule evaluate_hardware:
     input:
         own_files=own_files(config["hardware"]),
-        sources=stage("hardware"),
+        sources=stage("hardware", "evaluate"),
     output:
         "results/hardware/hardware.csv",
     log:
@@ -67,7 +67,7 @@ rule break_down_hardware:
 rule account_carbon:
     input:
         hardware="results/hardware/hardware.csv",
-        sources=stage("carbon"),
+        sources=stage("carbon", "evaluate"),
     output:
         "results/carbon/carbon.csv",
     log:

@@ -5,7 +5,7 @@
 rule profile_inputs:
     input:
         checkpoint=checkpoint_of,
-        sources=stage("accuracy"),
+        sources=stage("accuracy", "profile"),
     output:
         table="results/accuracy/profile/{model}.parquet",
         samples="results/accuracy/profile/{model}.npz",
@@ -32,7 +32,7 @@ rule profile_inputs:
 rule profile_as_published:
     input:
         checkpoint=checkpoint_of,
-        sources=stage("accuracy"),
+        sources=stage("accuracy", "profile"),
     output:
         "results/accuracy/profile_as_published/{model}.parquet",
     log:
@@ -62,7 +62,7 @@ rule concentrate_inputs:
             kind=["profile", "profile_as_published"],
             model=config["profile"]["models"],
         ),
-        sources=stage("accuracy"),
+        sources=stage("accuracy", "concentration"),
     output:
         "results/accuracy/concentration.csv",
     log:

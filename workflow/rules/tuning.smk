@@ -5,7 +5,7 @@
 rule tune_softmax:
     input:
         checkpoint=checkpoint_of,
-        sources=stage("accuracy"),
+        sources=stage("accuracy", "tune"),
     output:
         summary="results/accuracy/tuning/{model}.csv",
         curve="results/accuracy/tuning_curve/{model}.csv",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mugi.accuracy.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.accuracy.profile import RECIPES, profile_inputs
+from mugi.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.files import check_writable, write_bytes, write_table
 
 

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from mugi.accuracy.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.accuracy.datapath import multiply_layers
+from mugi.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.files import check_writable, write_table
 from mugi.methods import parse
 

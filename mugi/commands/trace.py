@@ -1,12 +1,10 @@
-"""`mugi simulate` and `mugi trace`."""
+"""`mugi trace`: the signals of a small array, cycle by cycle."""
 
 import argparse
 from pathlib import Path
 
 import numpy as np
 
-from mugi.array.converter import Array
-from mugi.array.simulate import simulated
 from mugi.array.trace import (
     EXAMPLE_COLUMNS,
     EXAMPLE_INPUTS,
@@ -22,21 +20,7 @@ from mugi.methods import FUNCTIONS, parse
 from mugi.methods.vlp import VLP
 
 
-def add_arguments_of_simulate(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi simulate`."""
-    parser.add_argument("--array-height", type=int, default=256, help="rows, a multiple of 8")
-    parser.add_argument("--windows", type=int, default=64, help="windows of each operation")
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, help="CSV, one row an operation"
-    )
-
-
-def run_simulate(args: argparse.Namespace) -> None:
-    """Simulate every operation and write the table."""
-    write_table(simulated(Array(args.array_height), args.windows), args.output)
-
-
-def add_arguments_of_trace(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `mugi trace`."""
     parser.add_argument("operation", choices=["gemm", *FUNCTIONS])
     parser.add_argument(
@@ -65,7 +49,7 @@ def _numbers(text: str) -> list[float]:
         raise argparse.ArgumentTypeError(message) from None
 
 
-def run_trace(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Trace the operation and write its table."""
     if args.operation == "gemm":
         if (args.inputs is None) != (args.weights is None):

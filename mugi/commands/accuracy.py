@@ -7,14 +7,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from mugi.accuracy.commands.arguments import (
+from mugi.accuracy.evaluate import evaluate_accuracy
+from mugi.accuracy.settings import CUTS, DataSettings, TaskSettings, TextSettings
+from mugi.commands.arguments import (
     add_model_arguments,
     model_settings,
     named_counts,
     options_named,
 )
-from mugi.accuracy.evaluate import evaluate_accuracy
-from mugi.accuracy.settings import CUTS, DataSettings, TaskSettings, TextSettings
 from mugi.errors import InputError
 from mugi.files import check_writable, write_table, write_text
 from mugi.llm.texts import C4, OWN_PREFIX

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from mugi.accuracy.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.accuracy.tune import TuneSettings, tune_softmax
+from mugi.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.files import check_writable, write_table
 
 _DEFAULT = {name: field.default for name, field in TuneSettings.__dataclass_fields__.items()}

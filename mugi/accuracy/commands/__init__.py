@@ -1,1 +1,0 @@
-"""The command line of the stages: each module parses, calls one entry function and writes."""

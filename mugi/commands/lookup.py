@@ -1,0 +1,26 @@
+"""`mugi lookup`: a VLP lookup table, and what is read in it."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from mugi.analysis.lookup import check_lookup, entries
+from mugi.files import write_table
+from mugi.methods import FUNCTIONS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `mugi lookup`."""
+    parser.add_argument("function", choices=sorted(FUNCTIONS))
+    parser.add_argument("method", help="a VLP approximation, such as vlp:lut=12,max_exp=3")
+    parser.add_argument(
+        "--input", type=float, action="append", required=True, help="one of the group's inputs"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help="CSV, one row an entry")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write one row an entry of the lookup table."""
+    method = check_lookup(args.function, args.method, args.input)
+    write_table(entries(method, args.function, np.array(args.input)), args.output)

@@ -1,0 +1,22 @@
+"""`mugi weigh`: the error of approximations by how often inputs occur."""
+
+import argparse
+from pathlib import Path
+
+from mugi.analysis.weigh import weigh
+from mugi.commands.inputs import add_grids, add_inputs, read_grids, read_inputs
+from mugi.files import write_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `mugi weigh`."""
+    add_inputs(parser)
+    add_grids(parser)
+    parser.add_argument("--sweep", type=Path, help="also the methods that this sweep selects")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="CSV, one row a bin")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write one row a method and bin of inputs."""
+    table = weigh(methods=read_grids(args), inputs=read_inputs(args), sweep=args.sweep)
+    write_table(table, args.output)
