@@ -179,7 +179,6 @@ def surface(
     stacks = {method: method.stack(first.function) for method in methods}
     values = {}
     for alike in _grouping_alike(stacks):
-        alike = {method: stacks[method] for method in alike}
         values |= _errors(layers, alike, errors, each_layer, rows)
     scopes = [POOLED, *(one.layer for one in sorted(layers, key=lambda one: one.layer))]
     keys = product(scopes if each_layer else [POOLED], stacks, errors)
@@ -200,16 +199,16 @@ def surface(
     return table.assign(best=table.index.isin(winners))
 
 
-def _grouping_alike(stacks: Mapping[Method, TableStack]) -> Iterable[list[Method]]:
-    """Return the methods, those together whose stacks take the same groups and extremes."""
-    groups: dict[object, list[Method]] = {}
+def _grouping_alike(stacks: Mapping[Method, TableStack]) -> Iterable[dict[Method, TableStack]]:
+    """Return the stacks, those together that take the same groups and extremes."""
+    groups: dict[object, dict[Method, TableStack]] = {}
     for method, stack in stacks.items():
         key = (stack.extreme, stack.group, stack.grouping, stack.zeros)
         if stack.adaption:
             key = method
         elif len(stack.tables) == 1:
             key = ()
-        groups.setdefault(key, []).append(method)
+        groups.setdefault(key, {})[method] = stack
     return groups.values()
 
 
@@ -223,11 +222,12 @@ def _errors(
     """Return the value by layer, method and error, for methods that group inputs alike."""
     function = layers[0].function
     placements = Placements(list(stacks.values()))
-    placed = [placements.of(inputs) for inputs in layers]
-    reads = [placements.reads(*pair) for pair in zip(layers, placed, strict=True)]
-    rows = []
-    if KL in errors:
-        rows = [rows_of(*pair, row_count) for pair in zip(layers, placed, strict=True)]
+    reads, rows = [], []
+    for inputs in layers:
+        placement = placements.of(inputs)
+        reads.append(placements.reads(inputs, placement))
+        if KL in errors:
+            rows.append(rows_of(inputs, placement, row_count))
     scopes = {POOLED: pooled(reads)}
     if each_layer:
         scopes |= {inputs.layer: one for inputs, one in zip(layers, reads, strict=True)}
