@@ -40,9 +40,8 @@ def beginnings(documents: Iterable[str], tokenizer, window: int, limit: int) -> 
 
     The documents begin with the BOS token, if the tokenizer sets one, and are cut at the window.
     """
-    encoded = (tokenizer(text, verbose=False)["input_ids"] for text in documents)
-    numbered = enumerate(tokens for tokens in encoded)
-    long = list(islice(((n, ids) for n, ids in numbered if len(ids) >= window), limit))
+    encoded = enumerate(tokenizer(text, verbose=False)["input_ids"] for text in documents)
+    long = list(islice(((n, ids) for n, ids in encoded if len(ids) >= window), limit))
     if len(long) < limit:
         raise InputError(
             f"the text has {len(long)} documents of at least {window} tokens; {limit} are needed"
@@ -68,14 +67,9 @@ def joined(documents: list[str], tokenizer, window: int, stride: int, limit: int
     places = [start for start, _ in encoded["offset_mapping"]]
     owners = np.searchsorted(np.cumsum(lengths), places, side="right")
     cut = sliding(torch.tensor(encoded["input_ids"]), window, stride, limit)
-    return [
-        Window(
-            tokens,
-            max(1, window - stride) if index else 1,
-            owners[index * stride : index * stride + window],
-        )
-        for index, tokens in enumerate(cut)
-    ]
+    owners = sliding(torch.from_numpy(owners), window, stride, limit).numpy()
+    firsts = [1] + [max(1, window - stride)] * (limit - 1)
+    return [Window(*window) for window in zip(cut, firsts, owners, strict=True)]
 
 
 def sliding(tokens: torch.Tensor, window: int, stride: int, limit: int) -> torch.Tensor:
