@@ -159,12 +159,11 @@ class _Study:
 
     def add_text(self, settings: TextSettings) -> None:
         """Add the metrics of tokens on the windows of a text."""
-        is_c4 = settings.name == texts.C4
         shared = text_key(settings.name)
         facts = {
-            "task": texts.C4 if is_c4 else texts.text(settings.name).name,
+            "task": settings.name if settings.name == texts.C4 else texts.text(settings.name).name,
             "text_sha256": shared["text_sha256"],
-            "cut": "documents" if is_c4 else settings.cut,
+            "cut": settings.cut,
             "window_tokens": settings.window_tokens,
             "stride_tokens": settings.stride_tokens,
         }
@@ -243,7 +242,7 @@ class _Study:
                     for own, other in results.items()
                 }
                 tokens = {"task": entry, "tokens": result["tokens"] if alone else None}
-                self._add(approximation, sums, facts | tokens, harness.reported(reported))
+                self._add(approximation, sums, facts | tokens, reported)
 
     def add_data(self, settings: DataSettings) -> None:
         """Add the metrics of a model of speech or vision on clips, images or videos."""
@@ -277,10 +276,10 @@ class _Study:
         approximation: Approximation,
         sums: Mapping[Approximation, pd.DataFrame],
         facts: dict,
-        reported: Mapping[str, dict] | None = None,
+        reported: Mapping[str, object] | None = None,
     ) -> None:
         """Add the metrics of one approximation on one text or task, with their differences to its
-        references, and its documents. reported: lm-eval's own values, which come first."""
+        references, and its documents. reported: lm-eval's own values, which go before ours."""
         table = sums[approximation]
         native = approximation == Approximation()
         references = {} if native else references_of(approximation)

@@ -49,8 +49,17 @@ class Head:
     """
 
     def __init__(self, model: PreTrainedModel):
-        self.model = model
-        self.linear = _linear_head(model)
+        self.model, self.linear = model, None
+        head = model.get_output_embeddings()
+        if not isinstance(head, torch.nn.Linear) or head.weight.is_meta:
+            return
+        if model.dtype != torch.float32:  # its logits are rounded
+            return
+        tokens = torch.arange(min(8, model.config.vocab_size), device=model.device)[None]
+        with torch.inference_mode():
+            hidden = model.base_model(tokens, use_cache=False).last_hidden_state
+            if torch.equal(head(hidden), model(tokens, use_cache=False).logits):
+                self.linear = head
 
     def features(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return the features of token ids (batch, tokens): (batch, tokens, width)."""
@@ -83,19 +92,6 @@ def predictions_of(
     return Predictions(
         features.float(), log_total, log_loss, best, means if reference and head else None
     )
-
-
-def _linear_head(model: PreTrainedModel) -> torch.nn.Linear | None:
-    head = model.get_output_embeddings()
-    if not isinstance(head, torch.nn.Linear) or head.weight.is_meta:
-        return None
-    if model.dtype != torch.float32:  # its logits are rounded
-        return None
-    tokens = torch.arange(min(8, model.config.vocab_size), device=model.device)[None]
-    with torch.inference_mode():
-        hidden = model.base_model(tokens, use_cache=False).last_hidden_state
-        same = torch.equal(head(hidden), model(tokens, use_cache=False).logits)
-    return head if same else None
 
 
 @torch.inference_mode()

@@ -16,7 +16,6 @@ from mugi.accuracy.trials import Text
 from mugi.llm.layers import EXACT
 from mugi.methods import Method
 
-UNIFORM, GREEDY, DESCENT = "uniform", "greedy", "descent"
 Measure = Callable[[Sequence[Method], int], dict[str, float]]
 """Returns `Text.score` of an assignment, kept; the next ones differ from a layer on."""
 Scores = dict[str, dict[str, float]]  # method -> what `Text.score` returns

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from mugi.errors import InputError, Mistake, raise_all
-from mugi.llm.texts import check_text
+from mugi.llm.texts import C4, check_text
 
 CUTS = ("documents", "joined")
 
@@ -81,6 +81,8 @@ class TextSettings:
             what = f"must be {window} (the window) unless the documents are joined"
             mistakes.append(Mistake(what, where=f"stride {stride}"))
         raise_all(mistakes)
+        if self.name == C4:  # its documents are never joined
+            object.__setattr__(self, "cut", "documents")
 
 
 @dataclass(frozen=True, kw_only=True)

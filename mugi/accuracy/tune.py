@@ -247,9 +247,9 @@ def _searches(bench: _Bench) -> dict:
     errors = bench.keep(key, lambda: search.local_errors(bench.texts[tuning], methods))
     greedy = search.greedy(score, methods, bench.settings.default_method(), layers)
     return {
-        search.UNIFORM: ([best] * layers, [uniform], None),
-        search.GREEDY: (*greedy, None),
-        search.DESCENT: (*search.descent(score, errors, methods, tries), errors),
+        "uniform": ([best] * layers, [uniform], None),
+        "greedy": (*greedy, None),
+        "descent": (*search.descent(score, errors, methods, tries), errors),
     }
 
 

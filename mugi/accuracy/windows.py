@@ -25,14 +25,11 @@ class Window(NamedTuple):
 
 def windows_of(settings: TextSettings, tokenizer) -> list[Window]:
     """Return the windows of a text. Raises InputError if it is too short for them."""
-    if settings.name == texts.C4:
-        documents = texts.c4_documents()
-    else:
-        documents = texts.text(settings.name).documents
-    if settings.cut == "documents" or settings.name == texts.C4:
-        return beginnings(documents, tokenizer, settings.window_tokens, settings.windows)
-    size = settings.window_tokens, settings.stride_tokens, settings.windows
-    return joined(documents, tokenizer, *size)
+    is_c4, window, limit = settings.name == texts.C4, settings.window_tokens, settings.windows
+    documents = texts.c4_documents() if is_c4 else texts.text(settings.name).documents
+    if settings.cut == "documents":
+        return beginnings(documents, tokenizer, window, limit)
+    return joined(documents, tokenizer, window, settings.stride_tokens, limit)
 
 
 def beginnings(documents: Iterable[str], tokenizer, window: int, limit: int) -> list[Window]:
