@@ -347,7 +347,7 @@ BLOCKS = [
 
 def replaced(page: str, name: str, new: str) -> tuple[str, str]:
     """Return a page with a new text in a block, and the block's old text."""
-    pattern = re.compile(rf"(<!-- {name} -->\n)(.*?)\n?(<!-- end -->)", re.DOTALL)
+    pattern = re.compile(rf"(<!-- {name} -->\n)((?:(?!<!--).)*?)\n?(<!-- end -->)", re.DOTALL)
     blocks = pattern.findall(page)
     if len(blocks) != 1:
         raise SystemExit(f"{len(blocks)} blocks '{name}' in a page, expected 1")

@@ -74,20 +74,3 @@ def raise_all(mistakes: Sequence[Mistake | str]) -> None:
 def first_line(error: Exception) -> str:
     """Return the first line of what a library's exception says, or else the exception's name."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def nearest(name: object, choices: Iterable[object]) -> str:
-    """Return `` (did you mean 'x'?)`` for the choice closest to `name`, or an empty string."""
-    near = closest(name, choices)
-    return f" (did you mean '{near}'?)" if near else ""
-
-
-def describe(mistake: dict) -> str:
-    """Return one line for one entry of pydantic's `ValidationError.errors()`: path, value, rule."""
-    path = ".".join(str(part) for part in mistake["loc"] if part != "[key]")
-    message = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    if not path:
-        return message
-    if mistake["type"] == "missing" or isinstance(mistake["input"], list):
-        return f"{path}: {message}"
-    return f"{path}: {message} (got {mistake['input']!r})"

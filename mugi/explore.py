@@ -1,8 +1,10 @@
 """Sweeps over any column of the cost model: evaluated, their Pareto fronts found and drawn."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -54,30 +56,23 @@ def _values(value: object) -> list:
 
 def _range(value: dict) -> list[int | float]:
     if set(value) not in ({"from", "to", "step"}, {"from", "to", "factor"}):
-        raise InputError(
-            f"a range is from, to, and step or factor, not {', '.join(map(str, value))}"
-        )
-    wrong = [key for key, number in value.items() if not _is_number(number)]
-    if wrong:
-        raise InputError(f"{wrong[0]} must be a number, not {value[wrong[0]]!r}")
-    low, high = value["from"], value["to"]
+        keys = ", ".join(map(str, value))
+        raise InputError(f"a range is from, to, and step or factor, not {keys}")
+    for key, number in value.items():
+        if type(number) not in (int, float) or not abs(number) < 1e18:  # NaN neither
+            raise InputError(f"{key} must be a number, not {number!r}")
+    low, high, step, factor = (value.get(key) for key in ("from", "to", "step", "factor"))
     if low > high:
         raise InputError(f"from {low:g} is above to {high:g}")
-    kind = "step" if "step" in value else "factor"
-    pace = value[kind]
-    if kind == "factor" and (pace <= 1 or low <= 0):
+    if step is None and (factor <= 1 or low <= 0):
         raise InputError("a factor must be above 1, and its from above 0")
-    if pace <= 0:
-        raise InputError(f"step must be above 0, not {pace:g}")
-    paces = (high - low) / pace if kind == "step" else math.log(high / low) / math.log(pace)
+    if step is not None and step <= 0:
+        raise InputError(f"step must be above 0, not {step:g}")
+    paces = (high - low) / step if step else math.log(high / low) / math.log(factor)
     if paces >= MOST_RUNS:
         raise InputError(f"a range of more than {MOST_RUNS:,} values")
     count = math.floor(paces + 1e-9) + 1  # `to` is in, though its quotient may be rounded down
-    return [low + pace * i if kind == "step" else low * pace**i for i in range(count)]
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e18  # not NaN
+    return [low + step * i if step else low * factor**i for i in range(count)]
 
 
 def _names(value: object) -> list:
@@ -103,49 +98,48 @@ def load_sweep(path: str | Path) -> Sweep:
     """Read a sweep; raises InputError with every mistake, those of single runs too."""
     document = read_yaml(path)
     sheet = validated(Sheet, document)
-    runs, mistakes = pd.DataFrame(), []
+    runs = pd.DataFrame()
     try:
         runs = expand(sheet.runs)
-        found = _by_mistake(mistakes_by_run(runs), runs)
+        mistakes = [("runs", mistake) for mistake in _by_mistake(mistakes_by_run(runs), runs)]
     except InputError as error:
-        found = error.mistakes
-    mistakes += [mistake.at(document.where(("runs",))) for mistake in found]
+        mistakes = [("runs", mistake) for mistake in error.mistakes]
     for key in ("maximize", "minimize"):
-        wrong = [name for name in getattr(sheet, key) if name not in metrics()]
-        mistakes += [_unknown_metric(name).at(document.where((key,))) for name in wrong]
-    names = [*sheet.maximize, *sheet.minimize]
-    if not names:
-        mistakes.append(Mistake("maximize or minimize must name a metric", document.where()))
-    mistakes += [
-        Mistake(f"metric '{name}' is named twice", document.where())
-        for name in sorted(set(names))
-        if names.count(name) > 1
-    ]
+        for name in getattr(sheet, key):
+            if name not in metrics():
+                what = f"unknown metric '{name}'; docs/howto/explore.md lists them"
+                mistakes.append((key, Mistake(what, nearest=closest(name, metrics()))))
     columns = sorted({column for grid in sheet.runs for column in grid})
-    wrong = [unknown("column of runs", name, columns) for name in sheet.per if name not in columns]
-    mistakes += [mistake.at(document.where(("per",))) for mistake in wrong]
-    raise_all(mistakes)
+    mistakes += [
+        ("per", unknown("column of runs", name, columns))
+        for name in sheet.per
+        if name not in columns
+    ]
+    wrong = [mistake.at(document.where((key,))) for key, mistake in mistakes]
+    names = Counter([*sheet.maximize, *sheet.minimize])
+    if not names:
+        wrong.append(Mistake("maximize or minimize must name a metric", document.where()))
+    wrong += [
+        Mistake(f"metric '{name}' is named twice", document.where())
+        for name, count in sorted(names.items())
+        if count > 1
+    ]
+    raise_all(wrong)
     signs = dict.fromkeys(sheet.maximize, -1) | dict.fromkeys(sheet.minimize, 1)
     return Sweep(runs, signs, sheet.per, sheet.keep)
 
 
-def _unknown_metric(name: str) -> Mistake:
-    what = f"unknown metric '{name}'; docs/howto/explore.md lists them"
-    return Mistake(what, nearest=closest(name, metrics()))
-
-
-def _by_mistake(found: list[tuple[int, Mistake]], runs: pd.DataFrame) -> list[Mistake]:
+def _by_mistake(by_run: list[tuple[int, Mistake]], runs: pd.DataFrame) -> list[Mistake]:
     """Return each different mistake of single runs once, with the first run that has it."""
-    places: dict[Mistake, list[int]] = {}
-    for row, mistake in found:
-        places.setdefault(mistake, []).append(row)
+    first = {mistake: run for run, mistake in reversed(by_run)}
+    count = Counter(mistake for _, mistake in by_run)
     mistakes = []
-    for mistake, rows in places.items():
+    for mistake in count:
         shown = ", ".join(
             f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
-            for key, value in runs.iloc[rows[0]].dropna().items()
+            for key, value in runs.iloc[first[mistake]].dropna().items()
         )
-        what = f"{mistake.what} ({len(rows)} of {len(runs)} runs; first {shown})"
+        what = f"{mistake.what} ({count[mistake]} of {len(runs)} runs; first {shown})"
         mistakes.append(replace(mistake, what=what))
     return mistakes
 
@@ -156,7 +150,7 @@ def explore_sweep(*, sweep: Sweep, progress: bool = False) -> pd.DataFrame:
     A run is on the front of its group unless another is at least as good in every metric and better
     in one. With keep = front, the others are left out.
     """
-    table = with_derived(evaluate(sweep.runs, progress))
+    table = evaluate(sweep.runs, progress).assign(**DERIVED)
     costs = table[list(sweep.signs)].to_numpy(float) * list(sweep.signs.values())
     front = np.zeros(len(table), bool)
     for group in _groups(table, sweep.per):
@@ -179,21 +173,14 @@ def _groups(table: pd.DataFrame, per: list[str]) -> list[np.ndarray]:
     """Return the rows of each combination of values of `per`, in order of appearance."""
     if not per:
         return [np.arange(len(table))]
-    numbers = table.groupby(per, dropna=False, sort=False).ngroup().to_numpy()
-    order = np.argsort(numbers, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
-
-
-def with_derived(table: pd.DataFrame) -> pd.DataFrame:
-    """Return results with the columns of DERIVED added."""
-    return table.assign(**DERIVED)
+    return list(table.groupby(per, dropna=False, sort=False).indices.values())
 
 
 @cache
 def metrics() -> list[str]:
     """Return the columns that can be maximized or minimized: all numbers of a result."""
     run = {"design": "mugi", "array_height": 64, "model": "llama_2_7b", "batch_size": 1}
-    table = with_derived(evaluate(pd.DataFrame([run | {"seq_len": 128}])))
+    table = evaluate(pd.DataFrame([run | {"seq_len": 128}])).assign(**DERIVED)
     return list(table.select_dtypes("number"))
 
 
@@ -258,12 +245,11 @@ def _labels(table: pd.DataFrame, per: list[str]) -> dict[str, pd.Series]:
 
 def _palette(chips: list[str]) -> dict[str, str]:
     """Return the colour of every chip: its variant's, its design's, or another."""
-    colours, others = {}, 0
+    colours, others = {}, cycle(OTHER_COLOURS)
     for chip in chips:
         design, *variant = chip.split(" ")
-        known = [DESIGN_COLOURS[name] for name in (*variant, design) if name in DESIGN_COLOURS]
-        colours[chip] = known[0] if known else OTHER_COLOURS[others % len(OTHER_COLOURS)]
-        others += not known
+        known = next((name for name in (*variant, design) if name in DESIGN_COLOURS), None)
+        colours[chip] = DESIGN_COLOURS[known] if known else next(others)
     return colours
 
 

@@ -1,8 +1,10 @@
 """The figures and tables: what each reads, says and needs to be run, from `figures.yaml`."""
 
 import re
+from functools import reduce
 from importlib.resources import files
 from itertools import product
+from operator import getitem
 from typing import Literal
 
 import pandas as pd
@@ -41,19 +43,10 @@ class Figure(Section):
         paths = []
         for pattern in self.inputs:
             keys = re.findall(r"{([\w.]+)}", pattern)
-            for entries in product(*(_entries(config, key) for key in keys)):
-                path = pattern
-                for key, entry in zip(keys, entries, strict=True):
-                    path = path.replace(f"{{{key}}}", entry)
-                paths.append(path)
+            lists = [reduce(getitem, key.split("."), config) for key in keys]
+            template = re.sub(r"{[\w.]+}", "{}", pattern)
+            paths += [template.format(*entries) for entries in product(*lists)]
         return paths
-
-
-def _entries(config: dict, key: str) -> list[str]:
-    """Return the list, or the keys of the mapping, at `section.key` of the configuration."""
-    for part in key.split("."):
-        config = config[part]
-    return list(config)
 
 
 FIGURES: dict[str, Figure] = validated(

@@ -51,12 +51,12 @@ class TextSettings:
     name: prose, pydoc, c4 (network) or a text file.
     windows: how many, the first ones; window_tokens: tokens in each.
     cut: `documents`: every window is the beginning of a document of its own that is long enough,
-        after the BOS token if the tokenizer sets one. What documents have in common then does not
-        hide in few of them, so that intervals over documents are honest. `joined`: windows run
-        over all documents, joined by blank lines, without BOS, and start every `stride_tokens`
-        (None: as long as a window); only what the window before did not hold is scored.
+    after the BOS token if the tokenizer sets one. What documents have in common then does not
+    hide in few of them, so that intervals over documents are honest. `joined`: windows run
+    over all documents, joined by blank lines, without BOS, and start every `stride_tokens`
+    (None: as long as a window); only what the window before did not hold is scored.
     kl_context_tokens: how many tokens of a window stand before the first one whose KL divergence is
-        scored: with little context one token in a hundred dominates its mean.
+    scored: with little context one token in a hundred dominates its mean.
     """
 
     name: str = "prose"

@@ -65,10 +65,8 @@ def captured(profile: Path, samples: Path) -> list[Inputs]:
             raise InputError(Mistake(what, str(samples), nearest=closest(name, arrays)))
         codes, axes = arrays[name], 3 if operation == "softmax" else 2
         if codes.dtype != np.uint16 or codes.ndim != axes:
-            raise InputError(
-                f"{samples}: {name} is {codes.dtype} with {codes.ndim} axes; "
-                f"must be uint16 with {axes}"
-            )
+            what = f"{name} is {codes.dtype} with {codes.ndim} axes; must be uint16 with {axes}"
+            raise InputError(Mistake(what, str(samples)))
         counts = np.bincount(counted["code"], weights=counted["count"], minlength=1 << 16)
         model = str(counted["model"].iloc[0])
         layers.append(Inputs(model, operation, function, int(layer), codes, _finite(counts)))
@@ -127,7 +125,6 @@ class Uniform(Named):
     high: Number
 
     def check(self) -> None:
-        """Raise ValueError unless low is less than high."""
         if not self.low < self.high:
             raise ValueError("low must be less than high")
 

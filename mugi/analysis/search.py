@@ -6,8 +6,9 @@ a group, so that reads are counted by code and by the placement of the window fo
 whose extreme inputs no method of the search tells apart have one placement.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -176,43 +177,38 @@ def surface(
     first = layers[0]
     errors = [name for name in errors if first.operation == "softmax" or name != KL]
     stacks = {method: method.stack(first.function) for method in methods}
-    values = [
-        value
-        for alike in _grouping_alike(stacks)
-        for value in _errors(layers, {one: stacks[one] for one in alike}, errors, each_layer, rows)
-    ]
-    order = {str(method): number for number, method in enumerate(methods)}
-
-    def place(row: tuple) -> tuple[int, int, int]:
-        layer, method, error, _ = row
-        return -1 if layer == POOLED else int(layer), errors.index(error), order[method]
-
-    values.sort(key=place)
-    table = pd.DataFrame(values, columns=["layer", "method", "error", "value"])
-    family = table["method"].map({str(method): family_of(method) for method in methods})
-    winners = table.groupby(["layer", "error", family])["value"].idxmin()
-    table = table.assign(
-        inputs=first.name,
-        operation=first.operation,
-        function=first.function,
-        family=family,
-        best=table.index.isin(winners),
+    values = {}
+    for alike in _grouping_alike(stacks):
+        values |= _errors(layers, alike, errors, each_layer, rows)
+    scopes = [POOLED, *(one.layer for one in sorted(layers, key=lambda one: one.layer))]
+    keys = product(scopes if each_layer else [POOLED], stacks, errors)
+    keys = sorted(keys, key=lambda k: (scopes.index(k[0]), errors.index(k[2])))  # methods in order
+    table = pd.DataFrame(
+        {
+            "inputs": first.name,
+            "operation": first.operation,
+            "function": first.function,
+            "layer": [str(layer) for layer, _, _ in keys],
+            "family": [family_of(method) for _, method, _ in keys],
+            "method": [str(method) for _, method, _ in keys],
+            "error": [error for _, _, error in keys],
+            "value": [values[key] for key in keys],
+        }
     )
-    return table[
-        ["inputs", "operation", "function", "layer", "family", "method", "error", "value", "best"]
-    ]
+    winners = table.groupby(["layer", "error", "family"])["value"].idxmin()
+    return table.assign(best=table.index.isin(winners))
 
 
-def _grouping_alike(stacks: Mapping[Method, TableStack]) -> Iterable[list[Method]]:
-    """Return the methods, those together whose stacks take the same groups and extremes."""
-    groups: dict[object, list[Method]] = {}
+def _grouping_alike(stacks: Mapping[Method, TableStack]) -> Iterable[dict[Method, TableStack]]:
+    """Return the stacks, those together that take the same groups and extremes."""
+    groups: dict[object, dict[Method, TableStack]] = {}
     for method, stack in stacks.items():
         key = (stack.extreme, stack.group, stack.grouping, stack.zeros)
         if stack.adaption:
             key = method
         elif len(stack.tables) == 1:
             key = ()
-        groups.setdefault(key, []).append(method)
+        groups.setdefault(key, {})[method] = stack
     return groups.values()
 
 
@@ -222,8 +218,8 @@ def _errors(
     errors: Sequence[str],
     each_layer: bool,
     row_count: int,
-) -> Iterator[tuple[str, str, str, float]]:
-    """Yield layer, method, error and value for methods that group inputs alike."""
+) -> dict[tuple[str | int, Method, str], float]:
+    """Return the value by layer, method and error, for methods that group inputs alike."""
     function = layers[0].function
     placements = Placements(list(stacks.values()))
     reads, rows = [], []
@@ -234,23 +230,22 @@ def _errors(
             rows.append(rows_of(inputs, placement, row_count))
     scopes = {POOLED: pooled(reads)}
     if each_layer:
-        scopes |= {str(inputs.layer): one for inputs, one in zip(layers, reads, strict=True)}
+        scopes |= {inputs.layer: one for inputs, one in zip(layers, reads, strict=True)}
+    values = {}
     for method, stack in stacks.items():
         position = placements.positions(stack)
-        for layer, scope in scopes.items():
+        by_layer = [divergences(method, stack, of_layer, position) for of_layer in rows]
+        kl = [np.concatenate(by_layer), *by_layer] if rows else []
+        for number, (layer, scope) in enumerate(scopes.items()):
             wrong = absolute_errors(stack, function, scope, position)
-            values = {
-                "mean_absolute_error": _mean_by_code(wrong, scope),
-                "maximum_absolute_error": wrong.max(),
-                "weighted_absolute_error": np.average(wrong, weights=scope.count),
+            values |= {
+                (layer, method, "mean_absolute_error"): _mean_by_code(wrong, scope),
+                (layer, method, "maximum_absolute_error"): wrong.max(),
+                (layer, method, "weighted_absolute_error"): np.average(wrong, weights=scope.count),
             }
-            yield from ((layer, str(method), e, values[e]) for e in errors if e in values)
-        if rows:
-            by_layer = [divergences(method, stack, of_layer, position) for of_layer in rows]
-            yield POOLED, str(method), KL, np.concatenate(by_layer).mean()
-            if each_layer:
-                for inputs, of_layer in zip(layers, by_layer, strict=True):
-                    yield str(inputs.layer), str(method), KL, of_layer.mean()
+            if rows:
+                values[layer, method, KL] = kl[number].mean()
+    return values
 
 
 def _mean_by_code(wrong: np.ndarray, reads: Reads) -> float:

@@ -39,10 +39,8 @@ def selected(path: Path, function: str) -> list[Method]:
             f"{path}: no row of metric {METRIC} where only {operation} is approximated"
         )
     cells = cells[cells["model"] == cells["model"].iloc[0]]
-    best: dict[str, tuple[float, Method]] = {}
-    for text, value in zip(cells[operation], cells["value"].astype(float), strict=True):
-        method = parse(text)
-        family = family_of(method)
-        if function in method.functions and value < best.get(family, (float("inf"),))[0]:
-            best[family] = value, method
-    return [method for _, method in best.values()]
+    methods = cells[operation].map(parse)
+    methods = methods[[function in method.functions for method in methods]]
+    values = cells.loc[methods.index, "value"].astype(float).dropna()
+    best = values.groupby(methods.map(family_of), sort=False).idxmin()
+    return methods[best].tolist()

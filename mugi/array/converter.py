@@ -98,3 +98,12 @@ def batches(count: int, size: int) -> Iterator[slice]:
     step = max(1, _ELEMENTS_AT_ONCE // size)
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
+
+
+def check_codes(name: str, codes: np.ndarray, axes: str) -> None:
+    """Raise InputError unless the argument `name` holds BF16 codes along two axes."""
+    if codes.dtype != np.uint16 or codes.ndim != 2 or not codes.size:
+        raise InputError(
+            f"{name}: {codes.dtype} of shape {codes.shape}; allowed: uint16 BF16 codes, {axes}, "
+            "at least one of each"
+        )

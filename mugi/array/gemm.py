@@ -5,11 +5,19 @@ along k of one output tile, which stays in the accumulators (output stationary).
 one another without a gap: along N, then along M.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from mugi.array.converter import NEVER, WINDOW_CYCLES, Array, at_cycle, batches, row_signals
+from mugi.array.converter import (
+    NEVER,
+    WINDOW_CYCLES,
+    Array,
+    at_cycle,
+    batches,
+    check_codes,
+    row_signals,
+)
 from mugi.bf16 import from_bf16, to_bf16
 from mugi.errors import InputError
 
@@ -33,10 +41,9 @@ class GemmRun:
     windows: int
     overlapping: int
     longest_wait_cycles: int
-    activations: dict[str, int] = field(default_factory=dict)
+    activations: dict[str, int]
 
 
-@dataclass
 class RowAdders:
     """One adder a row: it takes products window after window, column after column, one a cycle.
 
@@ -44,22 +51,17 @@ class RowAdders:
     a row that never waits for a product, int (H,).
     """
 
-    products: np.ndarray
-    late: np.ndarray
-    cycles: int = 0
-    waiting: int = 0
-    longest_wait_cycles: int = 0
+    def __init__(self, array: Array):
+        self.products = np.zeros(array.height, int)
+        self.late = np.full(array.height, _IDLE)
+        self.delay = array.row_delay_cycles()
+        self.cycles = self.waiting = self.longest_wait_cycles = 0
 
-    @classmethod
-    def idle(cls, array: Array) -> "RowAdders":
-        """Return the adders of an array before the first product."""
-        return cls(np.zeros(array.height, int), np.full(array.height, _IDLE))
-
-    def take(self, ready: np.ndarray, columns: int, delay: np.ndarray) -> np.ndarray:
+    def take(self, ready: np.ndarray, columns: int) -> np.ndarray:
         """Return when each row takes the first product of each window, int (windows, H).
 
         `ready` is the cycle at which that product comes, _IDLE for an idle row; the others follow
-        one a cycle. `delay` is that of the rows.
+        one a cycle.
         """
         active = ready != _IDLE
         # without waiting, a row takes its n-th product n cycles after its first; the largest
@@ -68,11 +70,11 @@ class RowAdders:
         late = np.maximum.accumulate(np.vstack([self.late[None], ready - before]), axis=0)[1:]
         start = before + late
         wait = np.where(active, start - ready, 0)
-        self.products = self.products + columns * active.sum(axis=0)
+        self.products += columns * active.sum(axis=0)
         self.late = late[-1]
         self.waiting += columns * int(np.count_nonzero(wait))
         self.longest_wait_cycles = max(self.longest_wait_cycles, int(wait.max()))
-        last = int(np.where(active, start + delay, 0).max())
+        last = int(np.where(active, start + self.delay, 0).max())
         self.cycles = max(self.cycles, last + columns)
         return start
 
@@ -92,19 +94,19 @@ def gemm(array: Array, inputs: np.ndarray, weights: np.ndarray) -> GemmRun:
     weights = weights.reshape(steps, tiles, array.height).transpose(1, 0, 2)
     used = (np.arange(tiles * array.height) < columns).reshape(tiles, 1, array.height)
     times = np.where(used, np.abs(weights), NEVER)
-    adders = RowAdders.idle(array)
+    adders = RowAdders(array)
     outputs, windows, spikes, overlapping = [], 0, 0, 0
     for start in range(0, len(inputs), array.width):
         values = multiples(inputs[start : start + array.width].T)
         columns_of_tiles = []
         for batch in batches(tiles, steps * array.height):
             products, count = subscribe(values, times[batch], weights[batch] < 0)
-            ready = ready_cycles(times[batch], windows)
-            adders.take(ready, products.shape[-1], array.row_delay_cycles())
+            ready, width = ready_cycles(times[batch], windows), products.shape[-1]
+            adders.take(ready, width)
             columns_of_tiles.append(accumulate(products))
             windows += len(ready)
             spikes += count
-            overlapping += overlaps(times[batch], products.shape[-1])
+            overlapping += int(np.clip(times[batch] + width - WINDOW_CYCLES, 0, None).sum())
         outputs.append(np.concatenate(columns_of_tiles)[:columns].T)
     active_rows = columns * steps * -(-len(inputs) // array.width)
     return GemmRun(
@@ -130,10 +132,7 @@ def gemm(array: Array, inputs: np.ndarray, weights: np.ndarray) -> GemmRun:
 
 def check(inputs: np.ndarray, weights: np.ndarray) -> None:
     """Raise InputError for what the array cannot multiply."""
-    if inputs.dtype != np.uint16 or inputs.ndim != 2 or not inputs.size:
-        raise InputError(
-            f"inputs: {inputs.dtype} of shape {inputs.shape}; allowed: uint16 BF16 codes, (M, K)"
-        )
+    check_codes("inputs", inputs, "(M, K)")
     if weights.ndim != 2 or not weights.size or len(weights) != inputs.shape[1]:
         raise InputError(f"weights: shape {weights.shape}; allowed: ({inputs.shape[1]}, N)")
     if not np.issubdtype(weights.dtype, np.integer):
@@ -189,8 +188,3 @@ def ready_cycles(times: np.ndarray, windows_before: int) -> np.ndarray:
     times = times.reshape(-1, times.shape[-1])
     begin = WINDOW_CYCLES * (windows_before + np.arange(len(times)))[:, None]
     return np.where(times == NEVER, _IDLE, begin + times)
-
-
-def overlaps(times: np.ndarray, columns: int) -> int:
-    """Return how many products of `columns` columns come after the end of their window."""
-    return int(np.clip(times.astype(int) + columns - WINDOW_CYCLES, 0, None).sum())

@@ -8,12 +8,20 @@ once, or once a sign where inputs have both, while the inputs stay in their regi
 replaces the value from the LUT.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from mugi.array.converter import NEVER, WINDOW_CYCLES, Array, at_cycle, batches, row_signals
+from mugi.array.converter import (
+    NEVER,
+    WINDOW_CYCLES,
+    Array,
+    at_cycle,
+    batches,
+    check_codes,
+    row_signals,
+)
 from mugi.bf16 import INF_CODE, SPECIAL_EXPONENT, ZERO_EXPONENT, Fields, join, split
 from mugi.errors import InputError, unknown
 from mugi.methods import FUNCTIONS
@@ -39,7 +47,7 @@ class NonlinearRun:
     cycles: int
     mappings: int
     lut_loads: int
-    activations: dict[str, int] = field(default_factory=dict)
+    activations: dict[str, int]
 
 
 class Mapping(NamedTuple):
@@ -79,22 +87,24 @@ def nonlinear(
         raise InputError(f"signs are {signs}; allowed: {BOTH_SIGNS} or {NEGATIVE}")
     used = on_rows(np.ones(codes.shape, dtype=bool), array)
     valid = used if valid is None else on_rows(valid, array) & used
-    mapped = decode(method, function, on_rows(codes, array), used, valid, codes.shape[1])
+    mapped_codes, columns = on_rows(codes, array), codes.shape[1]
+    window = place_window(method, function, mapped_codes, used, valid, columns)
+    mapped = decode(method, mapped_codes, used, window)
     if signs == NEGATIVE and np.any(used & ~mapped.fields.sign):
         raise InputError("inputs: of both signs; allowed: negative, as the LUT's")
     selected, spikes = subscribe(method, function, mapped, signs)
     outputs = post_process(method, function, mapped, selected)
-    inputs, sweeps = int(used.sum()), len(signs)
-    window_cycles = sweep_cycles(method)
+    inputs, swept = int(used.sum()), sweep_cycles(method) * len(signs)
+    lut_moves = np.diff(in_order(function, window[1], columns), axis=0)
     return NonlinearRun(
         from_rows(outputs, codes.shape),
         int(output_cycles(array, method, mapped, signs).max()) + 1,
         len(outputs),
-        lut_loads(function, mapped.window[1], codes.shape[1]),
+        int(np.abs(lut_moves).sum()),
         {
-            "counter": window_cycles * sweeps * len(outputs),
-            "ififo": window_cycles * sweeps * len(outputs) * method.sliding_window,
-            "comparator": window_cycles * sweeps * inputs,
+            "counter": swept * len(outputs),
+            "ififo": swept * len(outputs) * method.sliding_window,
+            "comparator": swept * inputs,
             "temporal_register": spikes,
             "and_gate": spikes,
             "exp_select": inputs,
@@ -107,22 +117,17 @@ def check(array: Array, method: VLP, function: str, codes: np.ndarray) -> None:
     """Raise InputError for what this array cannot do."""
     if function not in FUNCTIONS:
         raise InputError(unknown("function", function, FUNCTIONS))
-    for name, value, allowed in (
-        ("sliding window", method.sliding_window, range(1, array.width + 1)),
-        ("group", method.group, [array.height]),
+    height, width, window = array.height, array.width, method.sliding_window
+    for wrong, mistake in (
+        (window > width, f"sliding window is {window}; allowed on this array: 1 to {width}"),
+        (method.group != height, f"group is {method.group}; allowed on this array: {height}"),
+        # orders and windows of the published program, not of any hardware
+        (method.grouping != "rows", f"grouping is {method.grouping}; allowed on the array: rows"),
+        (method.build != "repaired", f"build is {method.build}; allowed on the array: repaired"),
     ):
-        if value not in allowed:
-            bounds = f"{allowed[0]} to {allowed[-1]}" if len(allowed) > 1 else f"{allowed[0]}"
-            raise InputError(f"{name} is {value}; allowed on this array: {bounds}")
-    for name, allowed in (("grouping", "rows"), ("build", "repaired")):
-        value = getattr(method, name)
-        if value != allowed:  # orders and windows of the published program, not of any hardware
-            raise InputError(f"{name} is {value}; allowed on the array: {allowed}")
-    if codes.dtype != np.uint16 or codes.ndim != 2 or not codes.size:
-        raise InputError(
-            f"inputs: {codes.dtype} of shape {codes.shape}; allowed: uint16 BF16 codes, "
-            "(rows, columns), at least one of each"
-        )
+        if wrong:
+            raise InputError(mistake)
+    check_codes("inputs", codes, "(rows, columns)")
 
 
 def on_rows(values: np.ndarray, array: Array) -> np.ndarray:
@@ -145,22 +150,9 @@ def sweep_cycles(method: VLP) -> int:
     return max(WINDOW_CYCLES, 1 << method.mantissa)
 
 
-def decode(
-    method: VLP,
-    function: str,
-    code: np.ndarray,
-    used: np.ndarray,
-    valid: np.ndarray,
-    columns: int,
-    window: np.ndarray | None = None,
-) -> Mapping:
-    """Return what the rows hold for one mapping each of `code`, `columns` of them a tile.
-
-    `window` overrules the one that the tree places.
-    """
+def decode(method: VLP, code: np.ndarray, used: np.ndarray, window: np.ndarray) -> Mapping:
+    """Return what the rows hold for mappings of `code` with the `window` of each."""
     fields = split(code, method.mantissa)
-    if window is None:
-        window = place_window(method, function, fields.exponent, used, valid, columns)
     low = window[0][:, None]
     high = low + method.sliding_window - 1
     above, below = fields.exponent > high, fields.exponent < low
@@ -174,18 +166,14 @@ def decode(
 
 
 def place_window(
-    method: VLP,
-    function: str,
-    exponent: np.ndarray,
-    used: np.ndarray,
-    valid: np.ndarray,
-    columns: int,
+    method: VLP, function: str, code: np.ndarray, used: np.ndarray, valid: np.ndarray, columns: int
 ) -> np.ndarray:
     """Return the lowest exponents of sliding window and LUT for each mapping: int (2, mappings).
 
     The tree compares exponents after rounding; the sliding window reaches the extreme one. Without
-    a competing input it lies at the LUT's lowest.
+    a competing input it lies at the LUT's lowest. A tile has `columns` mappings.
     """
+    exponent = split(code, method.mantissa).exponent
     smallest = method.min_exp is not None
     special = (exponent == ZERO_EXPONENT) | (exponent == SPECIAL_EXPONENT)
     competing = valid & ~special
@@ -224,28 +212,19 @@ def in_order(function: str, values: np.ndarray, columns: int) -> np.ndarray:
     return tiles.T if function == "exp" else tiles
 
 
-def lut_loads(function: str, lut_low: np.ndarray, columns: int) -> int:
-    """Return by how many exponents the LUT window moves after each sequence's first mapping."""
-    return int(np.abs(np.diff(in_order(function, lut_low, columns), axis=0)).sum())
+def column_values(method: VLP, function: str, window: np.ndarray, negative: bool) -> np.ndarray:
+    """Return what the columns pass: the sliding window's part of each row of one sign's LUT, uint16
+    (mappings, cycles of a sweep, columns). `window` is that of a `Mapping`.
 
-
-def lut_rows(method: VLP, function: str, negative: bool) -> np.ndarray:
-    """Return the LUT of one sign, row m holding f(±(1 + m/2^mantissa)·2**e): uint16 (cycles of a
-    sweep, exponents), the exponents being all those that an adaptive LUT window may hold."""
+    Row m of the LUT holds f(±(1 + m/2^mantissa)·2**e) for all exponents that it may ever hold.
+    """
     low, high = method.lut_window
     mantissa, exponent = np.mgrid[: 1 << method.mantissa, low - method.adapt : high + 1]
-    sign = np.full(mantissa.shape, negative)
-    arguments = join(Fields(sign, mantissa, exponent), method.mantissa)
+    arguments = join(Fields(np.full(mantissa.shape, negative), mantissa, exponent), method.mantissa)
     idle = sweep_cycles(method) - len(mantissa)
-    return np.pad(exact_codes(function, arguments), ((0, idle), (0, 0)))
-
-
-def column_values(method: VLP, function: str, window: np.ndarray, negative: bool) -> np.ndarray:
-    """Return what the columns pass: the sliding window's part of each LUT row, uint16 (mappings,
-    cycles of a sweep, columns). `window` is that of a `Mapping`."""
-    first = window[0] - method.lut_window[0] + method.adapt
-    columns = first[:, None] + np.arange(method.sliding_window)
-    return lut_rows(method, function, negative)[:, columns].transpose(1, 0, 2)
+    lut = np.pad(exact_codes(function, arguments), ((0, idle), (0, 0)))
+    columns = (window[0] - low + method.adapt)[:, None] + np.arange(method.sliding_window)
+    return lut[:, columns].transpose(1, 0, 2)
 
 
 def spike_times(mapped: Mapping, negative: bool) -> np.ndarray:

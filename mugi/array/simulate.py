@@ -12,8 +12,6 @@ One row of the table is one operation on random inputs:
   leave their row after their window; longest_wait_cycles: of a product for its adder.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
@@ -29,19 +27,13 @@ from mugi.methods.tables import look_up
 GEMM_ROWS = 8  # as many as the array has columns: a batch of 8, or a group of GQA
 
 
-class Case(NamedTuple):
-    """A nonlinear operation: its function, and the method without its group."""
-
-    function: str
-    method: str
-
-
+# nonlinear operations: the function, and the method without its group
 CASES = [
-    Case("exp", "vlp:lut=12,max_exp=3"),
-    Case("exp", "vlp:lut=12,max_exp=3,mantissa=7"),  # a BF16 mantissa on the rows, not rounded
-    Case("exp", "vlp:lut=8,max_exp=3,adapt=8"),
-    Case("silu", "vlp:lut=12,max_exp=3"),
-    Case("gelu", "vlp:lut=12,max_exp=3"),
+    ("exp", "vlp:lut=12,max_exp=3"),
+    ("exp", "vlp:lut=12,max_exp=3,mantissa=7"),  # a BF16 mantissa on the rows, not rounded
+    ("exp", "vlp:lut=8,max_exp=3,adapt=8"),
+    ("silu", "vlp:lut=12,max_exp=3"),
+    ("gelu", "vlp:lut=12,max_exp=3"),
 ]
 
 
@@ -49,12 +41,8 @@ def simulated(array: Array, windows: int) -> pd.DataFrame:
     """Return the table: every operation, `windows` mappings or steps of k each."""
     if windows < 2:
         raise InputError(f"windows is {windows}; allowed: 2 or more")
-    runs = [simulated_gemm(array, windows)]
-    runs += [simulated_nonlinear(array, case, windows) for case in CASES]
-    size = {"array_height": array.height, "array_width": array.width}
-    table = pd.DataFrame([size | run for run in runs])
-    first = ["operation", "method", "array_height", "array_width", "mantissa_bits", "windows"]
-    return table[[*first, *(name for name in table if name not in first)]]
+    runs = [simulated_nonlinear(array, case, windows) for case in CASES]
+    return pd.DataFrame([simulated_gemm(array, windows), *runs])
 
 
 def simulated_gemm(array: Array, windows: int) -> dict:
@@ -71,6 +59,8 @@ def simulated_gemm(array: Array, windows: int) -> dict:
     return {
         "operation": "gemm",
         "method": "",
+        "array_height": array.height,
+        "array_width": array.width,
         "mantissa_bits": MAX_MAGNITUDE.bit_length(),
         "windows": whole.windows,
         "cycles_per_window": (whole.cycles - first.cycles) / (whole.windows - first.windows),
@@ -97,32 +87,34 @@ def plain_product(inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return to_bf16(total)
 
 
-def simulated_nonlinear(array: Array, case: Case, windows: int) -> dict:
+def simulated_nonlinear(array: Array, case: tuple[str, str], windows: int) -> dict:
     """Return the row of a nonlinear operation of (H, windows) inputs."""
-    method = parse(case.method).model_copy(update={"group": array.height})
+    function, text = case
+    softmax = function == "exp"
+    method = parse(text).model_copy(update={"group": array.height})
     random = np.random.default_rng(0)
     codes = to_bf16(4 * random.normal(size=(array.height, windows)))
-    signs = NEGATIVE if case.function == "exp" else BOTH_SIGNS
-    codes = codes | 0x8000 if case.function == "exp" else codes
+    signs = NEGATIVE if softmax else BOTH_SIGNS
+    codes = codes | 0x8000 if softmax else codes
     latest = to_bf16(np.array(-(2.0 ** (method.max_exp + 1)) * (1 - 2.0**-8)))  # mantissa, exponent
     codes[-1, [windows // 2 - 1, -1]] = latest
-    whole = nonlinear(array, method, case.function, codes, signs=signs)
-    first = nonlinear(array, method, case.function, codes[:, : windows // 2], signs=signs)
-    softmax = case.function == "exp"
+    whole = nonlinear(array, method, function, codes, signs=signs)
+    first = nonlinear(array, method, function, codes[:, : windows // 2], signs=signs)
+    expected = look_up(method.stack(function), codes)
     charge = CostModel(array.height, silu_passes="lut_twice").nonlinear(*codes.shape, softmax)
     charged = charge.cycles["array_nonlinear"] if method.mantissa == 3 else None
     return {
-        "operation": case.function,
-        "method": case.method,
+        "operation": function,
+        "method": text,
+        "array_height": array.height,
+        "array_width": array.width,
         "mantissa_bits": method.mantissa,
         "windows": whole.mappings,
         "cycles_per_window": (whole.cycles - first.cycles) / (whole.mappings - first.mappings),
         "cycles": whole.cycles,
         "charged_cycles": charged,
         "fill_cycles": charge.symbol("nonlinear_fill"),
-        "different_outputs": int(
-            (whole.outputs != look_up(method.stack(case.function), codes)).sum()
-        ),
+        "different_outputs": int((whole.outputs != expected).sum()),
         "spikes_per_input": whole.activations["temporal_register"] / codes.size,
         "lut_exponents": method.lut,
         "sliding_window_exponents": method.sliding_window,

@@ -1,11 +1,11 @@
 """Softmax in two passes (paper section 4.1): exp and sum on the array, then scaling by the sum."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from mugi.array.converter import Array
+from mugi.array.converter import Array, check_codes
 from mugi.array.nonlinear import NEGATIVE, SIGN_BIT, nonlinear
 from mugi.bf16 import INF_CODE, from_bf16, rounded, to_bf16
 from mugi.errors import InputError
@@ -27,7 +27,7 @@ class SoftmaxRun:
     probabilities: np.ndarray
     sums: np.ndarray
     busy_cycles: dict[str, int]
-    activations: dict[str, int] = field(default_factory=dict)
+    activations: dict[str, int]
 
     @property
     def cycles(self) -> int:
@@ -51,8 +51,11 @@ def softmax(
     run = nonlinear(array, method, "exp", scores | SIGN_BIT, scores != MASKED_CODE, NEGATIVE)
     exponentials = from_bf16(run.outputs)
     sums = sequential_sum(exponentials, accumulator)
+    totals = from_bf16(sums)[:, None]
+    divisors = np.where(totals > 0, totals, 1.0)
+    reciprocal = method.normalize == "reciprocal"
     return SoftmaxRun(
-        scale(exponentials, from_bf16(sums), method.normalize),
+        to_bf16(exponentials * rounded(1 / divisors) if reciprocal else exponentials / divisors),
         sums,
         {"array": run.cycles, **_scaling_and_memory_cycles(array, *scores.shape)},
         run.activations | {"adder": scores.size, "multiplier_vector": scores.size},
@@ -60,10 +63,7 @@ def softmax(
 
 
 def _check(scores: np.ndarray, accumulator: str) -> None:
-    if scores.dtype != np.uint16 or scores.ndim != 2:
-        raise InputError(
-            f"scores: {scores.dtype} of shape {scores.shape}; allowed: uint16 codes, (rows, keys)"
-        )
+    check_codes("scores", scores, "(rows, keys)")
     if accumulator not in ("bf16", "fp32"):
         raise InputError(f"accumulator is '{accumulator}'; allowed: bf16, fp32")
     with np.errstate(invalid="ignore"):
@@ -83,14 +83,6 @@ def sequential_sum(values: np.ndarray, accumulator: str) -> np.ndarray:
         total = total + column
         total = rounded(total) if accumulator == "bf16" else total.astype(np.float32)
     return to_bf16(total)
-
-
-def scale(exponentials: np.ndarray, sums: np.ndarray, normalize: str) -> np.ndarray:
-    """Return the BF16 codes of `exponentials` (rows, keys) over their `sums`; 0 where that is 0."""
-    divisors = np.where(sums > 0, sums, 1.0)[:, None]
-    if normalize == "divide":
-        return to_bf16(exponentials / divisors)
-    return to_bf16(exponentials * rounded(1 / divisors))
 
 
 def _scaling_and_memory_cycles(array: Array, rows: int, keys: int) -> dict[str, int]:

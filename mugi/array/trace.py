@@ -35,7 +35,8 @@ def trace_nonlinear(method: VLP, function: str, codes: np.ndarray) -> pd.DataFra
     nonlinear.check(array, method, function, codes)
     used = nonlinear.on_rows(np.ones(codes.shape, dtype=bool), array)
     on_rows = nonlinear.on_rows(codes, array)
-    mapped = nonlinear.decode(method, function, on_rows, used, used, codes.shape[1])
+    window = nonlinear.place_window(method, function, on_rows, used, used, codes.shape[1])
+    mapped = nonlinear.decode(method, on_rows, used, window)
     negative = mapped.fields.sign | (mapped.code == 0)
     signs = nonlinear.NEGATIVE if negative[used].all() else nonlinear.BOTH_SIGNS
     if len(signs) == 1:
@@ -50,15 +51,12 @@ def trace_nonlinear(method: VLP, function: str, codes: np.ndarray) -> pd.DataFra
     cycles = nonlinear.output_cycles(array, method, mapped, signs)
     for window, row in np.argwhere(used):
         time, offset = int(mapped.time[window, row]), int(mapped.offset[window, row])
-        where = {"window": window, "row": row}
-        begin = {"cycle": cycles[window, row] - time - offset, **where}
+        end = {"window": window, "row": row, "cycle": cycles[window, row], "column": offset}
+        begin = end | {"cycle": cycles[window, row] - time - offset, "column": None}
         signals += [
             {"unit": "input", **begin, "value": from_bf16(mapped.code[window, row])},
             {"unit": "mantissa", **begin, "value": time},
             {"unit": "exponent", **begin, "value": offset},
-        ]
-        end = {"cycle": cycles[window, row], **where, "column": offset}
-        signals += [
             {"unit": "select", **end, "value": from_bf16(selected[window, row])},
             {"unit": "output", **end, "value": from_bf16(outputs[window, row])},
         ]
@@ -77,8 +75,7 @@ def trace_gemm(inputs: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
     signals = _sweep(values, times, np.arange(len(times)))
     negative = np.pad(weights < 0, ((0, 0), (0, idle)))
     products, _ = gemm.subscribe(values, times[None], negative[None])
-    adders = gemm.RowAdders.idle(array)
-    start = adders.take(gemm.ready_cycles(times, 0), len(inputs), array.row_delay_cycles())
+    start = gemm.RowAdders(array).take(gemm.ready_cycles(times, 0), len(inputs))
     for window in range(len(times)):
         totals = gemm.accumulate(products[:, : window + 1])
         for row, column in np.ndindex(weights.shape[1], len(inputs)):

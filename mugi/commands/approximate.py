@@ -10,7 +10,6 @@ from mugi.methods import FUNCTIONS, parse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi approximate`."""
     parser.add_argument("function", choices=sorted(FUNCTIONS))
     parser.add_argument("low", type=float, help="lowest input")
     parser.add_argument("high", type=float, help="highest input")

@@ -7,7 +7,6 @@ from mugi.config import DEFAULT, check, read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi check`."""
     parser.add_argument(
         "file", nargs="?", type=Path, default=DEFAULT, help="checked on top of config.yaml"
     )

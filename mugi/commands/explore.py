@@ -10,7 +10,6 @@ from mugi.files import TABLES, check_writable, write_bytes, write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `mugi explore`."""
     parser.add_argument("sweep", help="YAML of runs and metrics (docs/howto/explore.md)")
     parser.add_argument("-o", "--output", required=True, help="results as .csv or .parquet")
     parser.add_argument("--plot", metavar="STEM", help="write STEM.pdf, STEM.png and STEM.csv too")

@@ -10,7 +10,6 @@ from mugi.files import check_writable, write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi fit`."""
     add_inputs(parser)
     add_grids(parser)
     parser.add_argument(

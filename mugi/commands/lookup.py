@@ -11,7 +11,6 @@ from mugi.methods import FUNCTIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi lookup`."""
     parser.add_argument("function", choices=sorted(FUNCTIONS))
     parser.add_argument("method", help="a VLP approximation, such as vlp:lut=12,max_exp=3")
     parser.add_argument(

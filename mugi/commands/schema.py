@@ -8,7 +8,6 @@ from mugi.config.docs import key_table, parameter_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi schema`."""
     parser.add_argument("--markdown", action="store_true", help="tables of keys and of parameters")
 
 

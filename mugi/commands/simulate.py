@@ -9,7 +9,6 @@ from mugi.files import write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi simulate`."""
     parser.add_argument("--array-height", type=int, default=256, help="rows, a multiple of 8")
     parser.add_argument("--windows", type=int, default=64, help="windows of each operation")
     parser.add_argument(

@@ -21,7 +21,6 @@ from mugi.methods.vlp import VLP
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi trace`."""
     parser.add_argument("operation", choices=["gemm", *FUNCTIONS])
     parser.add_argument(
         "--inputs",

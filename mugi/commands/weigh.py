@@ -9,7 +9,6 @@ from mugi.files import write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `mugi weigh`."""
     add_inputs(parser)
     add_grids(parser)
     parser.add_argument("--sweep", type=Path, help="also the methods that this sweep selects")

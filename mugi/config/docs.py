@@ -23,8 +23,8 @@ def parameter_table() -> str:
     for name, method in (METHODS | QUANTISERS).items():
         for parameter, field in method.model_fields.items():
             if parameter != "name":
-                default = "" if field.is_required() else f"`{field.default}`"
-                default = "" if field.default is None else default
+                no_default = field.is_required() or field.default is None
+                default = "" if no_default else f"`{field.default}`"
                 rows.append(f"| `{name}` | `{parameter}` | {default} | {field.description} |")
     return "\n".join(rows)
 
@@ -32,22 +32,16 @@ def parameter_table() -> str:
 def _rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, field in section.model_fields.items():
         key = f"{prefix}{name}"
-        nested = _section_of(field.annotation)
-        if nested is None:
+        many = get_origin(field.annotation) is dict
+        nested = get_args(field.annotation)[-1] if many else field.annotation
+        if not (isinstance(nested, type) and issubclass(nested, BaseModel)):
             yield key, _type_name(field.annotation), field.description or ""
-            continue
-        if get_origin(field.annotation) is dict:
+        elif many:
             yield key, "mapping", field.description or ""
-            key += ".NAME"
+            yield from _rows(nested, f"{key}.NAME.")
         else:
             yield key, "section", nested.__doc__ or ""
-        yield from _rows(nested, f"{key}.")
-
-
-def _section_of(annotation: object) -> type[BaseModel] | None:
-    """Return the section a key holds, by itself or as the values of a mapping."""
-    last = get_args(annotation)[-1] if get_origin(annotation) is dict else annotation
-    return last if isinstance(last, type) and issubclass(last, BaseModel) else None
+            yield from _rows(nested, f"{key}.")
 
 
 def _type_name(annotation: object) -> str:
@@ -62,6 +56,6 @@ def _type_name(annotation: object) -> str:
         return f"list of {_type_name(arguments[0])}"
     if origin is dict:
         return f"mapping of {_type_name(arguments[0])} to {_type_name(arguments[1])}"
-    names = {str: "text", int: "integer", float: "number", dict: "mapping", bool: "true or false"}
+    names = {str: "text", int: "integer", float: "number", object: "values", bool: "true or false"}
     names[type(None)] = "left out"
     return names.get(annotation, str(annotation))

@@ -1,21 +1,25 @@
 """Kinds of values that several sections of the configuration hold."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from mugi.errors import InputError, raise_all
+from mugi.hardware import expand as expand_runs
+from mugi.hardware import mistakes_by_run
 from mugi.llm.texts import check_text
 from mugi.methods import parse_operations
 from mugi.methods.grid import expand
 from mugi.schema import Section
 
 
-def checked(check: Callable[[str], object]):
+def checked(check: Callable[..., object], *arguments: str):
     """Return the kind of texts that `check` accepts; its InputError becomes the mistake."""
 
     def validate(text: str) -> str:
-        check(text)
+        check(text, *arguments)
         return text
 
     return Annotated[str, AfterValidator(validate)]
@@ -30,7 +34,14 @@ def _no_repeats(values: list) -> list:
 
 def grids(operation: str):
     """Return the kind of lists of methods for an operation; `a|b` and `a..b` stand for several."""
-    return Annotated[list[checked(lambda text: expand([text], operation))], Distinct]
+    methods = list[checked(lambda text: expand([text], operation))]
+    example = ", such as vlp:lut=8..12,max_exp=-2..4" if operation == "softmax" else ""
+    return Annotated[methods, Distinct, Field(description=f"grids of methods{example}")]
+
+
+def distinct(least: int, most: int | None = None):
+    """Return the kind of lists of whole numbers within bounds, each of them once."""
+    return Annotated[list[Annotated[int, Field(ge=least, le=most)]], Distinct]
 
 
 Distinct = AfterValidator(_no_repeats)
@@ -42,6 +53,29 @@ ModelNames = Annotated[
 ]
 Operations = checked(parse_operations)
 Text = checked(check_text)
+
+
+def _check_entry(entry: object) -> object:
+    values = entry if isinstance(entry, list) else [entry]
+    if not all(isinstance(value, str | int | float) and value is not True for value in values):
+        raise ValueError("must be a value or a list of values")
+    return entry
+
+
+def _check_runs(grid: dict) -> dict:
+    try:
+        mistakes = [mistake for _, mistake in mistakes_by_run(expand_runs([grid]))]
+    except InputError as error:  # of the grid as a whole
+        mistakes = [replace(mistake, where="") for mistake in error.mistakes]
+    raise_all(list(dict.fromkeys(mistakes)))  # runs of a grid share their mistakes
+    return grid
+
+
+Column = Annotated[
+    str, BeforeValidator(lambda name: name if isinstance(name, str) else _check_entry(None))
+]
+Entry = Annotated[object, AfterValidator(_check_entry)]
+Runs = Annotated[dict[Column, Entry], AfterValidator(_check_runs)]
 
 
 class Perplexity(Section):

@@ -13,5 +13,4 @@ class Exact(Method):
     name: Literal["exact"] = "exact"
 
     def stack(self, function: str) -> TableStack:
-        """Return the one table of the exact function."""
         return TableStack.single(exact_table(function))

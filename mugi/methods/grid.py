@@ -1,8 +1,8 @@
 """Many methods in one text: `vlp:lut=8|12,max_exp=-2..4` is every combination of its values."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from mugi.errors import InputError, Mistake, raise_all
+from mugi.errors import InputError, raise_all
 from mugi.methods.method import Method
 from mugi.methods.operations import OPERATIONS, Approximation, parse_operations
 from mugi.methods.registry import parse
@@ -12,17 +12,10 @@ from mugi.named import choices, crossed
 def expand(texts: Iterable[str], operation: str) -> list[Method]:
     """Return the methods of grids such as `vlp:lut=8|12,max_exp=-2..4`, in order, each once.
 
-    Raises InputError with the first mistake of each text: the others of a grid are much the same.
+    Raises InputError with the mistakes of the first method of each text that has any.
     """
-    methods: dict[Method, None] = {}
-    mistakes: list[Mistake] = []
-    for text in texts:
-        try:
-            methods |= dict.fromkeys(parse(one, *OPERATIONS[operation]) for one in choices(text))
-        except InputError as error:
-            mistakes.append(error.mistakes[0])
-    raise_all(list(dict.fromkeys(mistakes)))
-    return list(methods)
+    functions = OPERATIONS[operation]
+    return _read(texts, lambda text: [parse(method, *functions) for method in choices(text)])
 
 
 def expand_operations(texts: Iterable[str]) -> list[Approximation]:
@@ -31,13 +24,21 @@ def expand_operations(texts: Iterable[str]) -> list[Approximation]:
     The grids of a text are crossed, the last one runs fastest. Raises InputError with the mistakes
     of the first combination of each text that has any.
     """
-    approximations: dict[Approximation, None] = {}
-    mistakes: list[Mistake] = []
+
+    def read(text: str) -> list[Approximation]:
+        combinations = crossed(text, [choices(grid) for grid in text.split(";")])
+        return [parse_operations(";".join(combination)) for combination in combinations]
+
+    return _read(texts, read)
+
+
+def _read(texts: Iterable[str], read: Callable[[str], list]) -> list:
+    """Return all that texts stand for, each once; InputError with the mistakes of every text."""
+    known, mistakes = {}, {}
     for text in texts:
         try:
-            combinations = crossed(text, [choices(grid) for grid in text.split(";")])
-            approximations |= dict.fromkeys(parse_operations(";".join(c)) for c in combinations)
+            known |= dict.fromkeys(read(text))
         except InputError as error:
-            mistakes += error.mistakes
-    raise_all(list(dict.fromkeys(mistakes)))
-    return list(approximations)
+            mistakes |= dict.fromkeys(error.mistakes)
+    raise_all(list(mistakes))
+    return list(known)

@@ -21,7 +21,6 @@ class Partial(Method):
     functions: ClassVar = tuple(_SLOPE)
 
     def stack(self, function: str) -> TableStack:
-        """Return the one table of `function`."""
         return table_of(function, lambda x: _hard(x, _SLOPE[function]))
 
 

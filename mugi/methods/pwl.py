@@ -41,12 +41,10 @@ class PWL(Method):
     )
 
     def check(self) -> None:
-        """Raise ValueError for non-uniform segments with BF16 coefficients."""
         if self.spacing == "minimax" and self.coefficients == "bf16":
             raise ValueError("spacing=minimax needs coefficients=fp32")
 
     def stack(self, function: str) -> TableStack:
-        """Return the one table of `function`."""
         return table_of(function, lambda x: self._approximate(function, x))
 
     def fit(self, function: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -79,19 +79,6 @@ def pick_positions(stack: TableStack, codes: np.ndarray, valid: np.ndarray) -> n
     inputs: the queries of one key for softmax, the channels of one token for an activation.
     Inputs where `valid` is False are masked. Raises InputError for arrays of another kind.
     """
-    _check(codes, valid)
-    magnitudes = (codes & 0x7FFF).astype(np.int64)
-    competing = valid & (magnitudes > 0) & (magnitudes < INF_CODE)
-    magnitudes = np.where(competing, magnitudes, ONE_CODE if stack.zeros == "count" else 0)
-    group = _group_of_each_row(stack, len(codes))
-    members = (magnitudes[group == index] for index in range(group.max() + 1))
-    extremes = np.stack([_extreme(stack, inputs) for inputs in members])
-    if stack.grouping == "front" and len(codes) % stack.group:
-        extremes[0] = stack.anchor
-    return _positions(stack, extremes)[group]
-
-
-def _check(codes: np.ndarray, valid: np.ndarray) -> None:
     if codes.dtype != np.uint16 or codes.ndim != 2 or not len(codes):
         raise InputError(
             f"codes: {codes.dtype} of shape {codes.shape}; allowed: uint16 BF16 codes, "
@@ -101,6 +88,15 @@ def _check(codes: np.ndarray, valid: np.ndarray) -> None:
         raise InputError(
             f"valid: {valid.dtype} of shape {valid.shape}; allowed: bool, {codes.shape}"
         )
+    magnitudes = (codes & 0x7FFF).astype(np.int64)
+    competing = valid & (magnitudes > 0) & (magnitudes < INF_CODE)
+    magnitudes = np.where(competing, magnitudes, ONE_CODE if stack.zeros == "count" else 0)
+    group = _group_of_each_row(stack, len(codes))
+    members = (magnitudes[group == index] for index in range(group.max() + 1))
+    extremes = np.stack([_extreme(stack, inputs) for inputs in members])
+    if stack.grouping == "front" and len(codes) % stack.group:
+        extremes[0] = stack.anchor
+    return _positions(stack, extremes)[group]
 
 
 def pick_alone(stack: TableStack, codes: np.ndarray) -> np.ndarray:

@@ -35,7 +35,6 @@ class Taylor(Method):
     )
 
     def stack(self, function: str) -> TableStack:
-        """Return the one table of exp."""
         cut = self.cut_off()
         evaluate = self._powers if self.evaluation == "powers" else self._horner
 
@@ -54,20 +53,16 @@ class Taylor(Method):
         return [math.exp(-math.lgamma(i + 1)) for i in range(self.degree + 1)]
 
     def _powers(self, x: np.ndarray) -> np.ndarray:
-        codes = to_bf16(x - self.center)  # far fewer distances than inputs
-        distinct = np.flatnonzero(np.bincount(codes, minlength=1 << 16))
-        values = np.empty(1 << 16)
-        values[distinct] = self._sum_of_powers(from_bf16(distinct))
-        return values[codes]
-
-    def _sum_of_powers(self, distance: np.ndarray) -> np.ndarray:
+        # far fewer distances than inputs
+        codes, place = np.unique(to_bf16(x - self.center), return_inverse=True)
+        distance = from_bf16(codes)
         total = np.zeros_like(distance)
         power = np.ones_like(distance)
         for coefficient in self._coefficients():
             term = np.float32(rounded(power)) * np.float32(coefficient)
             total = rounded(total + rounded(term))
             power = power * distance
-        return rounded(np.float32(total) * np.float32(math.exp(self.center)))
+        return rounded(np.float32(total) * np.float32(math.exp(self.center)))[place]
 
     def _horner(self, x: np.ndarray) -> np.ndarray:
         distance = np.float32(x) - np.float32(self.center)

@@ -95,8 +95,6 @@ class VLP(Method):
     )
 
     def check(self) -> None:
-        """Raise ValueError for a window without an anchor or wider than the LUT, and for a build
-        or an adaptive window that the anchor excludes."""
         if (self.max_exp is None) == (self.min_exp is None):
             raise ValueError("give either max_exp or min_exp (the anchored end of the LUT window)")
         if self.window is not None and self.window > self.lut:
@@ -126,11 +124,13 @@ class VLP(Method):
         reach = self.sliding_window - 1
         if self._as_published(function):
             start = PUBLISHED_TOP - self.lut + 1
-            lows = [self.min_exp, *range(start, PUBLISHED_TOP + 1)]
-            highs = [low + reach for low in lows]
-            last = self.min_exp + self.lut - 1
-            highs = [last if high > PUBLISHED_TOP else high for high in highs]
-            return [Window(*ends, start, PUBLISHED_TOP) for ends in zip(lows, highs, strict=True)]
+            last = self.lut_window[1]
+            return [
+                Window(
+                    low, low + reach if low + reach <= PUBLISHED_TOP else last, start, PUBLISHED_TOP
+                )
+                for low in (self.min_exp, *range(start, PUBLISHED_TOP + 1))
+            ]
         lut_low, lut_high = self.lut_window
         starts = range(lut_low - self.adapt, lut_low + 1)
         slides = range(self.lut - self.sliding_window + 1)
@@ -149,9 +149,8 @@ class VLP(Method):
         tables = np.stack([self.table(function, window) for window in self.windows(function)])
         positions, adaption = self._positions(function)
         extreme = "max" if self.max_exp is not None else "min"
-        grouping = self.grouping
-        if grouping == "strided" and function != "exp":
-            grouping = "front"
+        front = self.grouping == "strided" and function != "exp"
+        grouping = "front" if front else self.grouping
         return TableStack(tables, positions, extreme, self.group, grouping, self.zeros, adaption)
 
     def _positions(self, function: str) -> tuple[np.ndarray, Adaption | None]:
@@ -199,7 +198,12 @@ class VLP(Method):
 
         exponent = _fields(self.mantissa).exponent
         if self.overflow == "flush":
-            result = np.where(exponent > lut_high, _limit(function), result)
+            # the function's limit: the input itself or a zero for an activation, 0 (or infinity,
+            # for positive inputs) for exp
+            limit = exact[INF_CODE | (CODES & 0x8000)]
+            if function != "exp":
+                limit = np.where(CODES < 0x8000, CODES, limit)
+            result = np.where(exponent > lut_high, limit, result)
         # zeros, infinities and NaN do not go through the LUT
         bypassed = np.abs(exponent) == SPECIAL_EXPONENT
         return np.where(bypassed, exact, result).astype(np.uint16)
@@ -221,13 +225,3 @@ def _distinct(mantissa_bits: int) -> tuple[Fields, np.ndarray]:
     key = (fields.exponent.astype(np.int64) << 8 | fields.mantissa) << 1 | fields.sign
     _, first, place = np.unique(key, return_index=True, return_inverse=True)
     return Fields(*(field[first] for field in fields)), place
-
-
-@cache
-def _limit(function: str) -> np.ndarray:
-    """Return what `function` tends to beyond the LUT, by input code: the input itself or a zero for
-    an activation, 0 (or infinity, for positive inputs) for exp."""
-    infinite = exact_table(function)[INF_CODE | (CODES & 0x8000)]
-    if function == "exp":
-        return infinite
-    return np.where(CODES < 0x8000, CODES, infinite)

@@ -31,7 +31,7 @@ def test_every_input_at_every_window_position_is_the_tables_entry(text, function
     windows = method.windows(function)
     for window, table in zip(windows, method.stack(function).tables, strict=True):
         lows = np.repeat([[window.low], [window.lut_low]], len(codes), axis=1)
-        mapped = decode(method, function, codes, used, used, 1, lows)
+        mapped = decode(method, codes, used, lows)
         selected, _ = subscribe(method, function, mapped, BOTH_SIGNS)
         found = post_process(method, function, mapped, selected)
         np.testing.assert_array_equal(found, table[codes], f"{window}")

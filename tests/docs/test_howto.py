@@ -1,5 +1,6 @@
 """Each how-to page is followed to the letter; what adds to the package in a copy of it."""
 
+import contextlib
 import re
 import shutil
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.docs.pages import DOCS, ROOT, apply, commands, run, run_here
+from tests.docs.pages import DOCS, ROOT, apply, blocks, commands, run, run_here
 from tests.workflow.project import copy_of_project
 
 HOWTO = DOCS / "howto"
@@ -115,6 +116,17 @@ def test_add_a_metric(checkout):
     metric = table[table["metric"] == "sure_share"]
     assert metric["value"].between(0, 1).all() and (metric["unit"] == "share of tokens").all()
     assert {"sure_share_difference"} <= set(table["metric"])
+
+
+def test_accuracy_from_python(folder):
+    """The program of the page on the Python API, on the tiny model."""
+    run_here("mugi prepare tiny -o results/models/smollm2_135m", folder)
+    (program,) = blocks(DOCS / "reference" / "api.md", "python")
+    names = {}
+    with contextlib.chdir(folder):
+        exec(program, names)
+    table = names["measured"].table
+    assert {"exact", "native"} <= set(table["reference"])
 
 
 def test_fit_on_drawn_inputs(folder):

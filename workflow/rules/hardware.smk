@@ -67,7 +67,7 @@ rule break_down_hardware:
 rule account_carbon:
     input:
         hardware="results/hardware/hardware.csv",
-        sources=stage("carbon", "evaluate"),
+        sources=stage("carbon"),
     output:
         "results/carbon/carbon.csv",
     log:

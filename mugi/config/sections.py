@@ -1,0 +1,220 @@
+"""The sections of the configuration."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, create_model, model_validator
+
+from mugi.accuracy.settings import check_corpus
+from mugi.analysis.fit import SHIFTS
+from mugi.analysis.lookup import check_lookup
+from mugi.config.fields import (
+    Distinct,
+    Finite,
+    ModelNames,
+    Operations,
+    Perplexity,
+    PositiveInt,
+    Text,
+    checked,
+    distinct,
+    grids,
+)
+from mugi.errors import InputError, Mistake, closest, unknown
+from mugi.llm.embedded import DIGITS, HUB_ID
+from mugi.llm.texts import TASKS
+from mugi.methods import FUNCTIONS, parse
+from mugi.schema import Section
+
+
+def _check_source(source: str) -> None:
+    if source != "embedded" and not HUB_ID.fullmatch(source) and not Path(source).is_dir():
+        allowed = ("embedded", "a hub id (org/name)", "an existing checkpoint folder")
+        near = closest(source, ["embedded"])
+        raise InputError(Mistake(f"no folder '{source}'", allowed=allowed, nearest=near))
+
+
+def _check_data(data: str) -> None:
+    if data != DIGITS and not Path(data).is_dir():
+        near = closest(data, [DIGITS])
+        raise InputError(Mistake(f"no folder '{data}'", "", ("a folder", DIGITS), near))
+
+
+def _check_task(name: str) -> None:
+    own = sorted(path.stem for path in TASKS.glob("*.yaml"))
+    if name.startswith("mugi_") and name not in own:
+        raise InputError(unknown("task", name, own))
+
+
+class Model(Section):
+    """A model and how it is loaded."""
+
+    source: checked(_check_source) = Field(
+        description="embedded, a hub id such as org/name, or a checkpoint folder"
+    )
+    dtype: Literal["bfloat16", "float16", "float32"] = Field(description="precision of the model")
+    attention: Literal["eager", "sdpa"] = Field(description="attention of the native model")
+    device: str = Field(
+        pattern=r"^(cpu|cuda(:\d+)?|auto)$",
+        description="cpu, cuda, cuda:N, or auto: the layers spread over all GPUs",
+    )
+    threads: PositiveInt = Field(1, description="threads of a job that runs the model")
+    data: checked(_check_data) | None = Field(
+        None, description="for speech or vision: a folder of clips or images, or digits"
+    )
+    examples: PositiveInt | None = Field(None, description="first clips or images; all if left out")
+
+
+class Accuracy(Section):
+    """LLM accuracy under approximations."""
+
+    models: ModelNames
+    approximations: Annotated[list[Operations], Distinct] = Field(
+        min_length=1, description="one run each: native, or softmax=METHOD;activation=METHOD"
+    )
+    corpora: Annotated[list[checked(check_corpus)], Distinct] = Field(
+        min_length=1,
+        description="texts whose tokens are scored: prose, pydoc, c4 (network) or a text file; "
+        "TEXT=WINDOWS for another number of windows",
+    )
+    perplexity: Perplexity
+    tasks: dict[checked(_check_task), PositiveInt] = Field(
+        description="lm-eval task, a local one or any other (network): number of documents"
+    )
+    seed: int = Field(ge=0, description="seed of what lm-eval's tasks draw")
+
+
+class Sweep(Section):
+    """Fig. 6: perplexity and KL divergence of one operation at a time, by all methods of grids."""
+
+    models: ModelNames
+    corpus: Text = Field(description="text of the token perplexity")
+    perplexity: Perplexity
+    softmax: grids("softmax")
+    activation: grids("activation")
+
+
+class Datapath(Section):
+    """INT4 linear layers of a model on the simulated array."""
+
+    models: ModelNames
+    woq: checked(parse, "weights") = Field(
+        description="how weights are quantised, such as int4:group=64"
+    )
+    tokens: PositiveInt = Field(description="tokens that enter each layer")
+
+
+class Profile(Section):
+    """Fig. 4: inputs of softmax and activation."""
+
+    models: ModelNames
+    lengths: distinct(2) = Field(
+        min_length=1, description="tokens in a window; the published recipe takes the longest"
+    )
+    tokens: PositiveInt = Field(description="tokens of text at each length")
+
+    @model_validator(mode="after")
+    def _whole_windows(self) -> Self:
+        if self.tokens < max(self.lengths):
+            raise ValueError(f"tokens {self.tokens} must be at least {max(self.lengths)} (lengths)")
+        return self
+
+
+class Tuning(Section):
+    """Fig. 7: a LUT window for the softmax of each layer."""
+
+    models: ModelNames
+    base: checked(lambda text: parse(f"{text},max_exp=0", "exp")) = Field(
+        description="VLP without its anchor, such as vlp:lut=8"
+    )
+    max_exp: distinct(-40, 40) = Field(description="candidates for the highest exponent of the LUT")
+    min_exp: distinct(-40, 40) = Field(description="candidates for the lowest exponent of the LUT")
+    default: str = Field(
+        pattern=r"^(max|min)_exp=-?\d+$", description="anchor of layers that are not yet tuned"
+    )
+    tries: PositiveInt = Field(description="candidates a layer that the descent tries")
+    text: str = Field(description="prose, pydoc, c4 (needs network) or a UTF-8 text file")
+    window: int = Field(ge=2, description="tokens in a window")
+    windows: PositiveInt = Field(description="windows to tune on, from the text's first half")
+    held_out_windows: PositiveInt = Field(
+        description="windows to report on, from the text's second half"
+    )
+
+    @model_validator(mode="after")
+    def _something_to_choose(self) -> Self:
+        if len(self.max_exp) + len(self.min_exp) < 2:
+            raise ValueError("give at least 2 candidates in max_exp and min_exp")
+        return self
+
+
+class Error(Section):
+    """Inputs and methods of one function."""
+
+    range: Annotated[list[Finite], Field(min_length=2, max_length=2)] = Field(
+        description="lowest and highest input"
+    )
+
+    @model_validator(mode="after")
+    def _low_to_high(self) -> Self:
+        if not self.range[0] < self.range[1]:
+            raise ValueError(f"range {self.range} must be [lower, higher]")
+        return self
+
+
+def _error_of(function: str) -> type[Error]:
+    methods = (
+        list[checked(parse, function)],
+        Field(min_length=1, description="methods to draw"),
+    )
+    about = f"Inputs and methods of {function}."
+    return create_model(f"Error_{function}", __base__=Error, __doc__=about, methods=methods)
+
+
+class Approximations(Section):
+    """Fig. 8: relative error of approximations."""
+
+    exp: _error_of("exp")
+    silu: _error_of("silu")
+    gelu: _error_of("gelu")
+
+
+class Lookup(Section):
+    """Fig. 3: one lookup table and a group of inputs."""
+
+    function: Literal[tuple(FUNCTIONS)] = Field(description="what it holds")
+    method: checked(parse) = Field(description="a VLP approximation with a fixed LUT window")
+    inputs: Annotated[list[Finite], Field(min_length=1)] = Field(
+        description="inputs that share a sliding window"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_table(self) -> Self:
+        check_lookup(self.function, self.method, self.inputs)
+        return self
+
+
+class Shift(Section):
+    """Methods that are also tried on larger and smaller inputs than the model's."""
+
+    log2: distinct(SHIFTS[0], SHIFTS[-1]) = Field(
+        min_length=1, description="powers of two that inputs are multiplied by; 0 among them"
+    )
+    softmax: grids("softmax")
+    activation: grids("activation")
+
+    @model_validator(mode="after")
+    def _unshifted(self) -> Self:
+        if 0 not in self.log2:
+            raise ValueError(f"log2 {self.log2} must have 0, the model's own inputs")
+        return self
+
+
+class Fit(Section):
+    """Search of the parameters of approximations on inputs of a model."""
+
+    models: ModelNames
+    each_layer: bool = Field(description="also fit each layer by itself")
+    rows: PositiveInt = Field(description="rows of softmax a layer that enter the KL divergence")
+    softmax: grids("softmax")
+    activation: grids("activation")
+    shift: Shift
