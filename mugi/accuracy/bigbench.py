@@ -83,10 +83,9 @@ def _read(sdist: Path) -> Iterator[tuple[str, dict]]:
 
 
 def _question(example: dict) -> dict:
-    scores = example["target_scores"]
-    choices = list(scores)
-    answer = max(range(len(choices)), key=lambda index: scores[choices[index]])
-    return {"question": example["input"].strip(), "choices": choices, "answer": answer}
+    choices, scores = zip(*example["target_scores"].items(), strict=True)
+    question = {"question": example["input"].strip(), "choices": choices}
+    return question | {"answer": scores.index(max(scores))}
 
 
 def _write_task(folder: Path, name: str, rows: list[dict], task: dict) -> None:

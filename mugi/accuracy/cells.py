@@ -15,6 +15,7 @@ import mugi.llm
 import mugi.methods
 from mugi.accuracy import VERSIONS
 from mugi.files import write_text
+from mugi.llm import texts
 from mugi.llm.checkpoint import model_digest
 from mugi.llm.settings import ModelSettings, device_kind
 
@@ -72,3 +73,12 @@ def definitions(kind: str) -> dict:
     """Return the versions of what a kind of measurement is made of, see `VERSIONS`."""
     own = {"methods": mugi.methods.VERSION, "llm": mugi.llm.VERSION, kind: VERSIONS[kind]}
     return {"definitions": own}
+
+
+def text_key(name: str) -> dict:
+    """Return what the keys of all measurements on a text share: a digest, or C4's revision."""
+    if name != texts.C4:
+        return {"text_sha256": texts.text(name).sha256}
+    from mugi.llm import hub  # only where the network is needed
+
+    return {"text_sha256": "", "datasets": hub.revisions([texts.C4_DATASET])}

@@ -7,7 +7,7 @@ exact function rounded to BF16, with the same weights and KV cache.
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +16,9 @@ import pandas as pd
 from tqdm import tqdm
 
 import mugi
-from mugi.accuracy.cells import Cells, definitions, model_key, packages
+from mugi.accuracy.cells import Cells, definitions, model_key, packages, text_key
 from mugi.accuracy.intervals import describe
 from mugi.accuracy.metrics import metric_of, over_documents, token_metrics
-from mugi.accuracy.runs import Parts, Runs
 from mugi.accuracy.settings import DataSettings, TaskSettings, TextSettings
 from mugi.errors import InputError, Mistake
 from mugi.llm import checkpoint, texts
@@ -36,6 +35,10 @@ COLUMNS = [
 ]
 DOCUMENT_COLUMNS = [*KEYS, "metric", "reference", "document", "total", "weight"]
 COUNTS = ["documents", "tokens", "window_tokens", "stride_tokens", "context_tokens", "seed"]
+Parts = Mapping[str, object]
+"""Part of a measurement (a window, a clip; `whole`) -> its result."""
+Compute = Callable[[Mapping[Approximation, Parts]], Iterator[tuple[Approximation, str, object]]]
+"""Yields approximation, part and result of what approximations lack beside the parts they have."""
 
 
 class Accuracy(NamedTuple):
@@ -70,13 +73,13 @@ def evaluate_accuracy(
     model.check()
     with tqdm(total=0, unit="run", desc=model.name, file=sys.stderr, disable=not progress) as bar:
         study = _Study(model, approximations, batch_size, cells, bar)
-        manager = study.task_manager(tasks)
+        study.find_tasks(tasks)
         if data:
             study.add_data(data)
         for text in texts:
             study.add_text(text)
         for task in tasks:
-            study.add_task(task, manager)
+            study.add_task(task)
     return Accuracy(study.table(), study.documents(), study.lm_eval)
 
 
@@ -91,11 +94,8 @@ class _Study:
         cells: Path | None,
         bar: tqdm,
     ):
-        self.settings, self.batch_size = model, batch_size
+        self.settings, self.batch_size, self.cells, self.bar = model, batch_size, Cells(cells), bar
         self.approximations = list(approximations)
-        # the published grouping mixes the sequences of a batch, which only a GPU has
-        batch = {} if model.device == "cpu" else {"batch_size": batch_size}
-        self.runs = Runs(self.approximations, Cells(cells), batch, bar)
         self.key = model_key(model)
         self.lm_eval: dict[str, dict] = {}
         self._rows: list[dict] = []
@@ -115,92 +115,108 @@ class _Study:
             what = f"the model's context is {context} tokens"
             raise InputError(Mistake(what, where=f"{option} {window}"))
 
+    def _measured(
+        self, key: Mapping, compute: Compute, parts: Sequence[str]
+    ) -> dict[Approximation, Parts]:
+        """Return the results of approximations and references: from cells, or computed and kept.
+
+        Raises InputError where memory runs out and no batch can be made smaller.
+        """
+        references = [r for own in self.approximations for r in references_of(own).values()]
+        everyone = dict.fromkeys([*references, *self.approximations])
+        keys = {own: self._key_of(key, own) for own in everyone}
+        # a cell may hold more windows, of a run with more
+        kept = {own: self.cells.read(keys[own]) or {} for own in everyone}
+        results = {own: {p: kept[own][p] for p in parts if p in kept[own]} for own in everyone}
+        lacking = {own: {**done} for own, done in results.items() if len(done) < len(parts)}
+        if not lacking:
+            return results
+        self.bar.total += len(lacking)
+        self.bar.refresh()
+        try:
+            for own, part, result in compute(lacking):
+                results[own][part] = result
+                self.cells.write(keys[own], results[own])
+                self.bar.update(1 / len(parts))
+        except (MemoryError, RuntimeError) as error:
+            from mugi.accuracy.predictions import no_memory  # imports torch
+
+            if not no_memory(error):
+                raise
+            raise InputError(
+                "out of memory; try batch size 1, then a smaller window; "
+                "what was measured is in the folder for cells, if one was given"
+            ) from None
+        return results
+
+    def _key_of(self, key: Mapping, approximation: Approximation) -> dict:
+        key = {**key, "approximation": str(approximation)}
+        # the published grouping mixes the sequences of a batch, which only a GPU has
+        mixes = "strided" in str(approximation) and self.settings.device != "cpu"
+        return key | ({"batch_size": self.batch_size} if mixes else {})
+
     # --- texts, tasks and data --------------------------------------------------------------------
 
     def add_text(self, settings: TextSettings) -> None:
         """Add the metrics of tokens on the windows of a text."""
-        is_c4 = settings.name == texts.C4
-        text = None if is_c4 else texts.text(settings.name)
+        shared = text_key(settings.name)
         facts = {
-            "task": text.name if text else texts.C4,
-            "text_sha256": text.sha256 if text else "",
-            "cut": "documents" if is_c4 else settings.cut,
+            "task": settings.name if settings.name == texts.C4 else texts.text(settings.name).name,
+            "text_sha256": shared["text_sha256"],
+            "cut": settings.cut,
             "window_tokens": settings.window_tokens,
             "stride_tokens": settings.stride_tokens,
         }
-        key = self.key | definitions("windows") | facts
+        key = self.key | definitions("windows") | shared | facts
         key |= {"metrics": [metric.name for metric in token_metrics()]}
         key |= {"kl_context_tokens": settings.kl_context_tokens}
-        if is_c4:
-            from mugi.llm import hub
 
-            key["datasets"] = hub.revisions([texts.C4_DATASET])
-
-        def run(lacking: Mapping[Approximation, Parts]) -> Iterator:
+        def compute(lacking: Mapping[Approximation, Parts]) -> Iterator:
             from mugi.accuracy.predictions import score_windows
             from mugi.accuracy.windows import windows_of
 
             model, tokenizer = self.model
             self._check_window(settings.window_tokens)
             windows = windows_of(settings, tokenizer)
-            return score_windows(
-                model, windows, lacking, settings.kl_context_tokens, self.batch_size
-            )
+            context = settings.kl_context_tokens
+            return score_windows(model, windows, lacking, context, self.batch_size)
 
         numbers = [str(number) for number in range(settings.windows)]
-        measured = self.runs.measured(key, run, numbers)
-        sums = {
-            own: over_documents([row for number in numbers for row in parts[number]])
-            for own, parts in measured.items()
-        }
-        for approximation in self.approximations:
-            table = sums[approximation]
-            tokens = table.loc[table["metric"] == "token_perplexity", "weight"].sum()
-            described = self._describe(approximation, sums)
-            for row in described:
-                is_settled = metric_of(row["metric"]).settled
-                row["context_tokens"] = settings.kl_context_tokens if is_settled else 1
-            self._add(approximation, facts | {"tokens": int(tokens)}, described, table)
+        measured = self._measured(key, compute, numbers)
+        self._add_sums(measured, facts | {"context_tokens": settings.kl_context_tokens})
 
-    def task_manager(self, tasks: Sequence[TaskSettings]):
-        """Return lm-eval's manager of the tasks; raises InputError for names that are none, one
-        line each, and for data sets whose version cannot be told."""
+    def find_tasks(self, tasks: Sequence[TaskSettings]) -> None:
+        """Look tasks up; raises InputError for names that are none, one line each, and for data
+        sets whose version cannot be told."""
         if not tasks:
-            return None
+            return
         from mugi.accuracy import harness
         from mugi.llm import hub
 
         folders = list(dict.fromkeys(folder for task in tasks for folder in task.folders))
-        manager = harness.task_manager([task.name for task in tasks], folders)
+        self.manager = harness.task_manager([task.name for task in tasks], folders)
         self.datasets = {
-            task.name: hub.revisions(harness.datasets_of(task.name, manager)) for task in tasks
+            task.name: hub.revisions(harness.datasets_of(task.name, self.manager)) for task in tasks
         }
-        return manager
 
-    def add_task(self, settings: TaskSettings, manager) -> None:
+    def add_task(self, settings: TaskSettings) -> None:
         """Add what lm-eval reports for a task."""
         from mugi.accuracy import harness
 
-        name, window = settings.name, settings.window_tokens
-        sha256 = texts.sha256_of_task(name)
+        name, window, seed = settings.name, settings.window_tokens, settings.seed
+        facts = {"window_tokens": window, "text_sha256": texts.sha256_of_task(name), "seed": seed}
         folders = (texts.TASKS, *settings.folders)
-        key = (
-            self.key
-            | definitions("tasks")
-            | {
-                "tasks": [checkpoint.folder_digest(folder) for folder in folders],
-                "text_sha256": sha256,
-                "datasets": self.datasets[name],
-                "task": name,
-                "documents": settings.documents,
-                "seed": settings.seed,
-                "num_fewshot": settings.num_fewshot,
-                "window_tokens": window,
-            }
-        )
+        key = self.key | definitions("tasks") | facts
+        key |= {
+            "tasks": [checkpoint.folder_digest(folder) for folder in folders],
+            "datasets": self.datasets[name],
+            "task": name,
+            "documents": settings.documents,
+            "num_fewshot": settings.num_fewshot,
+        }
 
-        def run(lacking: Mapping[Approximation, Parts]) -> Iterator:
-            loaded = harness.load_task(name, manager, settings.seed, settings.num_fewshot)
+        def compute(lacking: Mapping[Approximation, Parts]) -> Iterator:
+            loaded = harness.load_task(name, self.manager, seed, settings.num_fewshot)
             model, tokenizer = self.model
             self._check_window(window, "task-window")
             for approximation in lacking:
@@ -211,26 +227,22 @@ class _Study:
                     max_length=window,
                     batch_size=self.batch_size,
                 )
-                result = harness.run_task(wrapped, loaded, settings.documents, settings.seed)
+                result = harness.run_task(wrapped, loaded, settings.documents, seed)
                 yield approximation, "whole", result
 
-        measured = {
-            own: parts["whole"] for own, parts in self.runs.measured(key, run, ["whole"]).items()
-        }
+        measured = self._measured(key, compute, ["whole"])
+        results = {own: parts["whole"] for own, parts in measured.items()}
         for approximation in self.approximations:
-            result = measured[approximation]
+            result = results[approximation]
             self.lm_eval.setdefault(str(approximation), {})[name] = result["results"]
+            alone = len(result["documents"]) == 1
             for entry, reported in result["results"]["results"].items():
-                alone = len(result["documents"]) == 1
-                facts = {"task": entry, "window_tokens": window, "text_sha256": sha256}
-                facts |= {"tokens": result["tokens"] if alone else None, "seed": settings.seed}
                 sums = {
                     own: over_documents(other["documents"].get(entry, []))
-                    for own, other in measured.items()
+                    for own, other in results.items()
                 }
-                described = self._describe(approximation, sums)
-                described = harness.as_reported(described, harness.reported(reported))
-                self._add(approximation, facts, described, sums[approximation])
+                tokens = {"task": entry, "tokens": result["tokens"] if alone else None}
+                self._add(approximation, sums, facts | tokens, reported)
 
     def add_data(self, settings: DataSettings) -> None:
         """Add the metrics of a model of speech or vision on clips, images or videos."""
@@ -241,40 +253,47 @@ class _Study:
         key = self.key | definitions("examples")
         key |= {"text_sha256": sha256, "examples": settings.examples}
 
-        def run(lacking: Mapping[Approximation, Parts]) -> Iterator:
+        def compute(lacking: Mapping[Approximation, Parts]) -> Iterator:
             return examples.evaluate(*self.model, settings.source, settings.examples, lacking)
 
-        measured = self.runs.measured(key, run)
-        sums = {
-            own: over_documents([row for part in parts.values() for row in part])
-            for own, parts in measured.items()
-        }
-        for approximation in self.approximations:
-            facts = {"task": Path(settings.source).name, "text_sha256": sha256}
-            table = sums[approximation]
-            tokens = table.loc[table["metric"] == "token_perplexity", "weight"]
-            facts["tokens"] = int(tokens.sum()) if len(tokens) else None
-            self._add(approximation, facts, self._describe(approximation, sums), table)
+        parts = examples.parts_of(settings.source, settings.examples)
+        facts = {"task": Path(settings.source).name, "text_sha256": sha256}
+        self._add_sums(self._measured(key, compute, parts), facts)
 
     # --- tables -----------------------------------------------------------------------------------
 
-    def _describe(
-        self, approximation: Approximation, sums: Mapping[Approximation, pd.DataFrame]
-    ) -> list[dict]:
-        """Return the metrics of one approximation, and their differences to its references."""
-        native = approximation == Approximation()
-        others = {} if native else references_of(approximation)
-        others = {name: sums[reference] for name, reference in others.items()}
-        return describe(sums[approximation], others)
+    def _add_sums(self, measured: Mapping[Approximation, Parts], facts: dict) -> None:
+        """Add what was measured of a text or data, whose parts are rows of sums."""
+        sums = {
+            own: over_documents([row for rows in results.values() for row in rows])
+            for own, results in measured.items()
+        }
+        for approximation in self.approximations:
+            self._add(approximation, sums, facts)
 
     def _add(
-        self, approximation: Approximation, facts: dict, described: list[dict], sums: pd.DataFrame
+        self,
+        approximation: Approximation,
+        sums: Mapping[Approximation, pd.DataFrame],
+        facts: dict,
+        reported: Mapping[str, object] | None = None,
     ) -> None:
-        """Add the rows of one approximation on one text or task, and its documents."""
+        """Add the metrics of one approximation on one text or task, with their differences to its
+        references, and its documents. reported: lm-eval's own values, which go before ours."""
+        table = sums[approximation]
+        native = approximation == Approximation()
+        references = {} if native else references_of(approximation)
+        rows = describe(table, {name: sums[other] for name, other in references.items()})
+        if reported is not None:
+            from mugi.accuracy import harness
+
+            rows = harness.as_reported(rows, reported)
         methods = approximation._asdict().items()
-        place = {name: str(method) if method else NATIVE for name, method in methods} | facts
-        self._rows += [place | row for row in described]
-        self._documents.append(sums.assign(**place))
+        place = {name: str(method) if method else NATIVE for name, method in methods}
+        scored = table.loc[table["metric"] == "token_perplexity", "weight"]
+        place |= {"tokens": int(scored.sum()) if len(scored) else None} | facts
+        self._rows += [place | row for row in rows]
+        self._documents.append(table.assign(**place))
 
     def table(self) -> pd.DataFrame:
         """Return the rows with what all share: model, precision, attention, device, versions."""
@@ -287,6 +306,10 @@ class _Study:
         versions = [f"{name} {version}" for name, version in packages().items()]
         table["versions"] = "; ".join([f"mugi {mugi.__version__}", *versions])
         table[COUNTS] = table[COUNTS].astype("Int64")
+        settled = table["metric"].map(lambda name: metric_of(name).settled)
+        table["context_tokens"] = table["context_tokens"].where(
+            settled, table["context_tokens"].clip(upper=1)
+        )
         return table
 
     def documents(self) -> pd.DataFrame:

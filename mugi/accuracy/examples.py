@@ -25,10 +25,14 @@ def data_digest(source: str) -> str:
         return digest(source)
     if not Path(source).is_dir():
         raise InputError(Mistake(f"no such folder; allowed: a folder, {DIGITS}", f"data {source}"))
-    lines = []
-    for path in sorted(path for path in Path(source).rglob("*") if path.is_file()):
-        lines.append(f"{sha256_of(path)}  {path.relative_to(source)}")
-    return digest("\n".join(lines))
+    files = sorted(path for path in Path(source).rglob("*") if path.is_file())
+    return digest("\n".join(f"{sha256_of(path)}  {path.relative_to(source)}" for path in files))
+
+
+def parts_of(source: str, limit: int | None) -> list[str]:
+    """Return what is kept one by one: the first clips by number; images are one whole."""
+    clips = sorted(Path(source).glob("*.wav"))[:limit]
+    return [str(number) for number in range(len(clips))] or ["whole"]
 
 
 def evaluate(

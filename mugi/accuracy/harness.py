@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-import random
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,10 +14,11 @@ import torch
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
+from transformers import set_seed
 
 from mugi.accuracy.metrics import MEAN, metric_of
 from mugi.accuracy.predictions import in_batches
-from mugi.errors import InputError, Mistake, closest
+from mugi.errors import InputError, Mistake, closest, first_line, raise_all
 from mugi.llm.inject import emulated
 from mugi.llm.texts import OWN_PREFIX, TASKS
 from mugi.methods import NATIVE, parse_operations
@@ -124,14 +124,10 @@ def task_manager(names: Iterable[str] = (), folders: Iterable[Path] = ()) -> Tas
     if missing and not any(name.startswith(OWN_PREFIX) for name in missing):
         manager = TaskManager(include_path=paths)
         missing = [name for name in names if name not in manager.all_tasks]
-    if missing:
-        allowed = (*local, "any other that `lm_eval ls tasks` lists")
-        raise InputError(
-            *(
-                Mistake(f"unknown task '{name}'", "", allowed, closest(name, manager.all_tasks))
-                for name in missing
-            )
-        )
+    allowed, known = (*local, "any other that `lm_eval ls tasks` lists"), manager.all_tasks
+    raise_all(
+        [Mistake(f"unknown task '{name}'", "", allowed, closest(name, known)) for name in missing]
+    )
     return manager
 
 
@@ -169,7 +165,7 @@ def load_task(name: str, manager: TaskManager, seed: int, fewshot: int | None) -
     except InputError:
         raise
     except Exception as error:  # every data set raises errors of its own
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise InputError(f"task {name}: its data cannot be loaded: {reason}") from None
     for task in loaded["tasks"].values():
         own = task.get_config("num_fewshot")
@@ -189,9 +185,7 @@ def run_task(model: MugiLM, loaded: dict, limit: int | None, seed: int) -> dict:
     scored `tokens`.
     """
     before = model.scored_tokens
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - the generator that tasks draw from
-    torch.manual_seed(seed)
+    set_seed(seed)  # of the generators that tasks draw from
     with contextlib.redirect_stdout(sys.stderr):
         results = lm_eval.evaluate(
             model, loaded, limit=limit, bootstrap_iters=STDERR_SAMPLES, log_samples=True
@@ -222,30 +216,22 @@ def _sums(documents: list[dict]) -> list[dict]:
     return rows
 
 
-def reported(metrics: Mapping[str, object]) -> dict[str, dict]:
-    """Return metric -> value and standard error, from lm-eval's `METRIC,FILTER` keys."""
-    named = {}
+def as_reported(described: list[dict], metrics: Mapping[str, object]) -> list[dict]:
+    """Return rows of `intervals.describe` with lm-eval's values, by its `METRIC,FILTER` keys, and
+    with its standard error instead of an interval where the sums over documents give something
+    else."""
+    rows = []
+    ours = {row["metric"]: row for row in described if not row["reference"]}
     for key, value in metrics.items():
         metric, comma, filtered = key.partition(",")
         if not comma or metric.endswith("_stderr") or not isinstance(value, int | float):
             continue
-        error = pd.to_numeric(metrics.get(f"{metric}_stderr,{filtered}"), errors="coerce")
         name = metric if filtered == "none" else key
-        named[name] = {"value": value, "standard_error": error}
-    return named
-
-
-def as_reported(described: list[dict], reported: Mapping[str, dict]) -> list[dict]:
-    """Return rows of `intervals.describe` with lm-eval's values, and with its standard error
-    instead of an interval where the sums over documents give something else."""
-    rows = []
-    ours = {row["metric"]: row for row in described if not row["reference"]}
-    for metric, theirs in reported.items():
-        row = ours.get(metric)
-        if row is None or not np.isclose(row["value"], theirs["value"], rtol=1e-6):
-            unit = metric_of(metric).unit
-            rows.append({"metric": metric, "unit": unit, "reference": "", **theirs})
-            continue
-        rows.append(row | {"value": theirs["value"]})
-        rows += [other for other in described if other["metric"] == f"{metric}_difference"]
+        if name in ours and np.isclose(ours[name]["value"], value, rtol=1e-6):
+            rows.append(ours[name] | {"value": value})
+            rows += [other for other in described if other["metric"] == f"{name}_difference"]
+        else:
+            error = pd.to_numeric(metrics.get(f"{metric}_stderr,{filtered}"), errors="coerce")
+            row = {"metric": name, "unit": metric_of(name).unit, "reference": ""}
+            rows.append(row | {"value": value, "standard_error": error})
     return rows

@@ -29,10 +29,6 @@ def describe(documents: pd.DataFrame, references: Mapping[str, pd.DataFrame]) ->
     tables of the same documents, by name. A metric without a reference of its own also gets its
     difference to each of `references`, named METRIC_difference. One document has no interval.
     """
-    alone = {
-        name: dict(list(table[table["reference"] == ""].groupby("metric")))
-        for name, table in references.items()
-    }
     rows = []
     for (metric, reference), table in documents.groupby(["metric", "reference"], sort=False):
         form, unit = metric_of(metric).form, metric_of(metric).unit
@@ -41,8 +37,8 @@ def describe(documents: pd.DataFrame, references: Mapping[str, pd.DataFrame]) ->
         rows.append(head | interval(mean, influences, form))
         if reference:
             continue
-        for name, by_metric in alone.items():
-            other = by_metric[metric]
+        for name, sums in references.items():
+            other = sums[(sums["metric"] == metric) & (sums["reference"] == "")]
             assert list(other["document"]) == list(table["document"])
             there, others = ratio_of(*_sums(other))
             with np.errstate(all="ignore"):

@@ -1,6 +1,6 @@
 """What a model predicts of the tokens in windows, kept small: hidden states instead of logits."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from mugi.methods.references import references_of
 _HELD_BYTES = 1 << 30  # features of the references kept at a time
 _GPU_BATCH = 64  # where `auto` starts on a GPU
 _TOKENS = 256  # whose logits are there at a time
-_CACHED = 16  # rows of logits looked at together on a CPU, so that they stay in its cache
+_CACHED = 16  # rows of logits summed together, so that they stay in a CPU's cache
 
 
 class Predictions(NamedTuple):
@@ -49,8 +49,17 @@ class Head:
     """
 
     def __init__(self, model: PreTrainedModel):
-        self.model = model
-        self.linear = _linear_head(model)
+        self.model, self.linear = model, None
+        head = model.get_output_embeddings()
+        if not isinstance(head, torch.nn.Linear) or head.weight.is_meta:
+            return
+        if model.dtype != torch.float32:  # its logits are rounded
+            return
+        tokens = torch.arange(min(8, model.config.vocab_size), device=model.device)[None]
+        with torch.inference_mode():
+            hidden = model.base_model(tokens, use_cache=False).last_hidden_state
+            if torch.equal(head(hidden), model(tokens, use_cache=False).logits):
+                self.linear = head
 
     def features(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return the features of token ids (batch, tokens): (batch, tokens, width)."""
@@ -70,117 +79,93 @@ def predictions_of(
     head: from features to logits; None if they are logits. reference: whether something will be
     compared with it.
     """
-    targets = targets.to(features.device)
-    pieces = [
-        _piece(*piece, head, reference)
-        for piece in zip(features.split(_TOKENS), targets.split(_TOKENS), strict=True)
-    ]
-    log_total, log_loss, best, means = zip(*pieces, strict=True)
-    means = None if means[0] is None else torch.cat(means)
+    pieces = []
+    for rows, following in zip(features.split(_TOKENS), targets.split(_TOKENS), strict=True):
+        logits = (head(rows) if head else rows).float()
+        log_total = torch.cat([few.logsumexp(-1) for few in logits.split(_CACHED)])
+        target = logits.gather(1, following.to(logits.device)[:, None])[:, 0]
+        best, means = logits.argmax(-1), log_total[:0]
+        if reference and head:
+            means = logits.sub_(log_total[:, None]).exp_() @ head.weight
+        pieces.append((log_total, log_total - target, best, means))
+    log_total, log_loss, best, means = map(torch.cat, zip(*pieces, strict=True))
     return Predictions(
-        features.float(), torch.cat(log_total), torch.cat(log_loss), torch.cat(best), means
+        features.float(), log_total, log_loss, best, means if reference and head else None
     )
-
-
-def _piece(
-    features: torch.Tensor, targets: torch.Tensor, head: torch.nn.Linear | None, reference: bool
-) -> tuple:
-    logits = (head(features) if head else features).float()
-    rows = _CACHED if logits.device.type == "cpu" else len(logits)
-    log_total = torch.cat([few.logsumexp(-1) for few in logits.split(rows)])
-    log_loss = log_total - logits.gather(1, targets[:, None])[:, 0]
-    best, means = _likeliest(logits), None
-    if reference and head:
-        probabilities = logits.sub_(log_total[:, None]).exp_()
-        means = probabilities @ head.weight
-    return log_total, log_loss, best, means
-
-
-def _linear_head(model: PreTrainedModel) -> torch.nn.Linear | None:
-    head = model.get_output_embeddings()
-    if not isinstance(head, torch.nn.Linear) or head.weight.is_meta:
-        return None
-    if model.dtype != torch.float32:  # its logits are rounded
-        return None
-    tokens = torch.arange(min(8, model.config.vocab_size), device=model.device)[None]
-    with torch.inference_mode():
-        hidden = model.base_model(tokens, use_cache=False).last_hidden_state
-        same = torch.equal(head(hidden), model(tokens, use_cache=False).logits)
-    return head if same else None
-
-
-def _likeliest(logits: torch.Tensor) -> torch.Tensor:
-    """Return the index of each row's first maximum; numpy finds it faster than PyTorch on a CPU."""
-    if logits.device.type == "cpu":
-        return torch.from_numpy(logits.numpy().argmax(-1))
-    return logits.argmax(-1)
 
 
 @torch.inference_mode()
 def score_windows(
     model: PreTrainedModel,
     windows: Sequence[Window],
-    finished: Mapping[Approximation, Mapping[str, object]],
+    finished: Mapping[Approximation, Collection[str]],
     kl_context: int,
     batch_size: int | str = "auto",
 ) -> Iterator[tuple[Approximation, str, list[dict]]]:
     """Yield approximation, number of the window, and the sums of `token_sums`.
 
-    `finished` are the approximations, with the windows that each has already. The references run
-    first on a few windows, then every approximation on the same ones.
+    `finished` are the approximations, with the windows that each has already.
     """
     head = Head(model)
     width = head.linear.in_features if head.linear else model.config.get_text_config().vocab_size
     references = {r for approximation in finished for r in references_of(approximation).values()}
     size = 4 * 2 * width * len(windows[0].tokens) * len(references)  # features and means
-    held = max(1, _HELD_BYTES // size)
-    for start in range(0, len(windows), held):
-        numbers = range(start, min(start + held, len(windows)))
-        wanted = {a: [n for n in numbers if str(n) not in done] for a, done in finished.items()}
-        wanted = {a: own for a, own in wanted.items() if own}
-        needed = sorted({n for own in wanted.values() for n in own})
-        kept: dict[Approximation, dict[int, Predictions]] = {}
 
-        def run(
-            approximation: Approximation, numbers: list[int], reference: bool = False
-        ) -> Iterator[Predictions]:
-            chosen = [windows[n] for n in numbers]
-            return _predict(head, approximation, chosen, batch_size, reference)
+    def predict(numbers: Sequence[str], reference: bool) -> Iterator[Predictions]:
+        chosen = [windows[int(number)] for number in numbers]
+        return _predict(head, chosen, batch_size, reference)
 
-        for reference in dict.fromkeys(r for a in wanted for r in references_of(a).values()):
-            predicted = run(reference, needed, reference=True)
-            kept[reference] = dict(zip(needed, predicted, strict=True))
-        for approximation, own in wanted.items():
-            again = kept.get(approximation)
-            predicted = (again[n] for n in own) if again else run(approximation, own)
-            for n, here in zip(own, predicted, strict=True):
-                first, documents = windows[n].first, windows[n].documents
-                names = references_of(approximation).items()
-                others = {name: kept[reference][n] for name, reference in names}
-                sums = token_sums(here, others, documents[first:], first, kl_context)
-                yield approximation, str(n), sums
+    parts, held = [str(number) for number in range(len(windows))], max(1, _HELD_BYTES // size)
+    for own, part, here, others in compared(model, finished, parts, predict, held):
+        first, documents = windows[int(part)].first, windows[int(part)].documents
+        yield own, part, token_sums(here, others, documents[first:], first, kl_context)
+
+
+def compared(
+    model: PreTrainedModel,
+    finished: Mapping[Approximation, Collection[str]],
+    parts: Sequence[str],
+    run: Callable[[Sequence[str], bool], Iterable],
+    held: int,
+) -> Iterator[tuple[Approximation, str, object, dict[str, object]]]:
+    """Yield approximation, part, what the model gives for it, and what each reference gives.
+
+    finished: the parts that approximations have already. run: gives the results of parts, in their
+    order, and is told whether they will be compared with. The references run first on `held`
+    parts, then every approximation on the same ones.
+    """
+    for start in range(0, len(parts), held):
+        group = parts[start : start + held]
+        lacking = {own: [p for p in group if p not in done] for own, done in finished.items()}
+        lacking = {own: numbers for own, numbers in lacking.items() if numbers}
+        needed = [part for part in group if any(part in own for own in lacking.values())]
+        kept: dict[Approximation, dict[str, object]] = {}
+        for reference in (r for own in lacking for r in references_of(own).values()):
+            if reference not in kept:
+                with emulated(model, reference):
+                    kept[reference] = dict(zip(needed, run(needed, True), strict=True))
+        for own, numbers in lacking.items():
+            references = references_of(own).items()
+            with emulated(model, own):
+                again = kept.get(own)
+                results = [again[part] for part in numbers] if again else run(numbers, False)
+                for part, here in zip(numbers, results, strict=True):
+                    yield own, part, here, {name: kept[other][part] for name, other in references}
 
 
 def _predict(
-    head: Head,
-    approximation: Approximation,
-    windows: Sequence[Window],
-    batch_size: int | str,
-    reference: bool,
+    head: Head, windows: Sequence[Window], batch_size: int | str, reference: bool
 ) -> Iterator[Predictions]:
     """Yield for each window the predictions of its scored tokens."""
-    model = head.model
+    device, lengths = head.model.device, [len(window.tokens) for window in windows]
 
     def run(batch: Sequence[Window]) -> torch.Tensor:
-        return head.features(torch.stack([window.tokens for window in batch]).to(model.device))
+        return head.features(torch.stack([window.tokens for window in batch]).to(device))
 
-    with emulated(model, approximation):
-        lengths = [len(window.tokens) for window in windows]
-        for batch, features in in_batches(windows, lengths, batch_size, model.device, run):
-            for window, own in zip(batch, features, strict=True):
-                targets = window.tokens[window.first :]
-                features_of_scored = own[window.first - 1 : -1]
-                yield predictions_of(features_of_scored, targets, head.linear, reference)
+    for batch, features in in_batches(windows, lengths, batch_size, device, run):
+        for window, own in zip(batch, features, strict=True):
+            targets, scored = window.tokens[window.first :], own[window.first - 1 : -1]
+            yield predictions_of(scored, targets, head.linear, reference)
 
 
 def in_batches(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from mugi.errors import InputError, Mistake, raise_all
-from mugi.llm.texts import check_text
+from mugi.llm.texts import C4, check_text
 
 CUTS = ("documents", "joined")
 
@@ -19,13 +19,23 @@ def at_least(least: int, **values: int | None) -> list[Mistake]:
     ]
 
 
-def counted(text: str, what: str) -> tuple[str, int | None]:
+def context_mistakes(window: int, kl_context: int) -> list[Mistake]:
+    """Return what is wrong with the tokens of a window and those before its first KL divergence."""
+    if window < 2:
+        return [Mistake("must be at least 2 tokens", where=f"window {window}")]
+    if not 1 <= kl_context < window:
+        what = f"must be at least 1 and less than {window} (the window)"
+        return [Mistake(what, where=f"kl-context {kl_context}")]
+    return []
+
+
+def counted(text: str, what: str, setting: str = "") -> tuple[str, int | None]:
     """Return name and count of NAME=COUNT, or None for NAME alone; `what` is counted."""
     name, equals, count = text.strip().partition("=")
     if equals and (not count.isdigit() or int(count) < 1):
         one = what.removesuffix("s")
         rule = f"must be NAME, or NAME={what.upper()} with at least 1 {one}"
-        raise InputError(Mistake(rule, where=text))
+        raise InputError(Mistake(rule, where=f"{setting} {text}".strip()))
     return name, int(count) if equals else None
 
 
@@ -62,11 +72,7 @@ class TextSettings:
         check_text(self.name)
         window, stride = self.window_tokens, self.stride_tokens
         mistakes = at_least(1, windows=self.windows)
-        if window < 2:
-            mistakes.append(Mistake("must be at least 2 tokens", where=f"window {window}"))
-        elif not 1 <= self.kl_context_tokens < window:
-            what = f"must be at least 1 and less than {window} (the window)"
-            mistakes.append(Mistake(what, where=f"kl-context {self.kl_context_tokens}"))
+        mistakes += context_mistakes(window, self.kl_context_tokens)
         if not 1 <= stride <= window:
             mistakes.append(
                 Mistake(f"must be 1 to {window} (the window)", where=f"stride {stride}")
@@ -75,6 +81,8 @@ class TextSettings:
             what = f"must be {window} (the window) unless the documents are joined"
             mistakes.append(Mistake(what, where=f"stride {stride}"))
         raise_all(mistakes)
+        if self.name == C4:  # its documents are never joined
+            object.__setattr__(self, "cut", "documents")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ Whisper's authors do). Log-likelihoods are float32, sums float64.
 """
 
 import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +20,11 @@ from transformers import PreTrainedModel, WhisperProcessor
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
 from mugi.accuracy.metrics import token_sums
-from mugi.accuracy.predictions import Predictions, predictions_of
+from mugi.accuracy.predictions import Predictions, compared, predictions_of
 from mugi.errors import InputError, raise_all
-from mugi.llm.inject import emulated
 from mugi.methods import Approximation
-from mugi.methods.references import references_of
 
-_CLIPS = 64  # in a part; predictions of one part under the references are held
+_CLIPS = 64  # whose predictions under the references are held at a time
 
 
 class Clip(NamedTuple):
@@ -70,8 +68,7 @@ def _clip(file: Path, rate: int, seconds: float) -> Clip:
     if len(samples) > seconds * own_rate:
         raise InputError(f"{file}: longer than {seconds:g} seconds")
     if samples.dtype.kind == "u":
-        samples = samples.astype(np.int16) - 128
-        samples = samples / 128
+        samples = (samples.astype(np.int16) - 128) / 128
     elif samples.dtype.kind == "i":
         samples = samples / -float(np.iinfo(samples.dtype).min)
     mono = samples if samples.ndim == 1 else samples.mean(axis=1)
@@ -85,34 +82,23 @@ def evaluate(
     clips: list[Clip],
     wanted: Mapping[Approximation, Collection[str]],
 ) -> Iterator[tuple[Approximation, str, list[dict]]]:
-    """Yield approximation, part and one row a clip of the part and metric: document, metric,
-    reference, total and weight, see `mugi.accuracy.metrics`.
+    """Yield approximation, number of the clip, and rows of document, metric, reference, total and
+    weight, see `mugi.accuracy.metrics`.
 
-    The clips are taken in parts, called `1 of N` to `N of N`, which come in this order; `wanted`
-    names the parts that each approximation has already. Raises InputError, one line per mistake,
-    for transcripts without words or too long for the model.
+    `wanted` names the clips that each approximation has already. Raises InputError, one line per
+    mistake, for transcripts without words or too long for the model.
     """
     if _multilingual(model):
         processor.tokenizer.set_prefix_tokens(language="en", task="transcribe")
     _check(model, processor, clips)
-    parts = -(-len(clips) // _CLIPS)
-    for number in range(parts):
-        part, group = f"{number + 1} of {parts}", clips[number * _CLIPS : (number + 1) * _CLIPS]
-        lacking = [own for own, done in wanted.items() if part not in done]
-        references = dict.fromkeys(r for own in lacking for r in references_of(own).values())
-        kept: dict[Approximation, list[Predictions]] = {}
-        for approximation in dict.fromkeys([*references, *lacking]):
-            with emulated(model, approximation):
-                heard = [_run(model, processor, clip) for clip in group]
-            if approximation in references:
-                kept[approximation] = [predicted for predicted, _ in heard]
-            if approximation in lacking:
-                rows = []
-                names = references_of(approximation).items()
-                for index, (clip, (predicted, text)) in enumerate(zip(group, heard, strict=True)):
-                    others = {name: kept[reference][index] for name, reference in names}
-                    rows += _score(processor, clip, predicted, text, others)
-                yield approximation, part, rows
+
+    def hear(numbers: Sequence[str], _) -> Iterator[tuple[Predictions, str]]:
+        return (_run(model, processor, clips[int(number)]) for number in numbers)
+
+    parts = [str(number) for number in range(len(clips))]
+    for own, part, (here, text), others in compared(model, wanted, parts, hear, _CLIPS):
+        references = {name: predicted for name, (predicted, _) in others.items()}
+        yield own, part, _score(processor, clips[int(part)], here, text, references)
 
 
 def _check(model: PreTrainedModel, processor, clips: list[Clip]) -> None:

@@ -4,8 +4,7 @@ The states in front of a layer are kept, so that trying a later layer's softmax 
 layers before it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
@@ -13,27 +12,6 @@ from mugi.accuracy.metrics import kl_divergence_nats, top1_agreement
 from mugi.accuracy.predictions import Head, Predictions, predictions_of
 from mugi.llm.layers import EXACT, Layers
 from mugi.methods import Method
-
-Assignment = tuple[Method, ...]  # one a layer
-Keep = Callable[[dict, Callable[[], object]], object]
-"""Return the kept measurement of a key, or make and keep it."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """How a model predicts a text, and how far it is from the model with exact softmax in BF16.
-
-    `nll_nats` and `top1_agreement` are means over `tokens`, `kl_divergence_nats` (of exact from
-    this) over those with enough context; `standard_error_nats` is that of the mean difference of
-    nll to exact, tokens taken as independent.
-    """
-
-    tokens: int
-    nll_nats: float
-    kl_divergence_nats: float
-    top1_agreement: float
-    nll_minus_exact_nats: float
-    standard_error_nats: float
 
 
 class Text:
@@ -46,7 +24,7 @@ class Text:
     def __init__(self, layers: Layers, head: Head, windows: torch.Tensor, kl_context: int = 1):
         self.layers, self.head, self.kl_context = layers, head, kl_context
         self.windows = windows.to(layers.model.device)
-        self._prefix: Assignment = ()
+        self._prefix: tuple[Method, ...] = ()
         self._hidden = self._embedded()
         features = self._features((EXACT,) * len(layers.all))
         self._exact = [
@@ -68,12 +46,18 @@ class Text:
         self._hidden = [self.layers.advance(hidden, start, stop) for hidden in self._hidden]
         self._prefix = prefix
 
-    def score(self, assignment: Sequence[Method]) -> Score:
-        """Return how the model with these methods predicts the text."""
+    def score(self, assignment: Sequence[Method]) -> dict[str, float]:
+        """Return how the model with a method a layer predicts the text, see `score_features`."""
         return self.score_features(self._features(assignment))
 
-    def score_features(self, features: Iterable[torch.Tensor]) -> Score:
-        """Return the score of any run's features, see `Head`, (tokens, width) for each window."""
+    def score_features(self, features: Iterable[torch.Tensor]) -> dict[str, float]:
+        """Return how well features, see `Head`, (tokens, width) for each window, predict the text.
+
+        `nll_nats`, `top1_agreement` and `nll_minus_exact_nats` are means over `tokens`,
+        `kl_divergence_nats` (of exact from this) over those with enough context, where exact is the
+        model with exact softmax in BF16; `standard_error_nats` is that of `nll_minus_exact_nats`,
+        tokens taken as independent.
+        """
         log_loss, moved, divergence, agreed = [], [], [], []
         for window, exact, own in zip(self.windows, self._exact, features, strict=True):
             here = self._predicted(window, own)
@@ -82,14 +66,14 @@ class Text:
             divergence.append(kl_divergence_nats(here, exact)[self.kl_context - 1 :])
             agreed.append(top1_agreement(here, exact))
         difference = torch.cat(moved).double()
-        return Score(
-            tokens=len(difference),
-            nll_nats=torch.cat(log_loss).double().mean().item(),
-            kl_divergence_nats=torch.cat(divergence).double().mean().item(),
-            top1_agreement=torch.cat(agreed).double().mean().item(),
-            nll_minus_exact_nats=difference.mean().item(),
-            standard_error_nats=(difference.std() / len(difference) ** 0.5).item(),
-        )
+        return {
+            "tokens": len(difference),
+            "nll_nats": torch.cat(log_loss).double().mean().item(),
+            "kl_divergence_nats": torch.cat(divergence).double().mean().item(),
+            "top1_agreement": torch.cat(agreed).double().mean().item(),
+            "nll_minus_exact_nats": difference.mean().item(),
+            "standard_error_nats": (difference.std() / len(difference) ** 0.5).item(),
+        }
 
     def _features(self, assignment: Sequence[Method]) -> Iterator[torch.Tensor]:
         if tuple(assignment[: len(self._prefix)]) != self._prefix:
@@ -103,23 +87,3 @@ class Text:
         self, window: torch.Tensor, features: torch.Tensor, reference: bool = False
     ) -> Predictions:
         return predictions_of(features[:-1], window[1:], self.head.linear, reference)
-
-
-class Split:
-    """One split of a text: scores of assignments on it, kept so that none is measured twice.
-
-    `text` gives the windows when something has to be measured.
-    """
-
-    def __init__(self, name: str, text: Callable[[], Text], keep: Keep):
-        self.name, self.text, self.keep = name, text, keep
-
-    def score(self, assignment: Sequence[Method], layer: int = 0) -> dict[str, float]:
-        """Return the fields of the `Score` of an assignment; states in front of `layer` are kept
-        for the assignments that are scored next."""
-
-        def measure() -> dict[str, float]:
-            self.text().keep(assignment[:layer])
-            return asdict(self.text().score(assignment))
-
-        return self.keep({"split": self.name, "assignment": [*map(str, assignment)]}, measure)

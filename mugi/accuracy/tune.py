@@ -5,16 +5,17 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
 
-from mugi.accuracy.cells import Cells, definitions, model_key
-from mugi.accuracy.settings import at_least
+from mugi.accuracy.cells import Cells, definitions, model_key, text_key
+from mugi.accuracy.settings import at_least, context_mistakes
 from mugi.errors import InputError, Mistake, raise_all
 from mugi.llm import texts
 from mugi.llm.settings import ModelSettings, device_kind
@@ -62,12 +63,7 @@ class TuneSettings:
         mistakes = at_least(
             1, windows=self.windows, held_out_windows=self.held_out_windows, tries=self.tries
         )
-        window = self.window_tokens
-        if window < 2:
-            mistakes.append(Mistake("must be at least 2 tokens", where=f"window {window}"))
-        elif not 1 <= self.kl_context_tokens < window:
-            what = f"must be at least 1 and less than {window} (the window)"
-            mistakes.append(Mistake(what, where=f"kl-context {self.kl_context_tokens}"))
+        mistakes += context_mistakes(self.window_tokens, self.kl_context_tokens)
         raise_all(mistakes)
         if len(self.candidates()) < 2:
             raise InputError("give at least 2 candidates by max_exp and min_exp")
@@ -114,38 +110,21 @@ def tune_softmax(
     cells: folder where finished measurements are kept; progress: whether to show a bar on the error
     stream. Raises InputError for models that cannot be run from a layer on and for short texts.
     """
-    from mugi.accuracy import search  # imports torch
-
-    methods, default = settings.candidates(), settings.default_method()
     model.check()
-    with ExitStack() as stack:
-        bench = _Bench(model, settings, Cells(cells), stack, progress)
-        layers = bench.keep({"shape": "layers"}, lambda: len(bench.layers.all))
-        bench.bar.total = layers * (len(search.distinct(methods)) + settings.tries + 3)
-        tuning, held_out = (bench.split(name) for name in SPLITS)
-        searches = _searches(tuning, methods, default, layers, settings.tries)
-        curve = _curve([tuning, held_out], searches, default)
-        summary = _summary(bench, [tuning, held_out], searches, default)
-    setting = {
+    bar = tqdm(unit="step", desc=model.name, file=sys.stderr, disable=not progress)
+    with bar, ExitStack() as stack:
+        bench = _Bench(model, settings, Cells(cells), stack, bar)
+        searches = _searches(bench)
+        curve, summary = _curve(bench, searches), _summary(bench, searches)
+    setting = bench.setting | {
         "model": model.name,
-        "text": settings.text,
-        "text_sha256": bench.text_sha256,
-        "window_tokens": settings.window_tokens,
-        "kl_context_tokens": settings.kl_context_tokens,
-        "default": str(default),
+        "default": str(settings.default_method()),
         "dtype": model.dtype,
         "device": device_kind(model.device),
     }
-    tables = {
-        "summary": (summary, SUMMARY),
-        "curve": (curve, CURVE),
-        "surface": (_surface(searches, methods, layers), SURFACE),
-    }
+    tables = (summary, SUMMARY), (curve, CURVE), (_surface(bench.methods, searches), SURFACE)
     return Tuning(
-        **{
-            name: pd.DataFrame([row | setting for row in rows], columns=columns)
-            for name, (rows, columns) in tables.items()
-        }
+        *(pd.DataFrame([row | setting for row in rows], columns=names) for rows, names in tables)
     )
 
 
@@ -158,31 +137,21 @@ class _Bench:
         settings: TuneSettings,
         cells: Cells,
         stack: ExitStack,
-        progress: bool,
+        bar: tqdm,
     ):
-        self.model, self.settings, self.cells, self.stack = model, settings, cells, stack
-        text = None if settings.text == texts.C4 else texts.text(settings.text)
-        self.documents = text.documents if text else None
-        self.text_sha256 = text.sha256 if text else ""
+        self.model, self.settings, self.cells = model, settings, cells
+        self.stack, self.bar, self.methods = stack, bar, settings.candidates()
         self.kept: dict[str, object] = {}
-        bar = tqdm(unit="step", desc=model.name, file=sys.stderr, disable=not progress)
-        self.bar = stack.enter_context(bar)
-        self.key = (
-            model_key(model)
-            | definitions("tuning")
-            | {
-                "text": settings.text,
-                "text_sha256": self.text_sha256,
-                "window_tokens": settings.window_tokens,
-                "kl_context_tokens": settings.kl_context_tokens,
-                "windows": [settings.windows, settings.held_out_windows],
-                "base": settings.base,
-            }
-        )
-        if text is None:
-            from mugi.llm import hub
-
-            self.key["datasets"] = hub.revisions([texts.C4_DATASET])
+        shared = text_key(settings.text)
+        self.setting = {
+            "text": settings.text,
+            "text_sha256": shared["text_sha256"],
+            "window_tokens": settings.window_tokens,
+            "kl_context_tokens": settings.kl_context_tokens,
+        }
+        self.key = model_key(model) | definitions("tuning") | shared | self.setting
+        self.key["windows"] = [settings.windows, settings.held_out_windows]
+        self.key["base"] = settings.base
 
     def keep(self, key: dict, measure: Callable[[], object]) -> object:
         """Return the kept value of `key`, or measure and keep it."""
@@ -196,24 +165,41 @@ class _Bench:
             self.bar.update()
         return self.kept[name]
 
+    def score(self, split: str, assignment: Sequence[Method], layer: int = 0) -> dict[str, float]:
+        """Return the score of a method a layer on a split, see `trials.Text.score_features`; states
+        in front of `layer` are kept for the assignments that are scored next."""
+
+        def measure() -> dict[str, float]:
+            self.texts[split].keep(assignment[:layer])
+            return self.texts[split].score(assignment)
+
+        return self.keep({"split": split, "assignment": [*map(str, assignment)]}, measure)
+
+    def native_score(self, split: str) -> dict[str, float]:
+        """Return the score of the untouched model."""
+        key = {"split": split, "assignment": NATIVE}
+        return self.keep(key, lambda: self.texts[split].score_features(self.native[split]))
+
     @cached_property
-    def layers(self):
-        """The model's layers, ready for a softmax each."""
+    def texts(self) -> dict:
+        """The windows of each split, with the model's layers, ready for a softmax each."""
         import torch
 
         from mugi.accuracy.predictions import Head
+        from mugi.accuracy.trials import Text
         from mugi.llm.layers import layered
         from mugi.llm.load import load
 
         model, tokenizer = load(self.model)
-        self.windows = dict(zip(SPLITS, self.cut(model, tokenizer), strict=True))
-        self.head = Head(model)
+        windows = dict(zip(SPLITS, self.cut(model, tokenizer), strict=True))
+        head = Head(model)
         with torch.inference_mode():
             self.native = {
-                name: [self.head.features(window[None])[0] for window in windows]
-                for name, windows in self.windows.items()
+                split: [head.features(window[None])[0] for window in own]
+                for split, own in windows.items()
             }
-        return self.stack.enter_context(layered(model))
+        layers, context = self.stack.enter_context(layered(model)), self.settings.kl_context_tokens
+        return {split: Text(layers, head, own, context) for split, own in windows.items()}
 
     def cut(self, model, tokenizer) -> list:
         """Cut the windows of both splits, each (windows, tokens): documents of the first and the
@@ -221,7 +207,7 @@ class _Bench:
         out."""
         length = self.settings.window_tokens
         counts = [self.settings.windows, self.settings.held_out_windows]
-        if self.documents is None:
+        if self.settings.text == texts.C4:
             import torch
 
             from mugi.accuracy.windows import beginnings
@@ -231,20 +217,10 @@ class _Bench:
             return list(tokens.split(counts))
         return [
             texts.first_tokens(model, tokenizer, half, count * length, length).view(count, -1)
-            for half, count in zip(halve(self.documents), counts, strict=True)
+            for half, count in zip(
+                halve(texts.text(self.settings.text).documents), counts, strict=True
+            )
         ]
-
-    def split(self, name: str):
-        """Return one split, whose text is cut and run only if something has to be measured."""
-        from mugi.accuracy.trials import Split, Text
-
-        @cache
-        def text() -> Text:
-            layers = self.layers
-            context = self.settings.kl_context_tokens
-            return Text(layers, self.head, self.windows[name], context)
-
-        return Split(name, text, self.keep)
 
 
 def halve(documents: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -256,61 +232,62 @@ def halve(documents: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(documents[:first]), list(documents[first:])
 
 
-def _searches(split, methods: list[Method], default: Method, layers: int, tries: int) -> dict:
+def _searches(bench: _Bench) -> dict:
     """Return search -> (choice by layer, scores of the candidates, errors of the attention)."""
-    from mugi.accuracy import search
+    from mugi.accuracy import search  # imports torch
 
-    uniform = search.uniform(split, methods, layers)
+    methods, tries = bench.methods, bench.settings.tries
+    tuning = SPLITS[0]
+    layers = bench.keep({"shape": "layers"}, lambda: len(bench.texts[tuning].layers.all))
+    bench.bar.total = layers * (len({*search.distinct(methods).values()}) + tries + 3)
+    score = partial(bench.score, tuning)
+    uniform = search.uniform(score, methods, layers)
     best = min(methods, key=lambda method: uniform[str(method)]["kl_divergence_nats"])
-    errors = search.local_errors(split, methods)
+    key = {"split": tuning, "local_errors": [*map(str, methods)]}
+    errors = bench.keep(key, lambda: search.local_errors(bench.texts[tuning], methods))
+    greedy = search.greedy(score, methods, bench.settings.default_method(), layers)
     return {
-        search.UNIFORM: ([best] * layers, [uniform], None),
-        search.GREEDY: (*search.greedy(split, methods, default, layers), None),
-        search.DESCENT: (*search.descent(split, errors, methods, tries), errors),
+        "uniform": ([best] * layers, [uniform], None),
+        "greedy": (*greedy, None),
+        "descent": (*search.descent(score, errors, methods, tries), errors),
     }
 
 
-def _summary(bench: _Bench, splits: list, searches: dict, default: Method) -> list[dict]:
+def _summary(bench: _Bench, searches: dict) -> list[dict]:
     """Return the scores of every assignment on both splits."""
     layers = len(searches["greedy"][0])
     assignments = {
         EXACT: ("", [parse(EXACT)] * layers),
-        "uniform_default": ("", [default] * layers),
+        "uniform_default": ("", [bench.settings.default_method()] * layers),
         "uniform_best": ("lowest KL divergence", searches["uniform"][0]),
         "greedy": ("lowest perplexity", searches["greedy"][0]),
         "descent": ("lowest KL divergence", searches["descent"][0]),
     }
     rows = []
-    for split in splits:
-
-        def native(split=split) -> dict:
-            text = split.text()
-            return asdict(text.score_features(bench.native[split.name]))
-
-        score = split.keep({"split": split.name, "assignment": NATIVE}, native)
-        rows.append(_row(score) | {"assignment": NATIVE, "split": split.name})
+    for split in SPLITS:
+        rows.append(_row(bench.native_score(split)) | {"assignment": NATIVE, "split": split})
         for name, (by, chosen) in assignments.items():
-            place = {"assignment": name, "chosen_by": by, "split": split.name}
-            rows.append(_row(split.score(chosen)) | place)
+            place = {"assignment": name, "chosen_by": by, "split": split}
+            rows.append(_row(bench.score(split, chosen)) | place)
     return rows
 
 
-def _curve(splits: list, searches: dict, default: Method) -> list[dict]:
-    """Return the scores with the first 0, 1, … layers tuned, by both searches on both splits."""
-    from mugi.accuracy import search
-
-    rows = []
-    for name in (search.GREEDY, search.DESCENT):
+def _curve(bench: _Bench, searches: dict) -> list[dict]:
+    """Return the scores with the first 0, 1, … all layers at their choice, the others at the
+    default, for both searches on both splits."""
+    rows, default = [], bench.settings.default_method()
+    for name, split in product(("greedy", "descent"), SPLITS):
         chosen = searches[name][0]
-        for split in splits:
-            for tuned, score in enumerate(search.progress(split, chosen, default)):
-                place = {"search": name, "split": split.name, "tuned_layers": tuned}
-                softmax = str(chosen[tuned - 1]) if tuned else ""
-                rows.append(_row(score) | place | {"layers": len(chosen), "softmax": softmax})
+        for tuned in range(len(chosen) + 1):
+            assignment = [*chosen[:tuned], *[default] * (len(chosen) - tuned)]
+            score = bench.score(split, assignment, max(0, tuned - 1))
+            place = {"search": name, "split": split, "tuned_layers": tuned}
+            softmax = str(chosen[tuned - 1]) if tuned else ""
+            rows.append(_row(score) | place | {"layers": len(chosen), "softmax": softmax})
     return rows
 
 
-def _surface(searches: dict, methods: list[Method], layers: int) -> list[dict]:
+def _surface(methods: list[Method], searches: dict) -> list[dict]:
     """Return every candidate that was scored, layer by layer, and its attention's own error."""
     rows = []
     for name, (chosen, surface, errors) in searches.items():
@@ -321,7 +298,7 @@ def _surface(searches: dict, methods: list[Method], layers: int) -> list[dict]:
                     rows.append(
                         _row(scores.get(method, {}))
                         | {"search": name, "layer": "all" if name == "uniform" else layer}
-                        | {"layers": layers, "softmax": method, "attention_error": error}
+                        | {"layers": len(chosen), "softmax": method, "attention_error": error}
                         | {"chosen": method == str(chosen[layer])}
                     )
     return rows

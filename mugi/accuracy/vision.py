@@ -7,11 +7,14 @@ probe, trained on the native model's features of every other image and tested on
 Sums are float64.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image
 from scipy.special import log_softmax
@@ -19,13 +22,12 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from transformers import PreTrainedModel
 
+from mugi.accuracy.predictions import compared
 from mugi.errors import InputError, raise_all, unknown
 from mugi.llm.embedded import DIGITS
-from mugi.llm.inject import emulated
 from mugi.llm.video import SUFFIXES as VIDEO_SUFFIXES
 from mugi.llm.video import Video
 from mugi.methods import NATIVE, Approximation
-from mugi.methods.references import references_of
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 _GPU_BATCH = 8  # on a CPU one at a time: no digit may depend on what is beside it
@@ -45,21 +47,20 @@ def examples_in(source: str, video: bool, limit: int | None) -> list[Example]:
     Images lie in the folder itself, or in one folder a class; videos are files, or folders of
     frames, in a folder a class. Raises InputError if there are none.
     """
-    if source == DIGITS:
-        examples = _digits()
-    elif not Path(source).is_dir():
-        raise InputError(f"no folder '{source}'; allowed: a folder of images, {DIGITS}")
-    else:
-        examples = _videos(Path(source)) if video else _images(Path(source))
+    examples = _digits() if source == DIGITS else _in_classes(Path(source), video)
     if not examples:
         what = "videos (CLASS/CLIP.mp4 or CLASS/CLIP/frame.png)" if video else "images"
         allowed = sorted(_SUFFIXES | VIDEO_SUFFIXES if video else _SUFFIXES)
         raise InputError(f"{source}: no {what}; allowed: {', '.join(allowed)}")
-    by_class: dict[str | None, list[Example]] = {}
-    for example in examples:
-        by_class.setdefault(example.label, []).append(example)
-    order = {id(e): (n, i) for i, own in enumerate(by_class.values()) for n, e in enumerate(own)}
-    return sorted(examples, key=lambda example: order[id(example)])[:limit]
+    turns = _places([example.label for example in examples])
+    classes = pd.factorize(np.array([example.label for example in examples], dtype=object))[0]
+    return [examples[n] for n in np.lexsort((classes, turns))][:limit]
+
+
+def _places(labels: Sequence[str | None]) -> np.ndarray:
+    """Return the place of each example among those of its class, from 0."""
+    labels = pd.Series(labels, dtype=object)
+    return labels.groupby(labels, dropna=False).cumcount().to_numpy()
 
 
 def _digits() -> list[Example]:
@@ -75,27 +76,20 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir())
-
-
-def _images(folder: Path) -> list[Example]:
-    images = [Example(path.name, [path], None) for path in _files(folder)]
-    for group in _folders(folder):
-        images += [Example(f"{group.name}/{p.name}", [p], group.name) for p in _files(group)]
-    return images
-
-
-def _videos(folder: Path) -> list[Example]:
-    videos = []
-    for group in _folders(folder):
-        for clip in sorted(group.iterdir()):
-            name = f"{group.name}/{clip.name}"
-            if clip.is_dir() and (frames := _files(clip)):
-                videos.append(Example(name, frames, group.name))
-            elif clip.is_file() and clip.suffix.lower() in VIDEO_SUFFIXES:
-                videos.append(Example(name, Video(clip), group.name))
-    return videos
+def _in_classes(folder: Path, video: bool) -> list[Example]:
+    """Return the images below a folder, those without a class first, or the videos."""
+    examples = [] if video else [Example(path.name, [path], None) for path in _files(folder)]
+    for group in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for path in sorted(group.iterdir()) if video else _files(group):
+            if not video:
+                frames = [path]
+            elif path.is_dir():
+                frames = _files(path)
+            else:
+                frames = Video(path) if path.suffix.lower() in VIDEO_SUFFIXES else []
+            if isinstance(frames, Video) or frames:
+                examples.append(Example(f"{group.name}/{path.name}", frames, group.name))
+    return examples
 
 
 @torch.inference_mode()
@@ -103,35 +97,32 @@ def evaluate(
     model: PreTrainedModel,
     processor,
     examples: list[Example],
-    wanted: Iterable[Approximation],
+    wanted: Mapping[Approximation, Collection[str]],
 ) -> Iterator[tuple[Approximation, str, list[dict]]]:
-    """Yield approximation, part and one row an example and metric: document, metric, reference,
+    """Yield approximation, `whole` and one row an example and metric: document, metric, reference,
     total and weight, see `mugi.accuracy.metrics`.
 
-    There is one part, `1 of 1`: neighbours and probe need the features of all examples.
+    There is one part, as neighbours and probe need the features of all examples.
     """
     _check_lengths(model, examples)
-    references = [r for own in wanted for r in references_of(own).values()]
     if is_classifier(model):
-        score = _classifier_score(class_numbers(model, examples))
+        score = partial(_classifier_scores, class_numbers(model, examples))
     else:
-        score = _backbone_score(examples)
-    kept = {}
-    for approximation in dict.fromkeys([Approximation(), *references, *wanted]):
-        with emulated(model, approximation):
-            outputs = _outputs(model, processor, examples)
-        if approximation in references:
-            kept[approximation] = outputs
-        if approximation in wanted:
-            names = references_of(approximation).items()
-            others = {name: kept[reference] for name, reference in names}
-            yield approximation, "1 of 1", [
-                {"document": example.name, "metric": metric, "reference": name,
-                 "total": float(value), "weight": 1}
-                for metric, name, values in score(outputs, others)
-                for example, value in zip(examples, values, strict=True)
-                if not np.isnan(value)
-            ]  # fmt: skip
+        score = partial(
+            _backbone_scores, [example.label for example in examples], _trained(examples)
+        )
+
+    def run(*_) -> list[np.ndarray]:
+        return [_outputs(model, processor, examples)]
+
+    for own, part, outputs, others in compared(model, wanted, ["whole"], run, held=1):
+        yield own, part, [
+            {"document": example.name, "metric": metric, "reference": name,
+             "total": float(value), "weight": 1}
+            for metric, name, values in score(outputs, others)
+            for example, value in zip(examples, values, strict=True)
+            if not np.isnan(value)
+        ]  # fmt: skip
 
 
 def is_classifier(model: PreTrainedModel) -> bool:
@@ -204,52 +195,48 @@ def class_numbers(model: PreTrainedModel, examples: list[Example]) -> np.ndarray
     return np.array([known[example.label] for example in examples])
 
 
-def _classifier_score(classes: np.ndarray | None) -> Callable[..., Scores]:
-    def score(logits: np.ndarray, others: Mapping[str, np.ndarray]) -> Scores:
-        logs = log_softmax(logits, axis=1)
-        if classes is not None:
-            yield "accuracy", "", logs.argmax(axis=1) == classes
-            yield "cross_entropy_nats", "", -logs[np.arange(len(logs)), classes]
-        for name, other in others.items():
-            reference = log_softmax(other, axis=1)
-            yield "kl_divergence_nats", name, (np.exp(reference) * (reference - logs)).sum(axis=1)
-            yield "top1_agreement", name, logs.argmax(axis=1) == other.argmax(axis=1)
+def _classifier_scores(
+    classes: np.ndarray | None, logits: np.ndarray, others: Mapping[str, np.ndarray]
+) -> Scores:
+    logs = log_softmax(logits, axis=1)
+    if classes is not None:
+        yield "accuracy", "", logs.argmax(axis=1) == classes
+        yield "cross_entropy_nats", "", -logs[np.arange(len(logs)), classes]
+    for name, other in others.items():
+        reference = log_softmax(other, axis=1)
+        yield "kl_divergence_nats", name, (np.exp(reference) * (reference - logs)).sum(axis=1)
+        yield "top1_agreement", name, logs.argmax(axis=1) == other.argmax(axis=1)
 
-    return score
 
-
-def _backbone_score(examples: list[Example]) -> Callable[..., Scores]:
-    trained = _trained(examples)
-
-    def score(features: np.ndarray, others: Mapping[str, np.ndarray]) -> Scores:
-        here = _directions(features)
-        for name, other in others.items():
-            there = _directions(other)
-            yield "feature_cosine", name, (here * there).sum(axis=1)
-            yield "neighbour_agreement", name, _nearest(here) == _nearest(there)
-        if trained is not None:
-            labels = np.array([example.label for example in examples])
-            scale = others[NATIVE].mean(axis=0), others[NATIVE].std(axis=0) + 1e-12
-            native, own = ((f - scale[0]) / scale[1] for f in (others[NATIVE], features))
-            probe = LogisticRegression(max_iter=1000).fit(native[trained], labels[trained])
-            right = (probe.predict(own) == labels).astype(float)
-            yield "linear_probe_accuracy", "", np.where(trained, np.nan, right)
-
-    return score
+def _backbone_scores(
+    labels: list[str | None],
+    trained: np.ndarray | None,
+    features: np.ndarray,
+    others: Mapping[str, np.ndarray],
+) -> Scores:
+    here = _directions(features)
+    for name, other in others.items():
+        there = _directions(other)
+        yield "feature_cosine", name, (here * there).sum(axis=1)
+        yield "neighbour_agreement", name, _nearest(here) == _nearest(there)
+    if trained is not None:
+        labels, native = np.array(labels), others[NATIVE]
+        mean, spread = native.mean(axis=0), native.std(axis=0) + 1e-12
+        probe = LogisticRegression(max_iter=1000)
+        probe.fit(((native - mean) / spread)[trained], labels[trained])
+        right = (probe.predict((features - mean) / spread) == labels).astype(float)
+        yield "linear_probe_accuracy", "", np.where(trained, np.nan, right)
 
 
 def _trained(examples: list[Example]) -> np.ndarray | None:
     """Return which examples train the probe: every other one of each class, from the first."""
-    counts: dict[str | None, int] = {}
-    trained = []
-    for example in examples:
-        counts[example.label] = counts.get(example.label, 0) + 1
-        trained.append(counts[example.label] % 2 == 1)
-    if None in counts:
+    labels = [example.label for example in examples]
+    if None in labels:
         return None
+    counts = Counter(labels)
     if len(counts) < 2 or min(counts.values()) < 2:
         raise InputError("a linear probe needs 2 classes or more, and 2 examples or more of each")
-    return np.array(trained)
+    return _places(labels) % 2 == 0
 
 
 def _directions(features: np.ndarray) -> np.ndarray:

@@ -25,14 +25,11 @@ class Window(NamedTuple):
 
 def windows_of(settings: TextSettings, tokenizer) -> list[Window]:
     """Return the windows of a text. Raises InputError if it is too short for them."""
-    if settings.name == texts.C4:
-        documents = texts.c4_documents()
-    else:
-        documents = texts.text(settings.name).documents
-    if settings.cut == "documents" or settings.name == texts.C4:
-        return beginnings(documents, tokenizer, settings.window_tokens, settings.windows)
-    size = settings.window_tokens, settings.stride_tokens, settings.windows
-    return joined(documents, tokenizer, *size)
+    is_c4, window, limit = settings.name == texts.C4, settings.window_tokens, settings.windows
+    documents = texts.c4_documents() if is_c4 else texts.text(settings.name).documents
+    if settings.cut == "documents":
+        return beginnings(documents, tokenizer, window, limit)
+    return joined(documents, tokenizer, window, settings.stride_tokens, limit)
 
 
 def beginnings(documents: Iterable[str], tokenizer, window: int, limit: int) -> list[Window]:
@@ -40,9 +37,8 @@ def beginnings(documents: Iterable[str], tokenizer, window: int, limit: int) -> 
 
     The documents begin with the BOS token, if the tokenizer sets one, and are cut at the window.
     """
-    encoded = (tokenizer(text, verbose=False)["input_ids"] for text in documents)
-    numbered = enumerate(tokens for tokens in encoded)
-    long = list(islice(((n, ids) for n, ids in numbered if len(ids) >= window), limit))
+    encoded = enumerate(tokenizer(text, verbose=False)["input_ids"] for text in documents)
+    long = list(islice(((n, ids) for n, ids in encoded if len(ids) >= window), limit))
     if len(long) < limit:
         raise InputError(
             f"the text has {len(long)} documents of at least {window} tokens; {limit} are needed"
@@ -68,14 +64,9 @@ def joined(documents: list[str], tokenizer, window: int, stride: int, limit: int
     places = [start for start, _ in encoded["offset_mapping"]]
     owners = np.searchsorted(np.cumsum(lengths), places, side="right")
     cut = sliding(torch.tensor(encoded["input_ids"]), window, stride, limit)
-    return [
-        Window(
-            tokens,
-            max(1, window - stride) if index else 1,
-            owners[index * stride : index * stride + window],
-        )
-        for index, tokens in enumerate(cut)
-    ]
+    owners = sliding(torch.from_numpy(owners), window, stride, limit).numpy()
+    firsts = [1] + [max(1, window - stride)] * (limit - 1)
+    return [Window(*window) for window in zip(cut, firsts, owners, strict=True)]
 
 
 def sliding(tokens: torch.Tensor, window: int, stride: int, limit: int) -> torch.Tensor:

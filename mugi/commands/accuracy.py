@@ -8,20 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from mugi.accuracy.evaluate import evaluate_accuracy
-from mugi.accuracy.settings import CUTS, DataSettings, TaskSettings, TextSettings
-from mugi.commands.arguments import (
-    add_model_arguments,
-    model_settings,
-    named_counts,
-    options_named,
-)
+from mugi.accuracy.settings import CUTS, DataSettings, TaskSettings, TextSettings, counted
+from mugi.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.errors import InputError
 from mugi.files import check_writable, write_table, write_text
 from mugi.llm.texts import C4, OWN_PREFIX
 from mugi.methods import NATIVE
 from mugi.methods.grid import expand_operations
 
-_TEXT = TextSettings()
+_TEXT, _TASK = TextSettings(), TaskSettings(name="")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,26 +36,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="text of the token metrics: prose (default), pydoc, c4 (needs network) or a file "
         "(repeat for more); its windows (default: --windows)",
     )
-    parser.add_argument(
-        "--windows", type=int, default=_TEXT.windows, help="windows of a text; 0 for none"
-    )
-    parser.add_argument(
-        "--window", type=int, default=_TEXT.window_tokens, help="tokens in a window"
-    )
+    for option, default, help_line in [
+        ("--windows", _TEXT.windows, "windows of a text; 0 for none"),
+        ("--window", _TEXT.window_tokens, "tokens in a window"),
+        ("--stride", None, "tokens between windows of joined documents (default: window)"),
+        ("--kl-context", _TEXT.kl_context_tokens, "tokens before the first whose KL is scored"),
+        ("--task-window", _TASK.window_tokens, "tokens of a task's request at most"),
+        ("--num-fewshot", None, "examples before a question (default: lm-eval's)"),
+        ("--seed", _TASK.seed, "of what tasks draw"),
+        ("--examples", None, "first clips or images (default: all)"),
+    ]:
+        parser.add_argument(option, type=int, default=default, help=help_line)
     parser.add_argument(
         "--cut",
         default=_TEXT.cut,
         choices=CUTS,
         help="windows are the beginnings of documents, or run over all documents joined",
-    )
-    parser.add_argument(
-        "--stride", type=int, help="tokens between windows of joined documents (default: window)"
-    )
-    parser.add_argument(
-        "--kl-context",
-        type=int,
-        default=_TEXT.kl_context_tokens,
-        help="tokens of a window before the first whose KL divergence is scored",
     )
     parser.add_argument(
         "--tasks",
@@ -78,22 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with more lm-eval tasks, for example of `mugi bigbench`",
     )
     parser.add_argument(
-        "--task-window",
-        type=int,
-        default=1024,
-        help="tokens of a task's request at most (default: %(default)s)",
-    )
-    parser.add_argument(
         "--data",
         help="clips (NAME.wav, NAME.txt) or images (CLASS/NAME.png) for speech or vision, "
         "instead of text and tasks: a folder, or digits for those inside scikit-learn",
     )
-    parser.add_argument("--examples", type=int, help="first clips or images (default: all)")
-    parser.add_argument("--num-fewshot", type=int, help="examples before a question (lm-eval's)")
     parser.add_argument(
         "--batch-size", default="auto", help="sequences at a time on a GPU, or auto"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of what tasks draw")
     parser.add_argument("--cells", type=Path, help="folder where finished measurements are kept")
     parser.add_argument("-o", "--output", type=Path, required=True, help="tidy CSV")
     parser.add_argument("--documents", type=Path, help="tidy CSV of every document's sums")
@@ -136,7 +118,7 @@ def run(args: argparse.Namespace) -> None:
 def _texts(args: argparse.Namespace) -> list[TextSettings]:
     if args.windows == 0:
         return []
-    counts = named_counts("corpus", args.corpus or [_TEXT.name], "windows")
+    counts = dict(counted(text, "windows", "corpus") for text in args.corpus or [_TEXT.name])
     return [
         TextSettings(
             name=name,
@@ -159,5 +141,5 @@ def _tasks(args: argparse.Namespace) -> list[TaskSettings]:
         seed=args.seed,
     )
     names = [text for text in ",".join(args.tasks).split(",") if text]
-    counts = named_counts("tasks", names, "documents")
+    counts = dict(counted(text, "documents", "tasks") for text in names)
     return [replace(shared, name=name, documents=count) for name, count in counts.items()]

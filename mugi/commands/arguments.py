@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 
-from mugi.accuracy.settings import counted
 from mugi.errors import InputError
 from mugi.llm.settings import ATTENTIONS, DEVICES, DTYPES, ModelSettings
 
@@ -58,12 +57,3 @@ def options_named(args: argparse.Namespace) -> Iterator[None]:
                 for mistake in error.mistakes
             )
         ) from None
-
-
-def named_counts(option: str, texts: list[str], what: str) -> dict[str, int | None]:
-    """Return name -> count of arguments NAME=COUNT or NAME (None); `what` is counted."""
-    try:
-        return dict(counted(text, what) for text in texts)
-    except InputError as error:
-        (mistake,) = error.mistakes
-        raise InputError(replace(mistake, where=f"--{option} {mistake.where}")) from None

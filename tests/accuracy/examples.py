@@ -18,8 +18,11 @@ def sums(rows: list[dict]) -> pd.Series:
 
 
 def whole(parts) -> dict[Approximation, list[dict]]:
-    """The rows of approximations whose examples are one part."""
-    return {each: rows for each, part, rows in parts if part == "1 of 1"}
+    """The rows of approximations, those of all parts together."""
+    rows: dict[Approximation, list[dict]] = {}
+    for each, _, own in parts:
+        rows.setdefault(each, []).extend(own)
+    return rows
 
 
 def save(model, processor, folder) -> str:

@@ -145,28 +145,6 @@ sys.exit(status)
     assert (tmp_path / "first.csv").read_bytes() == (tmp_path / "second.csv").read_bytes()
 
 
-def test_methods_with_the_same_tables_are_computed_once(checkpoint, tmp_path, monkeypatch):
-    """An anchor at either end of a LUT without a sliding window makes the same LUT."""
-    same = ["softmax=vlp:lut=8,max_exp=3", "softmax=vlp:lut=8,min_exp=-4"]
-    evaluate, computed = predictions.score_windows, []
-
-    def counted(*args):
-        for approximation, part, sums in evaluate(*args):
-            computed.append(str(approximation))
-            yield approximation, part, sums
-
-    monkeypatch.setattr(predictions, "score_windows", counted)
-    arguments = [word for text in same for word in ("--approx", text)]
-    kept = ["--cells", str(tmp_path / "cells")]
-    assert accuracy(checkpoint, tmp_path / "out.csv", *arguments, *kept) == 0
-    assert computed.count(same[0]) == 3 and same[1] not in computed
-    table = (tmp_path / "out.csv").read_text()
-    assert table.count("vlp:lut=8,max_exp=3") == table.count("vlp:lut=8,min_exp=-4") > 0
-    computed.clear()
-    assert accuracy(checkpoint, tmp_path / "out.csv", "--approx", same[1], *kept) == 0
-    assert not computed  # a cell of its own
-
-
 def test_only_a_gpu_has_a_cell_of_the_published_grouping_for_each_batch_size(checkpoint, tmp_path):
     arguments = ["--cells", str(tmp_path / "cells"), "--approx", "native"]
     arguments += ["--approx", "softmax=vlp:lut=12,max_exp=3,group=8,grouping=strided"]

@@ -185,7 +185,7 @@ def test_what_lm_eval_reports_has_our_interval_where_sums_give_it():
     ]
     table = over_documents(sums)
     theirs = {"acc,none": 0.75, "acc_stderr,none": 0.2, "f1,none": 0.5, "f1_stderr,none": 0.1}
-    rows = harness.as_reported(describe(table, {"native": table}), harness.reported(theirs))
+    rows = harness.as_reported(describe(table, {"native": table}), theirs)
     acc, difference, f1 = rows
     assert (acc["value"], acc["documents"]) == (0.75, 4)
     assert acc["standard_error"] == pytest.approx(np.std(values, ddof=1) / 2)

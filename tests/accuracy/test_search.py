@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mugi.accuracy.predictions import Head
-from mugi.accuracy.search import descent, distinct, greedy, local_errors, progress, uniform
-from mugi.accuracy.trials import Split, Text
+from mugi.accuracy.search import descent, distinct, greedy, local_errors, uniform
+from mugi.accuracy.trials import Text
 from mugi.accuracy.tune import candidates
 from mugi.llm.emulate import TableAttention
 from mugi.llm.layers import EXACT, layered
@@ -13,8 +13,14 @@ from mugi.methods import parse
 from tests.accuracy.layer_by_layer import DEFAULT, KL_CONTEXT, METHODS, WINDOWS, by_hand
 
 
-def no_cells(key, measure):
-    return measure()
+def scores_on(text):
+    """The scores of assignments, with the states in front of a layer kept."""
+
+    def score(assignment, layer=0):
+        text.keep(assignment[:layer])
+        return text.score(assignment)
+
+    return score
 
 
 def test_the_same_tables_are_measured_once():
@@ -37,9 +43,8 @@ def test_greedy_is_a_plain_loop(tiny_llama):
     head = Head(tiny_llama)
     with layered(tiny_llama) as layers:
         text = Text(layers, head, WINDOWS, KL_CONTEXT)
-        split = Split("tuning", lambda: text, no_cells)
-        chosen, surface = greedy(split, METHODS, DEFAULT, 3)
-        points = progress(split, chosen, DEFAULT)
+        score = scores_on(text)
+        chosen, surface = greedy(score, METHODS, DEFAULT, 3)
     assert chosen == expected
     assert len(set(chosen)) > 1
     assert [set(scores) for scores in surface] == [set(map(str, METHODS))] * 3
@@ -47,21 +52,19 @@ def test_greedy_is_a_plain_loop(tiny_llama):
         scores[str(method)]["nll_nats"] for scores, method in zip(surface, chosen, strict=True)
     ]
     assert values == sorted(values, reverse=True)
-    assert [point["nll_nats"] for point in points[1:]] == pytest.approx(values, abs=1e-6)
-    assert points[0]["nll_nats"] == pytest.approx(by_hand(tiny_llama, [DEFAULT] * 3)["nll_nats"])
 
 
 def test_local_errors_are_those_of_each_attention_alone(tiny_llama):
     head = Head(tiny_llama)
     with layered(tiny_llama) as layers:
         text = Text(layers, head, WINDOWS, KL_CONTEXT)
-        found = local_errors(Split("tuning", lambda: text, no_cells), [EXACT, *METHODS])
+        found = local_errors(text, [EXACT, *METHODS])
         again = text.score([EXACT] * 3)
         seen = []
         layers.watch = lambda *arguments: seen.append(arguments)
         layers.logits(tiny_llama.get_input_embeddings()(WINDOWS[:1]), 0)
         layers.logits(tiny_llama.get_input_embeddings()(WINDOWS[1:]), 0)
-    assert again.kl_divergence_nats == pytest.approx(0, abs=1e-6)
+    assert again["kl_divergence_nats"] == pytest.approx(0, abs=1e-6)
     for layer in range(3):
         assert found[layer]["exact"] == 0
         calls = [arguments for number, *arguments in seen if number == layer]
@@ -79,12 +82,12 @@ def test_descent_never_moves_away_from_exact(tiny_llama):
     head = Head(tiny_llama)
     with layered(tiny_llama) as layers:
         text = Text(layers, head, WINDOWS, KL_CONTEXT)
-        split = Split("tuning", lambda: text, no_cells)
-        errors = local_errors(split, METHODS)
-        chosen, surface = descent(split, errors, METHODS, tries=3)
+        score = scores_on(text)
+        errors = local_errors(text, METHODS)
+        chosen, surface = descent(score, errors, METHODS, tries=3)
         start = [min(METHODS, key=lambda m, row=row: row[str(m)]) for row in errors]
-        ends = [split.score(each)["kl_divergence_nats"] for each in (start, chosen)]
-        best = uniform(split, METHODS, 3)
+        ends = [score(each)["kl_divergence_nats"] for each in (start, chosen)]
+        best = uniform(score, METHODS, 3)
     assert ends[1] <= ends[0]
     assert all(len(scores) == 3 for scores in surface)
     assert set(best) == set(map(str, METHODS))

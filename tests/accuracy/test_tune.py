@@ -41,9 +41,14 @@ def test_tables_tell_every_choice(tuned):
         for split in ("tuning", "held_out"):
             assert ends[search, split] == pytest.approx(whole[search, split], abs=1e-6)
     assert len(curve) == 2 * 2 * 4
+    starts = curve[curve["tuned_layers"] == 0].set_index(["search", "split"])["nll_nats"]
+    for (_, split), value in starts.items():
+        assert value == pytest.approx(whole["uniform_default", split], abs=1e-6)
     chosen = surface[(surface["search"] == "greedy") & surface["chosen"]]
     on_tuning = curve[(curve["search"] == "greedy") & (curve["split"] == "tuning")]
     assert chosen["softmax"].tolist() == on_tuning["softmax"].tolist()[1:]
+    points = on_tuning.sort_values("tuned_layers")["token_perplexity"].tolist()[1:]
+    assert chosen["token_perplexity"].astype(float).tolist() == pytest.approx(points, rel=1e-6)
     lowest = surface[surface["search"] == "greedy"].groupby("layer")["token_perplexity"].min()
     assert chosen["token_perplexity"].tolist() == lowest.tolist()
 
