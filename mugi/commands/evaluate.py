@@ -10,7 +10,7 @@ import pandas as pd
 from mugi.assumptions import REGISTRY, pairs
 from mugi.errors import InputError, Mistake, raise_all
 from mugi.files import TABLES, check_writable, read_table, read_yaml, write_tables
-from mugi.hardware.evaluate import breakdowns, evaluate_both, stream
+from mugi.hardware.evaluate import breakdown, breakdowns, evaluate, stream
 from mugi.hardware.report import describe
 from mugi.hardware.runs import KEYS, MOST_RUNS, expand, mistakes_by_run
 
@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
     fitted: list[int] = []
     try:  # nothing is written if runs are wrong
         if chosen:
-            table, parts = evaluate_both(runs)
-            print(describe(table.iloc[0], parts))
+            table = evaluate(runs)
+            print(describe(table.iloc[0], breakdown(runs)))
             results = _noted(iter([table]), fitted)
         else:
             results = _noted(stream(runs, progress=True), fitted)

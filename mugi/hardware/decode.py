@@ -257,7 +257,7 @@ def compiled(
     by_mesh, mesh_run = _sorted_runs(mesh, seq_len, meshes.count)
     counted, spread = kernel.sums(
         growth.values, growth.follows, np.array(plain, int), np.array(routed, int).reshape(-1, 2),
-        units, np.array(special), sizes, np.array(mode, float), by_shape,
+        units, may_last(growth, units), np.array(special), sizes, np.array(mode, float), by_shape,
         (shape, np.stack(nodes, axis=1), *by_mesh),
     )  # fmt: skip
     table = {
@@ -280,15 +280,34 @@ def unit_values(growth: Growth) -> np.ndarray:
     return np.array(rows, int).reshape(-1, 3)
 
 
+def may_last(growth: Growth, units: np.ndarray) -> np.ndarray:
+    """Return which units may be the busiest at some position: (units, shapes).
+
+    Left out are those that the leader of a shape outlasts at all positions, even with its own count
+    rounded down. Units of several events, or that follow off-chip words, stay.
+    """
+    shapes = np.arange(growth.shapes.count)
+    if not len(units):
+        return np.zeros((0, len(shapes)), bool)
+    cycles, count = growth.values[units[:, 0], :, : ROW + 1], growth.values[units[:, 1], :, ROW]
+    stays = growth.follows[units[:, :2]].any(axis=(1, 3))
+    stays |= (np.bincount(units[:, 2]) > 1)[units[:, 2], None]
+    # The leader takes longest in the end; of several, one whose count is never rounded.
+    leader = np.lexsort((count == np.floor(count), np.where(stays, -1, cycles[:, :, ROW])), 0)[-1]
+    count = growth.values[units[leader, 1], shapes, : ROW + 1]
+    least, is_whole = count.min(axis=1), (count == np.floor(count)).all(axis=1)
+    whole_part = np.where(is_whole & (least > 0), 1, (1 - 1 / np.maximum(least, 1)) * (1 - 1e-12))
+    longest = cycles[leader, shapes] * whole_part[:, None]
+    outlasted = (cycles <= longest).all(axis=2) & (count[:, ROW] >= count[:, ROW - 1])
+    outlasted &= np.diff(cycles[:, :, -2:])[..., 0] <= np.diff(longest[:, -2:])[:, 0]
+    outlasted[leader, shapes] = False
+    return stays | ~outlasted
+
+
 def _sorted_runs(key: np.ndarray, seq_len: np.ndarray, count: int) -> tuple:
     """Return (starts, lengths) of distinct runs sorted by key and length, and each run's place.
 
     Key n of `count` has the runs from starts[n] to starts[n + 1].
     """
-    order = np.lexsort((seq_len, key))
-    new = np.ones(len(order), bool)
-    new[1:] = (np.diff(key[order]) != 0) | (np.diff(seq_len[order]) != 0)
-    place = np.empty(len(order), int)
-    place[order] = np.cumsum(new) - 1
-    kept = order[new]
-    return (np.searchsorted(key[kept], np.arange(count + 1)), seq_len[kept]), place
+    pairs, place = np.unique(key.astype(np.int64) << 32 | seq_len, return_inverse=True)
+    return (np.searchsorted(pairs >> 32, np.arange(count + 1)), pairs & 0xFFFFFFFF), place

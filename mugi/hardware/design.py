@@ -1,7 +1,7 @@
 """Accelerators as data: a design's YAML merged with what it extends and its variant, costed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -156,7 +156,7 @@ def designs() -> list[str]:
 
 def variants(name: str) -> list[str]:
     """Return the variants of a design, the default one first; [""] if it has none."""
-    return _variants(_merged(name) if name.endswith(FILES) else _packaged(name))
+    return _variants(_merged(name))
 
 
 def _variants(document: Document) -> list[str]:
@@ -171,19 +171,7 @@ def load_design(name: str, variant: str = "") -> Design:
     Raises InputError with file, line and key of every mistake: unknown keys, components, classes,
     tags or symbols, and expressions that are not arithmetic.
     """
-    if name.endswith(FILES):
-        return _built(name, variant, _merged(name))
-    return _load_packaged(name, variant)
-
-
-@cache
-def _packaged(name: str) -> Document:
-    return _merged(name)
-
-
-@cache
-def _load_packaged(name: str, variant: str) -> Design:
-    return _built(name, variant, _packaged(name))
+    return (_built if name.endswith(FILES) else _packaged)(name, variant)
 
 
 def _read(name: str) -> Document:
@@ -196,9 +184,7 @@ def _read(name: str) -> Document:
     return _parsed(shown, path.read_text())
 
 
-@cache
-def _parsed(name: str, text: str) -> Document:
-    return parse_yaml(name, text)
+_parsed = cache(parse_yaml)
 
 
 def _merged(name: str, heirs: tuple[str, ...] = ()) -> Document:
@@ -220,32 +206,36 @@ def _merged(name: str, heirs: tuple[str, ...] = ()) -> Document:
     return merged.updated(document)
 
 
-def _built(name: str, variant: str, document: Document) -> Design:
-    """Return the design of a merged document, with a variant of it on top."""
+def _built(name: str, variant: str) -> Design:
+    """Return a design, with a variant of it on top."""
+    document = _merged(name)
     allowed = _variants(document)
     variant = variant or allowed[0]
-    file = validated(DesignFile, Document(document.name, _kept(document.content), document.places))
+    document, file = _checked(document)
     if file.default_variant and file.default_variant not in file.variants:
         mistake = unknown("variant", file.default_variant, file.variants)
         raise InputError(mistake.at(document.where(("default_variant",))))
     if variant not in allowed:
         raise InputError(unknown(f"variant of {name}", variant, allowed))
     if file.variants.get(variant):
-        document = document.updated(document.part("variants", variant))
-        document = Document(document.name, _kept(document.content), document.places)
-        file = validated(DesignFile, document)
+        document, file = _checked(document.updated(document.part("variants", variant)))
     return _Builder(document, file).design()
+
+
+_packaged = cache(_built)  # files of the package do not change
+
+
+def _checked(document: Document) -> tuple[Document, DesignFile]:
+    document = replace(document, content=_kept(document.content))
+    return document, validated(DesignFile, document)
 
 
 def _kept(content: object) -> object:
     """Return what is left of merged YAML without what a null deletes; variants stay as they are."""
     if not isinstance(content, dict):
         return content
-    return {
-        key: value if key == "variants" else _kept(value)
-        for key, value in content.items()
-        if value is not None
-    }
+    left = {key: value for key, value in content.items() if value is not None}
+    return {key: v if key == "variants" else _kept(v) for key, v in left.items()}
 
 
 class _Builder:
@@ -331,14 +321,11 @@ class _Builder:
         count = name if entry.count is None else entry.count
         cycles = count if entry.cycles is None else entry.cycles
         return Event(
-            count=self.expression(count, *key, "count", more=more),
-            cycles=self.expression(cycles, *key, "cycles", more=more),
-            unit=self.expression(entry.unit, *key, "unit"),
-            hops=entry.hops or "",
-            use={
-                target: self.expression(text, *key, "use", target)
-                for target, text in entry.use.items()
-            },
+            self.expression(count, *key, "count", more=more),
+            self.expression(cycles, *key, "cycles", more=more),
+            self.expression(entry.unit, *key, "unit"),
+            entry.hops or "",
+            {part: self.expression(text, *key, "use", part) for part, text in entry.use.items()},
         )
 
     def check_target(self, target: str, *key: str) -> None:

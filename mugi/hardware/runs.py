@@ -1,7 +1,7 @@
 """Tables of runs: grids expanded, mistakes found, defaults filled in."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from mugi import assumptions
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
 from mugi.hardware import technology
-from mugi.hardware.design import given, load_design, variants
+from mugi.hardware.design import Design, given, load_design, variants
 from mugi.hardware.setups import distinct
 from mugi.hardware.workload import PREFILL_TOKENS, load_model
 
@@ -183,13 +183,10 @@ def _size_mistakes(runs: pd.DataFrame) -> ByRun:
         (int(run), Mistake(f"{all_heads} heads do not divide among {kv} kv_heads"))
         for run, all_heads, kv in shares
     ]
-    sets, set_index = assumption_sets(runs)
     sizes = runs[["array_height", "array_width", "noc_rows", "noc_cols"]].to_numpy(float)
-    keys = pd.DataFrame({"design": runs["design"], "variant": runs["variant"], "set": set_index})
-    for (name, variant, number), rows in keys.groupby(["design", "variant", "set"]).indices.items():
-        design = load_design(name, variant)
+    for design, assumed, rows in by_design(runs):
         try:
-            symbols = design.symbols(given(*sizes[rows].T), sets[number])
+            symbols = design.symbols(given(*sizes[rows].T), assumed)
             for text, test in design.checks.items():
                 wrong = ~np.broadcast_to(test(symbols), len(rows))
                 by_run += [(int(run), Mistake(text)) for run in rows[wrong]]
@@ -234,21 +231,21 @@ def _of_each(function: Callable, values: pd.Series) -> pd.Series:
     return pd.Series(np.array([function(name) for name in names])[codes], values.index)
 
 
-def assumption_sets(runs: pd.DataFrame) -> tuple[list[dict], np.ndarray]:
-    """Return the distinct sets of assumptions among filled runs, and which one each run has.
+def by_design(runs: pd.DataFrame) -> Iterator[tuple[Design, dict, np.ndarray]]:
+    """Yield the designs of filled runs, with assumptions, and the places of the runs of both.
 
-    The technology goes with them.
+    The technology goes with the assumptions.
     """
     columns = [name for name in runs if name.startswith(PREFIX)]
-    texts = [runs["preset"], runs["technology"]]
-    texts += [runs[name].where(~blank(runs[name]), "").astype(str) for name in columns]
+    texts = [runs[name].where(~blank(runs[name]), "") for name in columns]
+    texts = [runs["preset"], runs["technology"], *texts, runs["design"], runs["variant"]]
+    texts = [text.astype(str) for text in texts]
     first, codes = distinct(*texts)
-    sets = []
-    for preset, name, *values in zip(*(text.iloc[first] for text in texts), strict=True):
-        flips = {
-            column.removeprefix(PREFIX): value
-            for column, value in zip(columns, values, strict=True)
-            if value
-        }
-        sets.append(assumptions.resolve(preset, flips) | {"technology": name})
-    return sets, codes
+    order = np.argsort(codes, kind="stable")
+    groups = np.split(order, np.searchsorted(codes[order], np.arange(1, len(first))))
+    keys = zip(*(text.iloc[first] for text in texts), strict=True)
+    for (preset, name, *values, design, variant), rows in zip(keys, groups, strict=True):
+        flips = dict(zip(columns, values, strict=True))
+        flips = {column.removeprefix(PREFIX): v for column, v in flips.items() if v}
+        assumed = assumptions.resolve(preset, flips) | {"technology": name}
+        yield load_design(design, variant), assumed, rows
