@@ -17,6 +17,9 @@ from mugi.hardware.workload import PREFILL_TOKENS
 FIRST = np.arange(1.0, ROW + 1)  # positions of the first row
 # Positions at which evenly growing values are looked at once more, and how far off they may be.
 CHECKED = np.array([300.0, 641.0, 1000.0, 1793.0, 4096.0, 10007.0, 50021.0, 131071.0])
+# All of the first row and what tells the growth from row to row; softmax without off-chip words is
+# then seen with one of the SRAM and with one of the DRAM at position 1.
+PROBED = np.concatenate([FIRST, [2.0 * ROW, 1.0, 1.0], CHECKED])[None]
 TOLERANCE = 1e-9
 KINDS = ("even", *timing.TILES, "lut_tiles")  # of tiles, by their numbers in `kernel`
 MESH = ("P", "R", "Q", "fill", "nonlinear_fill", "frequency_mhz")  # symbols beside a shape's
@@ -95,11 +98,9 @@ class Growth:
     def __init__(self, shapes: Setups, name: str):
         self.shapes, self.name, self.softmax = shapes, name, name == "softmax"
         self.how, self.places, columns = shapes.assumptions, {}, []
-        positions, offchip = np.concatenate([FIRST, [2.0 * ROW], CHECKED])[None], None
-        if self.softmax:
-            positions, offchip = self._probed()
+        offchip = self._probed() if self.softmax else None
         self.section, self.counts, self.cycles, self.features = operation(
-            shapes, name, positions, offchip
+            shapes, name, PROBED, offchip
         )
         channels = ("i_bits", "w_bits", "o_bits") if self.how["noc_link_bits"] else ()
         tiles = () if self.softmax else timing.TILES[:2]
@@ -107,11 +108,9 @@ class Growth:
         for value in [*self.counts.values(), *self.cycles.values(), *self.growing.values()]:
             if id(value) not in self.places:
                 self.places[id(value)] = len(columns)
-                columns.append(np.broadcast_to(value, (shapes.count, positions.shape[1])))
+                columns.append(np.broadcast_to(value, (shapes.count, PROBED.size)))
         self.values = np.stack(columns)
-        self.follows = np.zeros((len(columns), shapes.count, 2))
-        if self.softmax:
-            self.follows = self.values[:, :, ROW + 1 : ROW + 3] - self.values[:, :, :1]
+        self.follows = self.values[:, :, ROW + 1 : ROW + 3] - self.values[:, :, :1]
         self.even = self._even(offchip)
 
     def place(self, value: object) -> int:
@@ -119,23 +118,19 @@ class Growth:
         return self.places[id(value)]
 
     def _probed(self) -> tuple:
-        """Return positions and off-chip words of softmax by which values tell all others.
-
-        Words do not grow evenly, so that values are seen without any, then with one of the SRAM and
-        with one of the DRAM at position 1. Where values are checked, the words are the true ones.
-        """
-        positions = np.concatenate([FIRST, [2.0 * ROW, 1.0, 1.0], CHECKED])[None]
-        offchip = np.zeros((3, self.shapes.count, positions.shape[1]))
+        """Return off-chip words of softmax at PROBED; where values are checked, the true ones."""
+        offchip = np.zeros((3, self.shapes.count, PROBED.size))
         offchip[0], offchip[1, :, ROW + 1], offchip[2, :, ROW + 2] = 1.0, 1.0, 1.0
         offchip[:, :, ROW + 3 :] = self._offchip(CHECKED[None], slice(None))
-        return positions, tuple(offchip)
+        return tuple(offchip)
 
     def _offchip(self, positions: np.ndarray, chosen: object) -> tuple:
         """Return off-chip tiles and words of softmax of chosen shapes at positions."""
-        rows, lanes, elements, width = (x[chosen, None] for x in self.matrices())
-        return nonlinear_offchip(rows, positions, lanes, elements, width)
+        rows, *sizes = (x[chosen, None] for x in self.matrices())
+        return nonlinear_offchip(rows, positions, *sizes)
 
     def matrices(self) -> list[np.ndarray]:
+        """Return rows of softmax, and what cuts them into off-chip tiles, by shape."""
         symbols, sizes = self.shapes.symbols, self.shapes.sizes
         keys = ("lanes", "nonlinear_elements", "o_width")
         return [sizes["batch"] * sizes["heads"], *(self.shapes.column(symbols[k]) for k in keys)]

@@ -141,7 +141,7 @@ def _results(done: Activity, rows: np.ndarray) -> pd.DataFrame:
     """Return the result columns of `evaluate` of the runs at `rows`."""
     setups, assumptions = done.setups, done.setups.assumptions
     costs = setups.design.costs(setups.symbols, assumptions)
-    energy = EventEnergy(setups.design, setups.symbols, costs)
+    energy = EventEnergy(done, costs)
     seconds = 1 / (setups.symbols["frequency_mhz"] * 1e6)
     batch, length = setups.sizes["batch"][done.setup], done.seq_len
     tokens = batch * (length - PREFILL_TOKENS * (assumptions["tokens_counted"] == "generated"))
@@ -152,12 +152,12 @@ def _results(done: Activity, rows: np.ndarray) -> pd.DataFrame:
         done.of_runs(area.total(setups, costs, "leakage_mw", levels))
         for levels in (area.CHIP, ("dram",))
     )
-    groups = {}
+    groups, on_chip = {}, setups.design.components.keys() - {"dram"}
     for group in GROUPS:
         groups[f"cycles_{group}"] = done.cycles[group]
         groups[f"runtime_{group}_s"] = done.cycles[group] * seconds
-        groups[f"dynamic_energy_{group}_nj"] = energy.of_group(done, group, dram=False)
-        groups[f"dram_energy_{group}_nj"] = energy.of_group(done, group, dram=True)
+        groups[f"dynamic_energy_{group}_nj"] = energy.of(group, on_chip)
+        groups[f"dram_energy_{group}_nj"] = energy.of(group, ["dram"])
     dynamic = sum(groups[f"dynamic_energy_{group}_nj"] for group in GROUPS)
     dram = sum(groups[f"dram_energy_{group}_nj"] for group in GROUPS)
     runtime = done.total_cycles * seconds
@@ -190,12 +190,10 @@ def _components(done: Activity, rows: np.ndarray) -> pd.DataFrame:
     """Return what `breakdown` has of every component of the runs at `rows`."""
     setups, frames = done.setups, []
     costs = setups.design.costs(setups.symbols, setups.assumptions)
-    energy = EventEnergy(setups.design, setups.symbols, costs)
+    energy = EventEnergy(done, costs)
     for name, component in setups.design.components.items():
         count = done.of_runs(area.instances(setups, costs, name))
-        energies = {
-            f"dynamic_energy_{group}_nj": energy.of_component(done, group, name) for group in GROUPS
-        }
+        energies = {f"dynamic_energy_{group}_nj": energy.of(group, [name]) for group in GROUPS}
         values = {
             "component": name,
             "tag": component.tag,

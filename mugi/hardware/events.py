@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -11,8 +10,7 @@ from mugi.hardware import memory, timing
 from mugi.hardware.tiling import OFFCHIP_TILE, cut
 
 WORD_EVENTS = (
-    "dram_input_reads", "dram_weight_reads", "dram_output_writes",
-    "isram_offchip_writes", "wsram_offchip_writes", "osram_offchip_reads",
+    *memory.DRAM_TRANSFERS, *memory.SRAM_TRANSFERS,
     "isram_onchip_reads", "wsram_onchip_reads", "osram_onchip_writes", "osram_onchip_reads",
 )  # fmt: skip
 GEMM_SYMBOLS = (
@@ -36,7 +34,6 @@ class Event:
     `hops` names the tiles whose spread over the nodes multiplies the count of a router event.
     """
 
-    FIELDS: ClassVar = ("count", "cycles", "unit", "hops", "use")
     count: Expression
     cycles: Expression
     unit: Expression
@@ -117,8 +114,7 @@ def gemm_features(
     features["array_tiles"] = (
         batch * np.ceil(m_size / symbols["W"]) * np.ceil(n_size / symbols["H"])
     )
-    transfers = ("dram_input_reads", "dram_weight_reads", "dram_output_writes")
-    features["dram_bytes"] = 8 * sum(words[name] for name in transfers)
+    features["dram_bytes"] = 8 * sum(words[name] for name in memory.DRAM_TRANSFERS)
     return features
 
 

@@ -1,7 +1,7 @@
 """Tables of runs: grids expanded, mistakes found, defaults filled in."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -99,27 +99,17 @@ def _column_mistake(name: str) -> Mistake | None:
     return Mistake(f"column '{name}' is not known", nearest=near) if near else None
 
 
-def _in_runs(mask: np.ndarray, mistakes: Iterable[Mistake]) -> ByRun:
-    return [(int(run), mistake) for mistake in mistakes for run in np.flatnonzero(mask)]
-
-
-def _raised(function: Callable, *arguments) -> tuple[Mistake, ...]:
-    """Return the mistakes that a call raises."""
-    try:
-        function(*arguments)
-    except InputError as error:
-        return error.mistakes
-    return ()
-
-
-def _of_distinct(problems: Callable, *columns: pd.Series) -> ByRun:
-    """Return the mistakes that `problems` finds in each distinct combination of cells."""
+def _of_distinct(load: Callable, *columns: pd.Series) -> ByRun:
+    """Return the mistakes that `load` raises for each distinct combination of cells."""
+    by_run = []
     first, codes = distinct(*columns)
-    return [
-        pair
-        for code, run in enumerate(first)
-        for pair in _in_runs(codes == code, problems(*(column.iloc[run] for column in columns)))
-    ]
+    for code, place in enumerate(first):
+        try:
+            load(*(column.iloc[place] for column in columns))
+        except InputError as error:
+            alike = np.flatnonzero(codes == code)
+            by_run += [(int(run), mistake) for mistake in error.mistakes for run in alike]
+    return by_run
 
 
 def blank(values: pd.Series) -> pd.Series:
@@ -135,25 +125,16 @@ def _text_mistakes(runs: pd.DataFrame) -> ByRun:
             return pd.Series(TEXT.get(column, ""), index=runs.index)
         return runs[column].where(~blank(runs[column]), TEXT.get(column, "")).astype(str)
 
-    by_run = _of_distinct(
-        lambda *names: _raised(load_design, *names), cells("design"), cells("variant")
-    )
-    for column, load in (
-        ("model", load_model),
-        ("preset", assumptions.preset),
-        ("technology", technology.technology),
-    ):
-        by_run += _of_distinct(lambda name, load=load: _raised(load, name), cells(column))
+    def flip(value: object) -> None:
+        if not pd.isna(value):
+            assumptions.resolve(assumptions.PRESETS[0], {column.removeprefix(PREFIX): value})
+
+    by_run = _of_distinct(load_design, cells("design"), cells("variant"))
+    by_run += _of_distinct(load_model, cells("model"))
+    by_run += _of_distinct(assumptions.preset, cells("preset"))
+    by_run += _of_distinct(technology.technology, cells("technology"))
     for column in (name for name in runs if name.startswith(PREFIX)):
-        name, values = column.removeprefix(PREFIX), runs[column].where(~blank(runs[column]), None)
-        by_run += _of_distinct(
-            lambda value, name=name: (
-                ()
-                if value is None or value != value
-                else _raised(assumptions.resolve, assumptions.PRESETS[0], {name: value})
-            ),
-            values,
-        )
+        by_run += _of_distinct(flip, runs[column].where(~blank(runs[column]), None))
     return by_run
 
 
@@ -177,11 +158,10 @@ def _number_mistakes(runs: pd.DataFrame) -> ByRun:
 def _size_mistakes(runs: pd.DataFrame) -> ByRun:
     """Return what the designs' checks and the models' heads say about sizes of filled runs."""
     heads = _of_each(lambda name: load_model(name).heads, runs["model"])
-    odd = np.flatnonzero(heads % runs["kv_heads"] != 0)
-    shares = zip(odd, heads.iloc[odd], runs["kv_heads"].iloc[odd], strict=True)
+    heads, kv_heads = heads.to_numpy(), runs["kv_heads"].to_numpy()
     by_run = [
-        (int(run), Mistake(f"{all_heads} heads do not divide among {kv} kv_heads"))
-        for run, all_heads, kv in shares
+        (int(run), Mistake(f"{heads[run]} heads do not divide among {kv_heads[run]} kv_heads"))
+        for run in np.flatnonzero(heads % kv_heads)
     ]
     sizes = runs[["array_height", "array_width", "noc_rows", "noc_cols"]].to_numpy(float)
     for design, assumed, rows in by_design(runs):
@@ -227,8 +207,7 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _of_each(function: Callable, values: pd.Series) -> pd.Series:
     """Return function(value) of all values, called once for each that is distinct."""
-    codes, names = pd.factorize(values)
-    return pd.Series(np.array([function(name) for name in names])[codes], values.index)
+    return values.map({value: function(value) for value in values.unique()})
 
 
 def by_design(runs: pd.DataFrame) -> Iterator[tuple[Design, dict, np.ndarray]]:

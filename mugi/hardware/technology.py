@@ -109,18 +109,15 @@ def technology(name: str = DEFAULT) -> Technology:
 def _source(name: str) -> tuple[str, str]:
     """Return the file name and the text of a technology."""
     if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
+        path = Path(name)
+        if not path.is_file():
             raise InputError(f"technology file '{name}' does not exist")
-        return name, Path(name).read_text()
-    if name not in technologies():
+    elif name in technologies():
+        path = files("mugi.hardware").joinpath("technology", name := f"{name}.yaml")
+    else:
         known = [*technologies(), "or the path of a YAML file"]
         raise InputError(unknown("technology", name, known))
-    return f"{name}.yaml", _packaged(name)
-
-
-@cache
-def _packaged(name: str) -> str:
-    return files("mugi.hardware").joinpath("technology", f"{name}.yaml").read_text()
+    return name, path.read_text()
 
 
 @cache
@@ -166,9 +163,8 @@ def unit_cost(name: str, sizes: Sizes, assumptions: Mapping, table: Technology) 
         factor = sizes.get(size, 1) / reference
         scale = scale * factor
         if size == "depth":
-            factor = (
-                assumptions["fifo_depth_energy"] * factor + 1 - assumptions["fifo_depth_energy"]
-            )
+            grows = assumptions["fifo_depth_energy"]
+            factor = grows * factor + 1 - grows
         energy_scale = energy_scale * factor
     area = logic.area_mm2 * scale * scaling.area
     energy = logic.dynamic_mw * energy_scale / table.characterised_mhz * scaling.energy
@@ -188,28 +184,23 @@ def sram_cost(width: np.ndarray, depth: np.ndarray, table: Technology) -> dict:
     key `sram` says so.
     """
     width, depth = np.broadcast_arrays(np.asarray(width, float), np.asarray(depth, float))
-    geometries, index = np.unique(
-        np.stack([width, depth]).reshape(2, -1), axis=1, return_inverse=True
-    )
+    pairs = list(zip(width.ravel().tolist(), depth.ravel().tolist(), strict=True))
     known = {(row.width, row.depth): sram_row(row) for row in table.sram_rows}
     rows = tuple(sorted((*key, *costs) for key, costs in known.items()))
-
-    def cost(width: float, depth: float) -> tuple:
-        if table.sram == "cacti":
-            return cacti.sram(int(width), int(depth))
-        return fitted_sram(rows, width, depth)
-
-    pairs = [tuple(pair) for pair in geometries.T.tolist()]
-    costs = np.array([known.get(pair) or cost(*pair) for pair in pairs])
-    fitted = np.array([pair not in known and table.sram == "fit" for pair in pairs])
+    unit_costs = {pair: known[pair] for pair in set(pairs) & known.keys()}
+    for pair in set(pairs) - known.keys():
+        is_fit = table.sram == "fit"
+        unit_costs[pair] = fitted_sram(rows, *pair) if is_fit else cacti.sram(*map(int, pair))
+    fitted = np.array([table.sram == "fit" and pair not in known for pair in pairs])
     scaling = table.scaling
+    costs = np.array([unit_costs[pair] for pair in pairs]).reshape(*width.shape, 4)
     costs = costs * [scaling.area, scaling.leakage, scaling.energy, scaling.energy]
-    area, leakage, read, write = np.moveaxis(costs[index].reshape(*width.shape, 4), -1, 0)
+    area, leakage, read, write = np.moveaxis(costs, -1, 0)
     return {
         "area_mm2": area,
         "leakage_mw": leakage,
         "energy_nj": {"read": read, "write": write},
-        "fitted": fitted[index].reshape(width.shape),
+        "fitted": fitted.reshape(width.shape),
     }
 
 

@@ -20,9 +20,13 @@ from mugi.files import parse_yaml, read_yaml
 from mugi.schema import Section, validated
 
 PREFILL_TOKENS = 64  # published artifact; decode steps follow up to the sequence length
-GROUPS = ("projection", "attention", "ffn", "output", "softmax", "silu")
-
-
+GROUP_OF = {
+    **dict.fromkeys(("proj_q", "proj_kv", "proj_a"), "projection"),
+    **dict.fromkeys(("qkt", "av"), "attention"),
+    **dict.fromkeys(("proj_up_gate", "proj_down"), "ffn"),
+    **{name: name for name in ("output", "softmax", "silu")},
+}
+GROUPS = tuple(dict.fromkeys(GROUP_OF.values()))
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -62,24 +66,7 @@ class Operation:
         """Return the group that figures and result columns report it under."""
         return GROUP_OF[self.name]
 
-    @property
-    def label(self) -> str:
-        """Return name and phase."""
-        return f"{self.name}_{self.phase}"
 
-
-GROUP_OF = {
-    "proj_q": "projection",
-    "proj_kv": "projection",
-    "proj_a": "projection",
-    "qkt": "attention",
-    "av": "attention",
-    "proj_up_gate": "ffn",
-    "proj_down": "ffn",
-    "output": "output",
-    "softmax": "softmax",
-    "silu": "silu",
-}
 COPIES = {"proj_kv": 2, "proj_up_gate": 2}
 LINEAR = ("proj_q", "proj_kv", "proj_a", "proj_up_gate", "proj_down", "output")
 
