@@ -1,6 +1,6 @@
 """Area and leakage of the whole chip, all nodes, and of the DRAM beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def instances(setups: Setups, costs: Mapping, component: str) -> np.ndarray:
     return costs[component]["instances"] * nodes
 
 
-def total(setups: Setups, costs: Mapping, field: str, levels: tuple[str, ...]) -> np.ndarray:
+def total(setups: Setups, costs: Mapping, field: str, levels: Iterable[str]) -> np.ndarray:
     """Return the sum of area_mm2 or leakage_mw over all components of some levels: (setups, 1).
 
     costs: unit costs of components, see `Design.costs`.

@@ -22,7 +22,6 @@ CHECKED = np.array([300.0, 641.0, 1000.0, 1793.0, 4096.0, 10007.0, 50021.0, 1310
 PROBED = np.concatenate([FIRST, [2.0 * ROW, 1.0, 1.0], CHECKED])[None]
 TOLERANCE = 1e-9
 KINDS = ("even", *timing.TILES, "lut_tiles")  # of tiles, by their numbers in `kernel`
-MESH = ("P", "R", "Q", "fill", "nonlinear_fill", "frequency_mhz")  # symbols beside a shape's
 FILLS = ("none", "per_op", "per_tile")
 FEW = 300_000  # positions that take less time than importing numba
 SHAPES_AT_ONCE = 64  # whose values take some MB
@@ -69,7 +68,7 @@ def _shapes(setups: Setups, name: str, setup: np.ndarray):
         start, stop = np.searchsorted(shape, (low, low + SHAPES_AT_ONCE))
         runs = np.flatnonzero((mesh >= start) & (mesh < stop))
         shapes = setups.take(shape_first[low : low + SHAPES_AT_ONCE])
-        meshes = setups.take(mesh_first[start:stop], MESH)
+        meshes = setups.take(mesh_first[start:stop])
         yield runs, shapes, shape[start:stop] - low, meshes, mesh[runs] - start
 
 

@@ -247,19 +247,13 @@ class _Builder:
 
     def design(self) -> Design:
         """Return the design; raises InputError with all mistakes."""
-        file = self.file
-        parameters = {
-            name: self.expression(text, "parameters", name)
-            for name, text in file.parameters.items()
-        }
+        file, parameters = self.file, self.expressions(self.file.parameters, "parameters")
         for name in NEEDED:
             if name not in parameters:
                 self.mistake(Mistake(f"{name} is missing"), "parameters")
         components = {name: self.component(name, e) for name, e in file.components.items()}
-        sections = [
-            self.events("gemm", file.gemm, GEMM_SYMBOLS),
-            self.events("nonlinear", file.nonlinear, NONLINEAR_SYMBOLS),
-        ]
+        gemm = self.events("gemm", file.gemm, GEMM_SYMBOLS)
+        nonlinear = self.events("nonlinear", file.nonlinear, NONLINEAR_SYMBOLS)
         checks = {
             message: self.expression(test, "checks", test) for test, message in file.checks.items()
         }
@@ -267,7 +261,7 @@ class _Builder:
         ordered = self.ordered(parameters)
         raise_all(list(dict.fromkeys(self.mistakes)))
         return Design(
-            file.dataflow, file.vector_unit, width, checks, ordered, components, *sections
+            file.dataflow, file.vector_unit, width, checks, ordered, components, gemm, nonlinear
         )
 
     def mistake(self, mistake: Mistake, *key: str) -> None:
@@ -284,6 +278,10 @@ class _Builder:
         self.mistakes += check_names(parsed, self.known | more)
         return parsed
 
+    def expressions(self, texts: Mapping, *key: str, more: set[str] | frozenset = frozenset()):
+        """Return the expressions of a mapping at a key, by name."""
+        return {name: self.expression(text, *key, name, more=more) for name, text in texts.items()}
+
     def component(self, name: str, entry: ComponentEntry) -> Component:
         """Return a component."""
         key, kind = ("components", name), str(entry.kind)
@@ -295,7 +293,7 @@ class _Builder:
                 self.mistake(unknown("component class", kind, known), *key, "class")
             kind = repr(kind)
         given = {size: getattr(entry, size) for size in PER if getattr(entry, size) is not None}
-        sizes = {size: self.expression(text, *key, size) for size, text in given.items()}
+        sizes = self.expressions(given, *key)
         if kind == "'sram'":
             for size in ("width", "depth"):
                 if size not in sizes:
@@ -306,10 +304,7 @@ class _Builder:
     def events(self, section: str, entries: EventsEntry, symbols: tuple[str, ...]) -> Events:
         """Return the events of one sort of operation."""
         more = {*symbols, *entries.symbols}
-        shared = {
-            name: self.expression(text, section, "symbols", name, more=more)
-            for name, text in entries.symbols.items()
-        }
+        shared = self.expressions(entries.symbols, section, "symbols", more=more)
         events = {name: self.event(section, name, e, more) for name, e in entries.events.items()}
         return Events(shared, events)
 
@@ -325,7 +320,7 @@ class _Builder:
             self.expression(cycles, *key, "cycles", more=more),
             self.expression(entry.unit, *key, "unit"),
             entry.hops or "",
-            {part: self.expression(text, *key, "use", part) for part, text in entry.use.items()},
+            self.expressions(entry.use, *key, "use"),
         )
 
     def check_target(self, target: str, *key: str) -> None:
@@ -342,15 +337,12 @@ class _Builder:
     def ordered(self, parameters: dict[str, Expression]) -> dict[str, Expression]:
         """Return the parameters in an order in which each needs only earlier ones."""
         ordered: dict[str, Expression] = {}
-        waiting = dict(parameters)
-        while waiting:
-            ready = [key for key, e in waiting.items() if not (e.names & waiting.keys())]
+        while waiting := {key: e for key, e in parameters.items() if key not in ordered}:
+            ready = {key: e for key, e in waiting.items() if not (e.names & waiting.keys())}
             if not ready:
-                what = f"{', '.join(waiting)} need each other"
-                self.mistake(Mistake(what), "parameters")
-                return ordered
-            for key in ready:
-                ordered[key] = waiting.pop(key)
+                self.mistake(Mistake(f"{', '.join(waiting)} need each other"), "parameters")
+                break
+            ordered |= ready
         return ordered
 
 

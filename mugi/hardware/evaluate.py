@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from mugi.hardware import area
 from mugi.hardware.activity import Activity, activity
+from mugi.hardware.area import CHIP
 from mugi.hardware.design import given
 from mugi.hardware.energy import EventEnergy, total_energy_j
 from mugi.hardware.runs import KEYS, PREFIX, by_design, checked, expand
@@ -63,14 +64,18 @@ def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
 
 
 def stream(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]:
-    """Yield what `evaluate` returns in parts of RUNS_A_PART rows, in order.
+    """Check all runs, and return what `evaluate` does in parts of RUNS_A_PART rows, in order.
 
-    All rows are checked before the first part; memory does not grow with their number.
+    Memory does not grow with their number.
     """
     runs = checked(runs)
-    with _bar(runs, progress) as bar:
-        for low in range(0, len(runs), RUNS_A_PART):
-            yield _table(runs[low : low + RUNS_A_PART], bar)
+
+    def parts() -> Iterator[pd.DataFrame]:
+        with _bar(runs, progress) as bar:
+            for low in range(0, len(runs), RUNS_A_PART):
+                yield _table(runs[low : low + RUNS_A_PART], bar)
+
+    return parts()
 
 
 def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
@@ -145,13 +150,9 @@ def _results(done: Activity, rows: np.ndarray) -> pd.DataFrame:
     seconds = 1 / (setups.symbols["frequency_mhz"] * 1e6)
     batch, length = setups.sizes["batch"][done.setup], done.seq_len
     tokens = batch * (length - PREFILL_TOKENS * (assumptions["tokens_counted"] == "generated"))
-    areas = {
-        level: done.of_runs(area.total(setups, costs, "area_mm2", (level,))) for level in area.CHIP
-    }
-    leakage, dram_leakage = (
-        done.of_runs(area.total(setups, costs, "leakage_mw", levels))
-        for levels in (area.CHIP, ("dram",))
-    )
+    areas = {level: done.of_runs(area.total(setups, costs, "area_mm2", [level])) for level in CHIP}
+    leakage = done.of_runs(area.total(setups, costs, "leakage_mw", CHIP))
+    dram_leakage = done.of_runs(area.total(setups, costs, "leakage_mw", ["dram"]))
     groups, on_chip = {}, setups.design.components.keys() - {"dram"}
     for group in GROUPS:
         groups[f"cycles_{group}"] = done.cycles[group]

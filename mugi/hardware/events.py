@@ -58,28 +58,25 @@ class Events:
     def evaluate(self, features: Mapping, symbols: Mapping) -> tuple[dict, dict]:
         """Return count and cycles by event, before rounding down and before NoC hops."""
         scope = dict(symbols) | dict(features)
-        known: dict[tuple, np.ndarray] = {}  # the value of each text, evaluated once
+        known: dict[object, np.ndarray] = {}  # the value of each text, evaluated once
         counts, cycles = {}, {}
+
+        def value(expression: Expression) -> np.ndarray:
+            if expression.text not in known:
+                known[expression.text] = expression.checked(expression(scope))
+            return known[expression.text]
+
         with np.errstate(all="ignore"):
             for name, expression in self.symbols.items():
                 scope[name] = expression(scope)
             for name, event in self.events.items():
-                counts[name] = _once(known, event.count, scope)
-                duration = _once(known, event.cycles, scope)
+                counts[name], duration = value(event.count), value(event.cycles)
                 if event.unit.text != "1":
-                    key = (event.unit.text, event.cycles.text)
-                    if key not in known:
-                        known[key] = event.unit.checked(event.unit(scope)) * duration
-                    duration = known[key]
+                    key = event.unit.text, event.cycles.text
+                    duration = known.setdefault(key, value(event.unit) * duration)
                 if event.cycles.text != "0":
                     cycles[name] = duration
         return counts, cycles
-
-
-def _once(known: dict, expression: Expression, scope: Mapping) -> np.ndarray:
-    if expression.text not in known:
-        known[expression.text] = expression.checked(expression(scope))
-    return known[expression.text]
 
 
 def gemm_features(

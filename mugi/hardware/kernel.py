@@ -121,12 +121,9 @@ def _offchip(outside, halvings, row, size):
             halved *= 2
         halvings[r] = halved
     for r in range(ROW):
-        tiles, words, dram_words = offchip_tile(
+        outside[0, r], outside[1, r], outside[2, r] = offchip_tile(
             ROW * row + r + 1.0, halvings[r], full, count, rest, width
         )
-        outside[0, r] = tiles
-        outside[1, r] = words
-        outside[2, r] = dram_words
 
 
 @loops
@@ -178,24 +175,18 @@ def _hops(out, tiles, kind, mesh, mean_xy, softmax):
 
 
 @loops
-def _cycles(out, busy, tiles, link, dram, mesh, mode, share, fill):
+def _cycles(out, busy, tiles, link, dram, mesh, mode):
     """Write the cycles of the positions of a row, see `timing.cycles_of`."""
-    nodes, rows = mesh[0], mesh[1]
+    nodes, rows, fill = mesh[0], mesh[1], mesh[3]
     tiling, filling, link_bits = int(mode[0]), mode[1], mode[3]
-    share[:] = 1 / nodes
-    fill[:] = mesh[3] if filling == PER_OP else 0.0
-    if tiling != NONE and nodes > 1:
-        for r in range(ROW):
-            share[r] = busiest_share(tiles[tiling, r], nodes)
-    if filling == PER_TILE:
-        for r in range(ROW):
-            fill[r] = mesh[3] * rounds_of_tiles(tiles[ALL, r], nodes)
-    out[:] = 0
-    if link_bits > 0 and nodes > 1:
-        for r in range(ROW):
-            out[r] = link[r] / (rows * link_bits)
+    is_spread, is_linked = tiling != NONE and nodes > 1, link_bits > 0 and nodes > 1
+    if filling == NO_FILL:
+        fill = 0.0
     for r in range(ROW):
-        out[r] = operation_cycles(busy[r], share[r], fill[r], out[r], dram[r])
+        share = busiest_share(tiles[tiling, r], nodes) if is_spread else 1 / nodes
+        filled = fill * rounds_of_tiles(tiles[ALL, r], nodes) if filling == PER_TILE else fill
+        waited = link[r] / (rows * link_bits) if is_linked else 0.0
+        out[r] = operation_cycles(busy[r], share, filled, waited, dram[r])
 
 
 @cached
@@ -261,7 +252,7 @@ def sums(
                     if e == 0 or kind != routed[e - 1, 1]:
                         _hops(hops, tiles, kind, mesh[i], mode[2], sizes[k, 4] > 0)
                     _accumulate(spread_lanes[e], values[v, k], follows[v, k], row, outside, hops)
-                _cycles(steps, busy, tiles, link, dram, mesh[i], mode, buffers[0], buffers[1])
+                _cycles(steps, busy, tiles, link, dram, mesh[i], mode)
                 for r in range(PREFILL_TOKENS if row == 0 else 0, ROW):
                     spread_lanes[-1, r] += steps[r]
                 _totals(

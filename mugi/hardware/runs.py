@@ -117,22 +117,23 @@ def blank(values: pd.Series) -> pd.Series:
     return values.isna() | (values.astype(str).str.strip() == "")
 
 
+def _texts(runs: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column as text, with its default where it is empty or not there."""
+    values = runs.get(column, pd.Series("", runs.index))
+    return values.where(~blank(values), TEXT.get(column, "")).astype(str)
+
+
 def _text_mistakes(runs: pd.DataFrame) -> ByRun:
     """Return what is wrong with names of designs, models, presets, technologies, assumptions."""
-
-    def cells(column: str) -> pd.Series:
-        if column not in runs:
-            return pd.Series(TEXT.get(column, ""), index=runs.index)
-        return runs[column].where(~blank(runs[column]), TEXT.get(column, "")).astype(str)
 
     def flip(value: object) -> None:
         if not pd.isna(value):
             assumptions.resolve(assumptions.PRESETS[0], {column.removeprefix(PREFIX): value})
 
-    by_run = _of_distinct(load_design, cells("design"), cells("variant"))
-    by_run += _of_distinct(load_model, cells("model"))
-    by_run += _of_distinct(assumptions.preset, cells("preset"))
-    by_run += _of_distinct(technology.technology, cells("technology"))
+    by_run = _of_distinct(load_design, _texts(runs, "design"), _texts(runs, "variant"))
+    by_run += _of_distinct(load_model, _texts(runs, "model"))
+    by_run += _of_distinct(assumptions.preset, _texts(runs, "preset"))
+    by_run += _of_distinct(technology.technology, _texts(runs, "technology"))
     for column in (name for name in runs if name.startswith(PREFIX)):
         by_run += _of_distinct(flip, runs[column].where(~blank(runs[column]), None))
     return by_run
@@ -178,11 +179,10 @@ def _size_mistakes(runs: pd.DataFrame) -> ByRun:
 def filled(runs: pd.DataFrame) -> pd.DataFrame:
     """Return checked runs with every default filled in and counts as whole numbers."""
     runs = runs.copy()
-    for column, default in TEXT.items():
-        values = runs[column] if column in runs else pd.Series("", index=runs.index)
-        runs[column] = values.where(~blank(values), default).astype(str)
+    for column in TEXT:
+        runs[column] = _texts(runs, column)
     for column in COUNTS:
-        values = runs[column] if column in runs else pd.Series(np.nan, index=runs.index)
+        values = runs.get(column, pd.Series(np.nan, runs.index))
         runs[column] = pd.to_numeric(values, errors="coerce")
     runs[["noc_rows", "noc_cols"]] = runs[["noc_rows", "noc_cols"]].fillna(1)
     default = _of_each(lambda name: variants(name)[0], runs["design"])
@@ -191,8 +191,9 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
         chosen = (runs["design"] == name) & runs["array_width"].isna()
         if chosen.any():
             height = runs.loc[chosen, "array_height"].to_numpy()
-            width = load_design(name).array_width({"array_height": height})
-            runs.loc[chosen, "array_width"] = width
+            runs.loc[chosen, "array_width"] = load_design(name).array_width(
+                {"array_height": height}
+            )
     runs["model"] = models = runs["model"].astype(str)
     heads = _of_each(lambda name: load_model(name).kv_heads, models)
     if MHA_70B in runs:
@@ -200,9 +201,7 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
         flipped = pd.to_numeric(runs[MHA_70B], errors="coerce").fillna(switch.published)
         heads = heads.where(models != "llama_2_70b", flipped)
     runs["kv_heads"] = runs["kv_heads"].fillna(heads)
-    for column in COUNTS:
-        runs[column] = runs[column].astype(int)
-    return runs
+    return runs.astype(dict.fromkeys(COUNTS, int))
 
 
 def _of_each(function: Callable, values: pd.Series) -> pd.Series:

@@ -94,18 +94,18 @@ def load_model(name: str) -> Model:
     Raises InputError for an unknown name, a missing, unknown or impossible field.
     """
     if name in models():
-        return _packaged_model(name)
-    if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
-            raise InputError(f"model file '{name}' does not exist")
-        return validated(Model, read_yaml(name))
-    raise InputError(unknown("model", name, [*models(), "or the path of a YAML file"]))
+        path = files("mugi.hardware").joinpath("models", f"{name}.yaml")
+        return _checked(path.name, path.read_text())
+    if not name.endswith((".yaml", ".yml")):
+        raise InputError(unknown("model", name, [*models(), "or the path of a YAML file"]))
+    if not Path(name).is_file():
+        raise InputError(f"model file '{name}' does not exist")
+    return validated(Model, read_yaml(name))
 
 
 @cache
-def _packaged_model(name: str) -> Model:
-    path = files("mugi.hardware").joinpath("models", f"{name}.yaml")
-    return validated(Model, parse_yaml(path.name, path.read_text()))
+def _checked(name: str, text: str) -> Model:
+    return validated(Model, parse_yaml(name, text))
 
 
 def sizes(
@@ -117,9 +117,8 @@ def sizes(
     head_dim, batch, and sharing (query heads that share a key and value head).
     """
     names = ("dim", "layers", "heads", "ffn_dim", "vocabulary")
-    table = {
-        name: np.array([float(getattr(m, name)) for m in models_used])[index] for name in names
-    }
+    numbers = [[getattr(m, name) for name in names] for m in models_used]
+    table = dict(zip(names, np.array(numbers, float)[index].T, strict=True))
     head_dim = np.array([float(m.head_dim or m.dim // m.heads) for m in models_used])[index]
     return table | {
         "kv_heads": kv_heads.astype(float),
