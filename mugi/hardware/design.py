@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,12 +11,12 @@ from pydantic import Field
 from mugi.assumptions import acting_in
 from mugi.errors import InputError, Mistake, raise_all, unknown
 from mugi.expressions import Expression, check_names, parse
-from mugi.files import Document, parse_yaml
+from mugi.files import Document
+from mugi.hardware import library
 from mugi.hardware.events import GEMM_SYMBOLS, NONLINEAR_SYMBOLS, Event, Events
 from mugi.hardware.technology import PER, technology, unit_cost
 from mugi.schema import Section, validated
 
-FILES = (".yaml", ".yml")  # endings of designs that are read from a path, anew each time
 GIVEN = ("array_height", "array_width", "R", "Q", "P")  # symbols every expression may use
 TAGS = (
     "fifo", "tc", "pe", "value_reuse", "accumulator", "nonlinear", "vector", "control",
@@ -150,13 +148,12 @@ class Design:
 
 def designs() -> list[str]:
     """Return the names of the designs that come with the package."""
-    names = (path.name[:-5] for path in files("mugi.hardware").joinpath("designs").iterdir())
-    return sorted(name for name in names if not _read(name).content.get("abstract"))
+    return [name for name in library.names("design") if not _read(name).content.get("abstract")]
 
 
 def variants(name: str) -> list[str]:
     """Return the variants of a design, the default one first; [""] if it has none."""
-    return _variants(_merged(name))
+    return _variants(library.merged(_read, name))
 
 
 def _variants(document: Document) -> list[str]:
@@ -171,44 +168,21 @@ def load_design(name: str, variant: str = "") -> Design:
     Raises InputError with file, line and key of every mistake: unknown keys, components, classes,
     tags or symbols, and expressions that are not arithmetic.
     """
-    return (_built if name.endswith(FILES) else _packaged)(name, variant)
+    return (_built if name.endswith(library.ENDINGS) else _packaged)(name, variant)
 
 
 def _read(name: str) -> Document:
-    if name.endswith(FILES):
-        path, shown = Path(name), name
-    else:
-        path, shown = files("mugi.hardware").joinpath("designs", f"{name}.yaml"), f"{name}.yaml"
-    if not path.is_file():
-        raise InputError(unknown("design", name, [*designs(), "or the path of a YAML file"]))
-    return _parsed(shown, path.read_text())
-
-
-_parsed = cache(parse_yaml)
-
-
-def _merged(name: str, heirs: tuple[str, ...] = ()) -> Document:
-    """Return a design's YAML on top of all that it extends."""
-    document = _read(name)
-    parents, place = document.content.get("extends", []), document.where(("extends",))
-    if name in heirs:
-        raise InputError(Mistake(" extends ".join([*heirs, name]), place))
+    document = library.parsed(*library.source("design", name, designs))
+    parents = document.content.get("extends", [])
     if not isinstance(parents, list) or not all(isinstance(parent, str) for parent in parents):
-        raise InputError(Mistake(f"must be a list of designs, not {parents!r}", place))
-    merged = Document(document.name, {}, {})
-    for parent in parents:
-        try:
-            merged = merged.updated(_merged(parent, (*heirs, name)))
-        except InputError as error:
-            missing = not any(mistake.where for mistake in error.mistakes)
-            raise (error.at(place) if missing else error) from None
-    merged.content.pop("abstract", None)  # of the parents
-    return merged.updated(document)
+        what = f"must be a list of designs, not {parents!r}"
+        raise InputError(Mistake(what, document.where(("extends",))))
+    return document
 
 
 def _built(name: str, variant: str) -> Design:
     """Return a design, with a variant of it on top."""
-    document = _merged(name)
+    document = library.merged(_read, name)
     allowed = _variants(document)
     variant = variant or allowed[0]
     document, file = _checked(document)

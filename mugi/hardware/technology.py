@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from mugi.errors import InputError, Mistake, unknown
-from mugi.files import Document, parse_yaml
-from mugi.hardware import cacti
+from mugi.errors import InputError, unknown
+from mugi.hardware import cacti, library
 from mugi.schema import Section, validated
 
 DEFAULT = "45nm"
@@ -94,8 +91,7 @@ class Technology(Section):
 
 def technologies() -> list[str]:
     """Return the names of the technologies that come with the package."""
-    names = (path.name for path in files("mugi.hardware").joinpath("technology").iterdir())
-    return sorted(name.removesuffix(".yaml") for name in names)
+    return library.names("technology")
 
 
 def technology(name: str = DEFAULT) -> Technology:
@@ -103,40 +99,17 @@ def technology(name: str = DEFAULT) -> Technology:
 
     Raises InputError with every mistake in it: an unknown key, a row without a cost.
     """
-    return _checked(*_source(name))
+    return _checked(name, *_source(name))
 
 
 def _source(name: str) -> tuple[str, str]:
-    """Return the file name and the text of a technology."""
-    if name.endswith((".yaml", ".yml")):
-        path = Path(name)
-        if not path.is_file():
-            raise InputError(f"technology file '{name}' does not exist")
-    elif name in technologies():
-        path = files("mugi.hardware").joinpath("technology", name := f"{name}.yaml")
-    else:
-        known = [*technologies(), "or the path of a YAML file"]
-        raise InputError(unknown("technology", name, known))
-    return name, path.read_text()
+    return library.source("technology", name, technologies)
 
 
 @cache
-def _checked(name: str, text: str) -> Technology:
-    return validated(Technology, _merged(name, text))
-
-
-def _merged(name: str, text: str, heirs: tuple[str, ...] = ()) -> Document:
-    """Return a technology file on top of what it extends."""
-    document = parse_yaml(name, text)
-    if name in heirs:
-        raise InputError(Mistake(" extends ".join([*heirs, name]), document.where(("extends",))))
-    if "extends" not in document.content:
-        return document
-    try:
-        parent = _source(str(document.content["extends"]))
-    except InputError as error:
-        raise error.at(document.where(("extends",))) from None
-    return _merged(*parent, (*heirs, name)).updated(document)
+def _checked(name: str, shown: str, text: str) -> Technology:
+    """Return a technology, read anew where its text has changed."""
+    return validated(Technology, library.merged(lambda name: library.parsed(*_source(name)), name))
 
 
 def unit_cost(name: str, sizes: Sizes, assumptions: Mapping, table: Technology) -> dict:

@@ -8,15 +8,13 @@ paper.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from mugi.errors import InputError, raise_all, unknown
-from mugi.files import parse_yaml, read_yaml
+from mugi.errors import raise_all
+from mugi.hardware import library
 from mugi.schema import Section, validated
 
 PREFILL_TOKENS = 64  # published artifact; decode steps follow up to the sequence length
@@ -82,10 +80,9 @@ FIXED_NONLINEARS = _operations("prefill", "softmax", "silu") + _operations("deco
 STEPPED = _operations("decode", "qkt", "av", "softmax")
 
 
-@cache
 def models() -> list[str]:
     """Return the names of the models that come with the package."""
-    return sorted(path.name[:-5] for path in files("mugi.hardware").joinpath("models").iterdir())
+    return library.names("model")
 
 
 def load_model(name: str) -> Model:
@@ -93,19 +90,12 @@ def load_model(name: str) -> Model:
 
     Raises InputError for an unknown name, a missing, unknown or impossible field.
     """
-    if name in models():
-        path = files("mugi.hardware").joinpath("models", f"{name}.yaml")
-        return _checked(path.name, path.read_text())
-    if not name.endswith((".yaml", ".yml")):
-        raise InputError(unknown("model", name, [*models(), "or the path of a YAML file"]))
-    if not Path(name).is_file():
-        raise InputError(f"model file '{name}' does not exist")
-    return validated(Model, read_yaml(name))
+    return _checked(*library.source("model", name, models))
 
 
 @cache
 def _checked(name: str, text: str) -> Model:
-    return validated(Model, parse_yaml(name, text))
+    return validated(Model, library.parsed(name, text))
 
 
 def sizes(
