@@ -9,12 +9,6 @@ from mugi.hardware.setups import Setups
 CHIP = ("array", "sram", "router")  # levels of components; the DRAM is not on the chip
 
 
-def instances(setups: Setups, costs: Mapping, component: str) -> np.ndarray:
-    """Return how many of a component there are in all nodes, a number or (setups, 1)."""
-    nodes = 1 if component == "dram" else setups.symbols["P"]
-    return costs[component]["instances"] * nodes
-
-
 def total(setups: Setups, costs: Mapping, field: str, levels: Iterable[str]) -> np.ndarray:
     """Return the sum of area_mm2 or leakage_mw over all components of some levels: (setups, 1).
 
@@ -23,7 +17,7 @@ def total(setups: Setups, costs: Mapping, field: str, levels: Iterable[str]) -> 
     found = np.zeros((setups.count, 1))
     for name, component in setups.design.components.items():
         if component.level in levels:
-            found = found + instances(setups, costs, name) * costs[name][field]
+            found = found + costs[name]["instances"] * costs[name][field]
     return found
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from mugi.hardware import timing, workload
 from mugi.hardware.events import gemm_features, noc_bits, nonlinear_features, settled
-from mugi.hardware.memory import nonlinear_offchip, row_tiles
+from mugi.hardware.memory import nonlinear_offchip
 from mugi.hardware.setups import Setups, distinct
 from mugi.hardware.tiling import OFFCHIP_TILE as ROW
+from mugi.hardware.tiling import full_tiles
 from mugi.hardware.workload import PREFILL_TOKENS
 
 FIRST = np.arange(1.0, ROW + 1)  # positions of the first row
@@ -22,6 +23,7 @@ CHECKED = np.array([300.0, 641.0, 1000.0, 1793.0, 4096.0, 10007.0, 50021.0, 1310
 PROBED = np.concatenate([FIRST, [2.0 * ROW, 1.0, 1.0], CHECKED])[None]
 TOLERANCE = 1e-9
 KINDS = ("even", *timing.TILES, "lut_tiles")  # of tiles, by their numbers in `kernel`
+MESH = ("P", "R", "Q", "fill", "nonlinear_fill", "frequency_mhz")  # symbols beside a shape's
 FILLS = ("none", "per_op", "per_tile")
 FEW = 300_000  # positions that take less time than importing numba
 SHAPES_AT_ONCE = 64  # whose values take some MB
@@ -68,7 +70,7 @@ def _shapes(setups: Setups, name: str, setup: np.ndarray):
         start, stop = np.searchsorted(shape, (low, low + SHAPES_AT_ONCE))
         runs = np.flatnonzero((mesh >= start) & (mesh < stop))
         shapes = setups.take(shape_first[low : low + SHAPES_AT_ONCE])
-        meshes = setups.take(mesh_first[start:stop])
+        meshes = setups.take(mesh_first[start:stop], MESH)
         yield runs, shapes, shape[start:stop] - low, meshes, mesh[runs] - start
 
 
@@ -240,7 +242,7 @@ def compiled(
     sizes[:, :4] = growth.array_tiles()
     if growth.softmax:
         rows, lanes, elements, width = growth.matrices()
-        sizes[:, 4:] = np.stack([*row_tiles(rows, lanes), elements, width], axis=1)
+        sizes[:, 4:] = np.stack([*full_tiles(rows, lanes), elements, width], axis=1)
     dram = timing.dram_cycles(meshes.symbols, how) if how["dram_time"] == "per_op" else 0.0
     mode = (
         KINDS.index(how["noc_tiling"]), FILLS.index(how["pipeline_fill"]),

@@ -129,7 +129,7 @@ class Design:
         return bool(names & reached)
 
     def costs(self, symbols: Mapping, assumptions: Mapping) -> dict[str, dict]:
-        """Return instances a node and unit cost (see `unit_cost`) by component.
+        """Return instances in all nodes and unit cost (see `unit_cost`) by component.
 
         `assumptions` has the name or path of the `technology` too.
         """
@@ -142,7 +142,8 @@ class Design:
             if isinstance(count, str) or not np.all(np.asarray(count) >= 0):
                 what = f"'{component.instances.text}' must be a number of at least 0"
                 raise InputError(Mistake(what, component.instances.where))
-            result[name] = cost | {"instances": count}
+            nodes = 1 if name == "dram" else symbols["P"]
+            result[name] = cost | {"instances": count * nodes}
         return result
 
 

@@ -59,8 +59,7 @@ def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
 
     Raises InputError with all mistakes before anything is computed.
     """
-    with _bar(runs, progress) as bar:
-        return _table(checked(runs), bar)
+    return pd.concat(stream(runs, progress))
 
 
 def stream(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]:
@@ -68,14 +67,7 @@ def stream(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]
 
     Memory does not grow with their number.
     """
-    runs = checked(runs)
-
-    def parts() -> Iterator[pd.DataFrame]:
-        with _bar(runs, progress) as bar:
-            for low in range(0, len(runs), RUNS_A_PART):
-                yield _table(runs[low : low + RUNS_A_PART], bar)
-
-    return parts()
+    return _parts(checked(runs), RUNS_A_PART, _table, progress)
 
 
 def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
@@ -87,40 +79,47 @@ def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     the design, and only components that the chip has. Each is in one tag: sums over all but dram
     give the totals of `evaluate`.
     """
-    runs = checked(runs)
-    with _bar(runs, progress) as bar:
-        table = _evaluated(runs, _components, bar)
+    return pd.concat(breakdowns(runs, progress), ignore_index=True)
+
+
+def breakdowns(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]:
+    """Check all runs, and return what `breakdown` does of RUNS_BROKEN_DOWN at a time, in order."""
+    return _parts(checked(runs), RUNS_BROKEN_DOWN, _broken_down, progress)
+
+
+def _parts(runs: pd.DataFrame, size: int, compute: Callable, progress: bool) -> Iterator:
+    """Yield what is computed from `size` runs at a time."""
+    with tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar:
+        for low in range(0, len(runs), size):
+            yield compute(runs[low : low + size], bar)
+
+
+def _broken_down(runs: pd.DataFrame, bar: tqdm) -> pd.DataFrame:
+    """Return the components of checked runs that their chips have."""
+    table = pd.concat(_evaluated(runs, _components, bar)).sort_index(kind="stable")
     table = table[(table["instances"] > 0) | (table["dynamic_energy_nj"] > 0)]
     keys = [key for key in runs if key in KEYS or key.startswith(PREFIX)]
     left = runs[keys].iloc[table.index].reset_index(drop=True)
     return pd.concat([left, table.reset_index(drop=True)], axis=1)
 
 
-def breakdowns(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Yield what `breakdown` returns for RUNS_BROKEN_DOWN runs at a time, in order."""
-    runs = checked(runs)
-    for low in range(0, len(runs), RUNS_BROKEN_DOWN):
-        yield breakdown(runs[low : low + RUNS_BROKEN_DOWN])
-
-
-def _bar(runs: pd.DataFrame, progress: bool) -> tqdm:
-    return tqdm(total=len(runs), unit="run", disable=not progress, delay=1)
-
-
 def _table(runs: pd.DataFrame, bar: tqdm) -> pd.DataFrame:
     """Return checked runs with their results."""
-    results = _evaluated(runs, _results, bar).set_axis(runs.index)
+    groups = _evaluated(runs, _results, bar)
+    # A frame a group would take longer than the results of a few runs do.
+    columns = {name: np.concatenate([group[name] for group in groups]) for name in groups[0]}
+    results = pd.DataFrame(columns).set_index("place").sort_index().set_axis(runs.index)
     return pd.concat([runs[runs.columns.difference(results.columns, sort=False)], results], axis=1)
 
 
-def _evaluated(runs: pd.DataFrame, collect: Callable, bar: tqdm) -> pd.DataFrame:
-    """Return what `collect` makes of checked runs, by their places."""
+def _evaluated(runs: pd.DataFrame, collect: Callable, bar: tqdm) -> list:
+    """Return what `collect` makes of groups of checked runs."""
     collected = []
     for rows, setups, setup in _grouped(runs):
         done = activity(setups, setup, runs["seq_len"].to_numpy(int)[rows])
         collected.append(collect(done, rows))
         bar.update(len(rows))
-    return pd.concat(collected).sort_index(kind="stable")
+    return collected
 
 
 def _grouped(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Setups, np.ndarray]]:
@@ -142,7 +141,7 @@ def _grouped(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Setups, np.ndarra
             yield rows[among], setups, setup[among] - low
 
 
-def _results(done: Activity, rows: np.ndarray) -> pd.DataFrame:
+def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Return the result columns of `evaluate` of the runs at `rows`."""
     setups, assumptions = done.setups, done.setups.assumptions
     costs = setups.design.costs(setups.symbols, assumptions)
@@ -164,7 +163,8 @@ def _results(done: Activity, rows: np.ndarray) -> pd.DataFrame:
     runtime = done.total_cycles * seconds
     scope = assumptions["energy_scope"]
     total = total_energy_j(dynamic, dram, leakage, dram_leakage, runtime, scope)
-    results = {
+    return {
+        "place": rows,
         "nodes": done.of_runs(setups.symbols["P"]).astype(int),
         "layers": setups.sizes["layers"][done.setup].astype(int),
         "area_mm2": sum(areas.values()),
@@ -184,7 +184,6 @@ def _results(done: Activity, rows: np.ndarray) -> pd.DataFrame:
         "sram_fitted": done.of_runs(area.fitted(setups, costs)),
         **groups,
     }
-    return pd.DataFrame(results, index=rows)
 
 
 def _components(done: Activity, rows: np.ndarray) -> pd.DataFrame:
@@ -193,7 +192,7 @@ def _components(done: Activity, rows: np.ndarray) -> pd.DataFrame:
     costs = setups.design.costs(setups.symbols, setups.assumptions)
     energy = EventEnergy(done, costs)
     for name, component in setups.design.components.items():
-        count = done.of_runs(area.instances(setups, costs, name))
+        count = done.of_runs(costs[name]["instances"])
         energies = {f"dynamic_energy_{group}_nj": energy.of(group, [name]) for group in GROUPS}
         values = {
             "component": name,

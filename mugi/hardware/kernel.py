@@ -31,7 +31,7 @@ NO_FILL, PER_OP, PER_TILE = range(3)  # when the array fills and drains
 loops = partial(njit, error_model="numpy")
 whole, whole_part = loops(timing.whole), loops(timing.whole_part)
 mean_hops, table_hops = loops(timing.mean_hops), loops(timing.table_hops)
-busiest_share, rounds_of_tiles = loops(timing.busiest_share), loops(timing.rounds_of_tiles)
+rounds_of_tiles = loops(timing.rounds_of_tiles)
 operation_cycles, offchip_tile = loops(timing.operation_cycles), loops(memory.offchip_tile)
 
 
@@ -175,18 +175,24 @@ def _hops(out, tiles, kind, mesh, mean_xy, softmax):
 
 
 @loops
-def _cycles(out, busy, tiles, link, dram, mesh, mode):
+def _cycles(out, busy, tiles, link, dram, mesh, mode, share, fill):
     """Write the cycles of the positions of a row, see `timing.cycles_of`."""
-    nodes, rows, fill = mesh[0], mesh[1], mesh[3]
+    nodes, rows = mesh[0], mesh[1]
     tiling, filling, link_bits = int(mode[0]), mode[1], mode[3]
-    is_spread, is_linked = tiling != NONE and nodes > 1, link_bits > 0 and nodes > 1
-    if filling == NO_FILL:
-        fill = 0.0
+    share[:] = 1 / nodes
+    fill[:] = mesh[3] if filling == PER_OP else 0.0
+    if tiling != NONE and nodes > 1:
+        for r in range(ROW):
+            share[r] = rounds_of_tiles(tiles[tiling, r], nodes) / tiles[tiling, r]
+    if filling == PER_TILE:
+        for r in range(ROW):
+            fill[r] = mesh[3] * rounds_of_tiles(tiles[ALL, r], nodes)
+    out[:] = 0
+    if link_bits > 0 and nodes > 1:
+        for r in range(ROW):
+            out[r] = link[r] / (rows * link_bits)
     for r in range(ROW):
-        share = busiest_share(tiles[tiling, r], nodes) if is_spread else 1 / nodes
-        filled = fill * rounds_of_tiles(tiles[ALL, r], nodes) if filling == PER_TILE else fill
-        waited = link[r] / (rows * link_bits) if is_linked else 0.0
-        out[r] = operation_cycles(busy[r], share, filled, waited, dram[r])
+        out[r] = operation_cycles(busy[r], share[r], fill[r], out[r], dram[r])
 
 
 @cached
@@ -252,7 +258,7 @@ def sums(
                     if e == 0 or kind != routed[e - 1, 1]:
                         _hops(hops, tiles, kind, mesh[i], mode[2], sizes[k, 4] > 0)
                     _accumulate(spread_lanes[e], values[v, k], follows[v, k], row, outside, hops)
-                _cycles(steps, busy, tiles, link, dram, mesh[i], mode)
+                _cycles(steps, busy, tiles, link, dram, mesh[i], mode, buffers[0], buffers[1])
                 for r in range(PREFILL_TOKENS if row == 0 else 0, ROW):
                     spread_lanes[-1, r] += steps[r]
                 _totals(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mugi.hardware.tiling import Classes, Dimension, classes
+from mugi.hardware.tiling import Classes, Dimension, classes, full_tiles
 
 ACTIVATION_BITS = 16  # inputs, outputs, scores and probabilities
 WEIGHT_BITS = 4  # weights and the KV cache
@@ -68,24 +68,17 @@ def nonlinear_offchip(
 
     An m x n matrix is cut into tiles of at most `lanes` rows that fit `elements` values.
     """
-    full, count, rest = row_tiles(m, lanes)
+    full, count, rest = full_tiles(m, lanes)
     halvings = np.ones_like(n * full)
     while np.any(short := n * full > elements * halvings):
         halvings = np.where(short, 2 * halvings, halvings)
     return offchip_tile(n, halvings, full, count, rest, width)
 
 
-def row_tiles(m: np.ndarray, lanes: np.ndarray) -> tuple:
-    """Return the rows of full tiles, how many of these there are, and the rows of the rest."""
-    full = np.minimum(m, lanes)
-    count = np.floor(m / full)
-    return full, count, m - full * count
-
-
 def offchip_tile(columns, halvings, full, count, rest, width):
     """Return off-chip tiles of a matrix, their words of `width` bits, and their words of DRAM.
 
-    The columns are halved until a tile fits; see `row_tiles` for its rows. Numbers or arrays:
+    The columns are halved until a tile fits; see `full_tiles` for its rows. Numbers or arrays:
     `kernel` compiles the same function.
     """
     tile = np.floor(columns / halvings)

@@ -1,6 +1,6 @@
 """Setups evaluated together. A setup is all that a run is but its length: chip, model, batch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +23,11 @@ class Setups:
     sizes: Mapping
     count: int
 
-    def take(self, chosen: np.ndarray) -> "Setups":
-        """Return some of the setups."""
+    def take(self, chosen: np.ndarray, names: Iterable[str] | None = None) -> "Setups":
+        """Return some of the setups, with some of the symbols only if they are named."""
         symbols = {
             name: value[chosen] if np.ndim(value) == 2 and len(value) > 1 else value
-            for name, value in self.symbols.items()
+            for name, value in ((name, self.symbols[name]) for name in names or self.symbols)
         }
         sizes = {name: values[chosen] for name, values in self.sizes.items()}
         return Setups(self.design, self.assumptions, symbols, sizes, len(chosen))
