@@ -1,7 +1,6 @@
 """`mugi evaluate`: a table of configurations, grids of them, or one with a readable breakdown."""
 
 import argparse
-import itertools
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -10,7 +9,7 @@ import pandas as pd
 from mugi.assumptions import REGISTRY, pairs
 from mugi.errors import InputError, Mistake, raise_all
 from mugi.files import TABLES, check_writable, read_table, read_yaml, write_tables
-from mugi.hardware.evaluate import breakdowns, evaluate_both, stream
+from mugi.hardware.evaluate import breakdown, breakdowns, evaluate, stream
 from mugi.hardware.report import describe
 from mugi.hardware.runs import KEYS, MOST_RUNS, expand, mistakes_by_run
 
@@ -36,28 +35,25 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("give a CSV of runs, --grid FILE, or one configuration by its options")
     if args.assume and not chosen:
         raise InputError("--assume is for one configuration; tables have assumption.<name> columns")
-    tables = [path for path in (args.output, args.breakdown) if path]
-    wrong = [path for path in tables if not path.endswith(TABLES)]
+    paths = [path for path in (args.output, args.breakdown) if path]
+    wrong = [path for path in paths if not path.endswith(TABLES)]
     raise_all([f"'{path}' must end in {' or '.join(TABLES)}" for path in wrong])
     if args.runs:
         runs = read_runs(args.runs)
     else:
         runs = one_run(chosen, args.assume) if chosen else expand(read_grids(args.grid))
-    fitted: list[int] = []
     try:  # nothing is written if runs are wrong
-        if chosen:
-            table, parts = evaluate_both(runs)
-            print(describe(table.iloc[0], parts))
-            results = _noted(iter([table]), fitted)
-        else:
-            results = _noted(stream(runs, progress=True), fitted)
-        results = itertools.chain([next(results)], results)
+        tables = [evaluate(runs)] if chosen else stream(runs, progress=True)
     except InputError:
         if not args.runs:  # runs that are no lines of a file share their mistakes
             raise_all(list(dict.fromkeys(mistake for _, mistake in mistakes_by_run(runs))))
         raise
-    for path in tables:
+    if chosen:
+        print(describe(tables[0].iloc[0], breakdown(runs)))
+    for path in paths:
         check_writable(path)
+    fitted: list[int] = []
+    results = _noted(tables, fitted)
     if args.output:
         write_tables(results, args.output)
     elif not chosen:

@@ -36,34 +36,25 @@ def activity(setups: Setups, setup: np.ndarray, seq_len: np.ndarray) -> Activity
     """Return what runs do: `setup` is each run's place among the setups, `seq_len` its length."""
     counts: dict[str, dict[str, np.ndarray]] = {group: {} for group in GROUPS}
     cycles: dict[Operation, np.ndarray] = {}
-    executions = _executions(setups, setup, seq_len)
+    layers = setups.sizes["layers"][setup]
+    linear, logits = workload.decode_steps(seq_len.astype(float), setups.assumptions)
     for operation, table in _operations(setups, setup, seq_len):
-        times, group = executions[operation], counts[operation.group]
+        # How often a run executes the operation; decode steps that differ are one.
+        is_once = operation.phase == "prefill" or operation in STEPPED
+        if operation.name == "output":
+            times = 1.0 if is_once else logits
+        else:
+            times = operation.copies * layers * (1.0 if is_once else linear)
+        cycles[operation] = times * table.pop("cycles")
+        group = counts[operation.group]
         for event, count in table.items():
-            if event == "cycles":
-                cycles[operation] = times * count
-            else:
-                group[event] = group.get(event, 0.0) + times * count
+            group[event] = group.get(event, 0.0) + times * count
     grouped = {
         group: sum(cycles[operation] for operation in cycles if operation.group == group)
         for group in GROUPS
     }
     total = _run_cycles(setups, grouped, cycles, counts)
     return Activity(setups, setup, seq_len, counts, grouped, total)
-
-
-def _executions(setups: Setups, setup: np.ndarray, seq_len: np.ndarray) -> dict:
-    """Return how often a run executes each operation; decode steps that differ are one."""
-    layers = setups.sizes["layers"][setup]
-    linear, logits = workload.decode_steps(seq_len.astype(float), setups.assumptions)
-    times = {}
-    for operation in [*FIXED_GEMMS, *FIXED_NONLINEARS]:
-        prefill = operation.phase == "prefill"
-        if operation.name == "output":
-            times[operation] = 1.0 if prefill else logits
-        else:
-            times[operation] = operation.copies * layers * (1.0 if prefill else linear)
-    return times | dict.fromkeys(STEPPED, layers)
 
 
 def _operations(setups: Setups, setup: np.ndarray, seq_len: np.ndarray):

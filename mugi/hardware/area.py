@@ -1,6 +1,6 @@
 """Area and leakage of the whole chip, all nodes, and of the DRAM beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -9,13 +9,7 @@ from mugi.hardware.setups import Setups
 CHIP = ("array", "sram", "router")  # levels of components; the DRAM is not on the chip
 
 
-def instances(setups: Setups, costs: Mapping, component: str) -> np.ndarray:
-    """Return how many of a component there are in all nodes, a number or (setups, 1)."""
-    nodes = 1 if component == "dram" else setups.symbols["P"]
-    return costs[component]["instances"] * nodes
-
-
-def total(setups: Setups, costs: Mapping, field: str, levels: tuple[str, ...]) -> np.ndarray:
+def total(setups: Setups, costs: Mapping, field: str, levels: Iterable[str]) -> np.ndarray:
     """Return the sum of area_mm2 or leakage_mw over all components of some levels: (setups, 1).
 
     costs: unit costs of components, see `Design.costs`.
@@ -23,7 +17,7 @@ def total(setups: Setups, costs: Mapping, field: str, levels: tuple[str, ...]) -
     found = np.zeros((setups.count, 1))
     for name, component in setups.design.components.items():
         if component.level in levels:
-            found = found + instances(setups, costs, name) * costs[name][field]
+            found = found + costs[name]["instances"] * costs[name][field]
     return found
 
 

@@ -68,20 +68,13 @@ def sram(width: int, depth: int) -> tuple[float, float, float, float]:
         )
     with TemporaryDirectory() as folder:
         settings = Path(folder) / "sram.cfg"
-        settings.write_text(
-            SETTINGS.format(
-                bytes=BANKS * depth * width // 8,
-                word_bytes=width // 8,
-                width=width,
-                banks=BANKS,
-            )
+        text = SETTINGS.format(
+            bytes=BANKS * depth * width // 8, word_bytes=width // 8, width=width, banks=BANKS
         )
+        settings.write_text(text)
+        command = [program, "-infile", settings]
         subprocess.run(
-            [program, "-infile", settings],
-            cwd=program.parent,
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            check=False,
+            command, cwd=program.parent, capture_output=True, timeout=TIMEOUT_S, check=False
         )
         try:
             with settings.with_suffix(".cfg.out").open() as table:

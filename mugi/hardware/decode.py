@@ -9,14 +9,18 @@ import numpy as np
 
 from mugi.hardware import timing, workload
 from mugi.hardware.events import gemm_features, noc_bits, nonlinear_features, settled
-from mugi.hardware.memory import nonlinear_offchip, row_tiles
+from mugi.hardware.memory import nonlinear_offchip
 from mugi.hardware.setups import Setups, distinct
 from mugi.hardware.tiling import OFFCHIP_TILE as ROW
+from mugi.hardware.tiling import full_tiles
 from mugi.hardware.workload import PREFILL_TOKENS
 
 FIRST = np.arange(1.0, ROW + 1)  # positions of the first row
 # Positions at which evenly growing values are looked at once more, and how far off they may be.
 CHECKED = np.array([300.0, 641.0, 1000.0, 1793.0, 4096.0, 10007.0, 50021.0, 131071.0])
+# All of the first row and what tells the growth from row to row; softmax without off-chip words is
+# then seen with one of the SRAM and with one of the DRAM at position 1.
+PROBED = np.concatenate([FIRST, [2.0 * ROW, 1.0, 1.0], CHECKED])[None]
 TOLERANCE = 1e-9
 KINDS = ("even", *timing.TILES, "lut_tiles")  # of tiles, by their numbers in `kernel`
 MESH = ("P", "R", "Q", "fill", "nonlinear_fill", "frequency_mhz")  # symbols beside a shape's
@@ -95,11 +99,9 @@ class Growth:
     def __init__(self, shapes: Setups, name: str):
         self.shapes, self.name, self.softmax = shapes, name, name == "softmax"
         self.how, self.places, columns = shapes.assumptions, {}, []
-        positions, offchip = np.concatenate([FIRST, [2.0 * ROW], CHECKED])[None], None
-        if self.softmax:
-            positions, offchip = self._probed()
+        offchip = self._probed() if self.softmax else None
         self.section, self.counts, self.cycles, self.features = operation(
-            shapes, name, positions, offchip
+            shapes, name, PROBED, offchip
         )
         channels = ("i_bits", "w_bits", "o_bits") if self.how["noc_link_bits"] else ()
         tiles = () if self.softmax else timing.TILES[:2]
@@ -107,11 +109,9 @@ class Growth:
         for value in [*self.counts.values(), *self.cycles.values(), *self.growing.values()]:
             if id(value) not in self.places:
                 self.places[id(value)] = len(columns)
-                columns.append(np.broadcast_to(value, (shapes.count, positions.shape[1])))
+                columns.append(np.broadcast_to(value, (shapes.count, PROBED.size)))
         self.values = np.stack(columns)
-        self.follows = np.zeros((len(columns), shapes.count, 2))
-        if self.softmax:
-            self.follows = self.values[:, :, ROW + 1 : ROW + 3] - self.values[:, :, :1]
+        self.follows = self.values[:, :, ROW + 1 : ROW + 3] - self.values[:, :, :1]
         self.even = self._even(offchip)
 
     def place(self, value: object) -> int:
@@ -119,23 +119,19 @@ class Growth:
         return self.places[id(value)]
 
     def _probed(self) -> tuple:
-        """Return positions and off-chip words of softmax by which values tell all others.
-
-        Words do not grow evenly, so that values are seen without any, then with one of the SRAM and
-        with one of the DRAM at position 1. Where values are checked, the words are the true ones.
-        """
-        positions = np.concatenate([FIRST, [2.0 * ROW, 1.0, 1.0], CHECKED])[None]
-        offchip = np.zeros((3, self.shapes.count, positions.shape[1]))
+        """Return off-chip words of softmax at PROBED; where values are checked, the true ones."""
+        offchip = np.zeros((3, self.shapes.count, PROBED.size))
         offchip[0], offchip[1, :, ROW + 1], offchip[2, :, ROW + 2] = 1.0, 1.0, 1.0
         offchip[:, :, ROW + 3 :] = self._offchip(CHECKED[None], slice(None))
-        return positions, tuple(offchip)
+        return tuple(offchip)
 
     def _offchip(self, positions: np.ndarray, chosen: object) -> tuple:
         """Return off-chip tiles and words of softmax of chosen shapes at positions."""
-        rows, lanes, elements, width = (x[chosen, None] for x in self.matrices())
-        return nonlinear_offchip(rows, positions, lanes, elements, width)
+        rows, *sizes = (x[chosen, None] for x in self.matrices())
+        return nonlinear_offchip(rows, positions, *sizes)
 
     def matrices(self) -> list[np.ndarray]:
+        """Return rows of softmax, and what cuts them into off-chip tiles, by shape."""
         symbols, sizes = self.shapes.symbols, self.shapes.sizes
         keys = ("lanes", "nonlinear_elements", "o_width")
         return [sizes["batch"] * sizes["heads"], *(self.shapes.column(symbols[k]) for k in keys)]
@@ -246,7 +242,7 @@ def compiled(
     sizes[:, :4] = growth.array_tiles()
     if growth.softmax:
         rows, lanes, elements, width = growth.matrices()
-        sizes[:, 4:] = np.stack([*row_tiles(rows, lanes), elements, width], axis=1)
+        sizes[:, 4:] = np.stack([*full_tiles(rows, lanes), elements, width], axis=1)
     dram = timing.dram_cycles(meshes.symbols, how) if how["dram_time"] == "per_op" else 0.0
     mode = (
         KINDS.index(how["noc_tiling"]), FILLS.index(how["pipeline_fill"]),
@@ -257,7 +253,7 @@ def compiled(
     by_mesh, mesh_run = _sorted_runs(mesh, seq_len, meshes.count)
     counted, spread = kernel.sums(
         growth.values, growth.follows, np.array(plain, int), np.array(routed, int).reshape(-1, 2),
-        units, np.array(special), sizes, np.array(mode, float), by_shape,
+        units, may_last(growth, units), np.array(special), sizes, np.array(mode, float), by_shape,
         (shape, np.stack(nodes, axis=1), *by_mesh),
     )  # fmt: skip
     table = {
@@ -280,15 +276,34 @@ def unit_values(growth: Growth) -> np.ndarray:
     return np.array(rows, int).reshape(-1, 3)
 
 
+def may_last(growth: Growth, units: np.ndarray) -> np.ndarray:
+    """Return which units may be the busiest at some position: (units, shapes).
+
+    Left out are those that the leader of a shape outlasts at all positions, even with its own count
+    rounded down. Units of several events, or that follow off-chip words, stay.
+    """
+    shapes = np.arange(growth.shapes.count)
+    if not len(units):
+        return np.zeros((0, len(shapes)), bool)
+    cycles, count = growth.values[units[:, 0], :, : ROW + 1], growth.values[units[:, 1], :, ROW]
+    stays = growth.follows[units[:, :2]].any(axis=(1, 3))
+    stays |= (np.bincount(units[:, 2]) > 1)[units[:, 2], None]
+    # The leader takes longest in the end; of several, one whose count is never rounded.
+    leader = np.lexsort((count == np.floor(count), np.where(stays, -1, cycles[:, :, ROW])), 0)[-1]
+    count = growth.values[units[leader, 1], shapes, : ROW + 1]
+    least, is_whole = count.min(axis=1), (count == np.floor(count)).all(axis=1)
+    whole_part = np.where(is_whole & (least > 0), 1, (1 - 1 / np.maximum(least, 1)) * (1 - 1e-12))
+    longest = cycles[leader, shapes] * whole_part[:, None]
+    outlasted = (cycles <= longest).all(axis=2) & (count[:, ROW] >= count[:, ROW - 1])
+    outlasted &= np.diff(cycles[:, :, -2:])[..., 0] <= np.diff(longest[:, -2:])[:, 0]
+    outlasted[leader, shapes] = False
+    return stays | ~outlasted
+
+
 def _sorted_runs(key: np.ndarray, seq_len: np.ndarray, count: int) -> tuple:
     """Return (starts, lengths) of distinct runs sorted by key and length, and each run's place.
 
     Key n of `count` has the runs from starts[n] to starts[n + 1].
     """
-    order = np.lexsort((seq_len, key))
-    new = np.ones(len(order), bool)
-    new[1:] = (np.diff(key[order]) != 0) | (np.diff(seq_len[order]) != 0)
-    place = np.empty(len(order), int)
-    place[order] = np.cumsum(new) - 1
-    kept = order[new]
-    return (np.searchsorted(key[kept], np.arange(count + 1)), seq_len[kept]), place
+    pairs, place = np.unique(key.astype(np.int64) << 32 | seq_len, return_inverse=True)
+    return (np.searchsorted(pairs >> 32, np.arange(count + 1)), pairs & 0xFFFFFFFF), place

@@ -1,10 +1,8 @@
 """Accelerators as data: a design's YAML merged with what it extends and its variant, costed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,12 +11,12 @@ from pydantic import Field
 from mugi.assumptions import acting_in
 from mugi.errors import InputError, Mistake, raise_all, unknown
 from mugi.expressions import Expression, check_names, parse
-from mugi.files import Document, parse_yaml
+from mugi.files import Document
+from mugi.hardware import library
 from mugi.hardware.events import GEMM_SYMBOLS, NONLINEAR_SYMBOLS, Event, Events
 from mugi.hardware.technology import PER, technology, unit_cost
 from mugi.schema import Section, validated
 
-FILES = (".yaml", ".yml")  # endings of designs that are read from a path, anew each time
 GIVEN = ("array_height", "array_width", "R", "Q", "P")  # symbols every expression may use
 TAGS = (
     "fifo", "tc", "pe", "value_reuse", "accumulator", "nonlinear", "vector", "control",
@@ -131,7 +129,7 @@ class Design:
         return bool(names & reached)
 
     def costs(self, symbols: Mapping, assumptions: Mapping) -> dict[str, dict]:
-        """Return instances a node and unit cost (see `unit_cost`) by component.
+        """Return instances in all nodes and unit cost (see `unit_cost`) by component.
 
         `assumptions` has the name or path of the `technology` too.
         """
@@ -144,19 +142,19 @@ class Design:
             if isinstance(count, str) or not np.all(np.asarray(count) >= 0):
                 what = f"'{component.instances.text}' must be a number of at least 0"
                 raise InputError(Mistake(what, component.instances.where))
-            result[name] = cost | {"instances": count}
+            nodes = 1 if name == "dram" else symbols["P"]
+            result[name] = cost | {"instances": count * nodes}
         return result
 
 
 def designs() -> list[str]:
     """Return the names of the designs that come with the package."""
-    names = (path.name[:-5] for path in files("mugi.hardware").joinpath("designs").iterdir())
-    return sorted(name for name in names if not _read(name).content.get("abstract"))
+    return [name for name in library.names("design") if not _read(name).content.get("abstract")]
 
 
 def variants(name: str) -> list[str]:
     """Return the variants of a design, the default one first; [""] if it has none."""
-    return _variants(_merged(name) if name.endswith(FILES) else _packaged(name))
+    return _variants(library.merged(_read, name))
 
 
 def _variants(document: Document) -> list[str]:
@@ -171,81 +169,48 @@ def load_design(name: str, variant: str = "") -> Design:
     Raises InputError with file, line and key of every mistake: unknown keys, components, classes,
     tags or symbols, and expressions that are not arithmetic.
     """
-    if name.endswith(FILES):
-        return _built(name, variant, _merged(name))
-    return _load_packaged(name, variant)
-
-
-@cache
-def _packaged(name: str) -> Document:
-    return _merged(name)
-
-
-@cache
-def _load_packaged(name: str, variant: str) -> Design:
-    return _built(name, variant, _packaged(name))
+    return (_built if name.endswith(library.ENDINGS) else _packaged)(name, variant)
 
 
 def _read(name: str) -> Document:
-    if name.endswith(FILES):
-        path, shown = Path(name), name
-    else:
-        path, shown = files("mugi.hardware").joinpath("designs", f"{name}.yaml"), f"{name}.yaml"
-    if not path.is_file():
-        raise InputError(unknown("design", name, [*designs(), "or the path of a YAML file"]))
-    return _parsed(shown, path.read_text())
-
-
-@cache
-def _parsed(name: str, text: str) -> Document:
-    return parse_yaml(name, text)
-
-
-def _merged(name: str, heirs: tuple[str, ...] = ()) -> Document:
-    """Return a design's YAML on top of all that it extends."""
-    document = _read(name)
-    parents, place = document.content.get("extends", []), document.where(("extends",))
-    if name in heirs:
-        raise InputError(Mistake(" extends ".join([*heirs, name]), place))
+    document = library.parsed(*library.source("design", name, designs))
+    parents = document.content.get("extends", [])
     if not isinstance(parents, list) or not all(isinstance(parent, str) for parent in parents):
-        raise InputError(Mistake(f"must be a list of designs, not {parents!r}", place))
-    merged = Document(document.name, {}, {})
-    for parent in parents:
-        try:
-            merged = merged.updated(_merged(parent, (*heirs, name)))
-        except InputError as error:
-            missing = not any(mistake.where for mistake in error.mistakes)
-            raise (error.at(place) if missing else error) from None
-    merged.content.pop("abstract", None)  # of the parents
-    return merged.updated(document)
+        what = f"must be a list of designs, not {parents!r}"
+        raise InputError(Mistake(what, document.where(("extends",))))
+    return document
 
 
-def _built(name: str, variant: str, document: Document) -> Design:
-    """Return the design of a merged document, with a variant of it on top."""
+def _built(name: str, variant: str) -> Design:
+    """Return a design, with a variant of it on top."""
+    document = library.merged(_read, name)
     allowed = _variants(document)
     variant = variant or allowed[0]
-    file = validated(DesignFile, Document(document.name, _kept(document.content), document.places))
+    document, file = _checked(document)
     if file.default_variant and file.default_variant not in file.variants:
         mistake = unknown("variant", file.default_variant, file.variants)
         raise InputError(mistake.at(document.where(("default_variant",))))
     if variant not in allowed:
         raise InputError(unknown(f"variant of {name}", variant, allowed))
     if file.variants.get(variant):
-        document = document.updated(document.part("variants", variant))
-        document = Document(document.name, _kept(document.content), document.places)
-        file = validated(DesignFile, document)
+        document, file = _checked(document.updated(document.part("variants", variant)))
     return _Builder(document, file).design()
+
+
+_packaged = cache(_built)  # files of the package do not change
+
+
+def _checked(document: Document) -> tuple[Document, DesignFile]:
+    document = replace(document, content=_kept(document.content))
+    return document, validated(DesignFile, document)
 
 
 def _kept(content: object) -> object:
     """Return what is left of merged YAML without what a null deletes; variants stay as they are."""
     if not isinstance(content, dict):
         return content
-    return {
-        key: value if key == "variants" else _kept(value)
-        for key, value in content.items()
-        if value is not None
-    }
+    left = {key: value for key, value in content.items() if value is not None}
+    return {key: v if key == "variants" else _kept(v) for key, v in left.items()}
 
 
 class _Builder:
@@ -257,19 +222,13 @@ class _Builder:
 
     def design(self) -> Design:
         """Return the design; raises InputError with all mistakes."""
-        file = self.file
-        parameters = {
-            name: self.expression(text, "parameters", name)
-            for name, text in file.parameters.items()
-        }
+        file, parameters = self.file, self.expressions(self.file.parameters, "parameters")
         for name in NEEDED:
             if name not in parameters:
                 self.mistake(Mistake(f"{name} is missing"), "parameters")
         components = {name: self.component(name, e) for name, e in file.components.items()}
-        sections = [
-            self.events("gemm", file.gemm, GEMM_SYMBOLS),
-            self.events("nonlinear", file.nonlinear, NONLINEAR_SYMBOLS),
-        ]
+        gemm = self.events("gemm", file.gemm, GEMM_SYMBOLS)
+        nonlinear = self.events("nonlinear", file.nonlinear, NONLINEAR_SYMBOLS)
         checks = {
             message: self.expression(test, "checks", test) for test, message in file.checks.items()
         }
@@ -277,7 +236,7 @@ class _Builder:
         ordered = self.ordered(parameters)
         raise_all(list(dict.fromkeys(self.mistakes)))
         return Design(
-            file.dataflow, file.vector_unit, width, checks, ordered, components, *sections
+            file.dataflow, file.vector_unit, width, checks, ordered, components, gemm, nonlinear
         )
 
     def mistake(self, mistake: Mistake, *key: str) -> None:
@@ -294,6 +253,10 @@ class _Builder:
         self.mistakes += check_names(parsed, self.known | more)
         return parsed
 
+    def expressions(self, texts: Mapping, *key: str, more: set[str] | frozenset = frozenset()):
+        """Return the expressions of a mapping at a key, by name."""
+        return {name: self.expression(text, *key, name, more=more) for name, text in texts.items()}
+
     def component(self, name: str, entry: ComponentEntry) -> Component:
         """Return a component."""
         key, kind = ("components", name), str(entry.kind)
@@ -305,7 +268,7 @@ class _Builder:
                 self.mistake(unknown("component class", kind, known), *key, "class")
             kind = repr(kind)
         given = {size: getattr(entry, size) for size in PER if getattr(entry, size) is not None}
-        sizes = {size: self.expression(text, *key, size) for size, text in given.items()}
+        sizes = self.expressions(given, *key)
         if kind == "'sram'":
             for size in ("width", "depth"):
                 if size not in sizes:
@@ -316,10 +279,7 @@ class _Builder:
     def events(self, section: str, entries: EventsEntry, symbols: tuple[str, ...]) -> Events:
         """Return the events of one sort of operation."""
         more = {*symbols, *entries.symbols}
-        shared = {
-            name: self.expression(text, section, "symbols", name, more=more)
-            for name, text in entries.symbols.items()
-        }
+        shared = self.expressions(entries.symbols, section, "symbols", more=more)
         events = {name: self.event(section, name, e, more) for name, e in entries.events.items()}
         return Events(shared, events)
 
@@ -331,14 +291,11 @@ class _Builder:
         count = name if entry.count is None else entry.count
         cycles = count if entry.cycles is None else entry.cycles
         return Event(
-            count=self.expression(count, *key, "count", more=more),
-            cycles=self.expression(cycles, *key, "cycles", more=more),
-            unit=self.expression(entry.unit, *key, "unit"),
-            hops=entry.hops or "",
-            use={
-                target: self.expression(text, *key, "use", target)
-                for target, text in entry.use.items()
-            },
+            self.expression(count, *key, "count", more=more),
+            self.expression(cycles, *key, "cycles", more=more),
+            self.expression(entry.unit, *key, "unit"),
+            entry.hops or "",
+            self.expressions(entry.use, *key, "use"),
         )
 
     def check_target(self, target: str, *key: str) -> None:
@@ -355,15 +312,12 @@ class _Builder:
     def ordered(self, parameters: dict[str, Expression]) -> dict[str, Expression]:
         """Return the parameters in an order in which each needs only earlier ones."""
         ordered: dict[str, Expression] = {}
-        waiting = dict(parameters)
-        while waiting:
-            ready = [key for key, e in waiting.items() if not (e.names & waiting.keys())]
+        while waiting := {key: e for key, e in parameters.items() if key not in ordered}:
+            ready = {key: e for key, e in waiting.items() if not (e.names & waiting.keys())}
             if not ready:
-                what = f"{', '.join(waiting)} need each other"
-                self.mistake(Mistake(what), "parameters")
-                return ordered
-            for key in ready:
-                ordered[key] = waiting.pop(key)
+                self.mistake(Mistake(f"{', '.join(waiting)} need each other"), "parameters")
+                break
+            ordered |= ready
         return ordered
 
 

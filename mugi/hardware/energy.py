@@ -1,56 +1,48 @@
 """Energy: how often events happen, times what they switch, times the energy of switching it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from mugi.hardware.activity import Activity
-from mugi.hardware.design import Design
+from mugi.hardware.events import Event
 
 NONLINEAR = ("softmax", "silu")  # groups of operations with the design's `nonlinear` events
 
 
 class EventEnergy:
-    """The energy of each event of a design, by what it switches.
+    """The energy of each event of runs, by what it switches.
 
-    costs: unit costs of components, see `Design.costs`; symbols: those of the setups. Energies are
-    in nJ, one value a setup.
+    costs: unit costs of components, see `Design.costs`. Energies are in nJ.
     """
 
-    def __init__(self, design: Design, symbols: Mapping, costs: Mapping):
+    def __init__(self, activity: Activity, costs: Mapping):
+        self.activity, design = activity, activity.setups.design
         self.gemm, self.nonlinear = (
-            {name: _of_event(event, symbols, costs) for name, event in section.events.items()}
+            {
+                name: _of_event(event, activity.setups.symbols, costs)
+                for name, event in section.events.items()
+            }
             for section in (design.gemm, design.nonlinear)
         )
 
-    def of_group(self, activity: Activity, group: str, dram: bool) -> np.ndarray:
-        """Return the dynamic energy (nJ) of a group, of the DRAM or of all else: (runs,)."""
-        total = np.zeros(len(activity.setup))
-        for name, components in self._events(group).items():
-            chosen = [nj for component, nj in components.items() if (component == "dram") == dram]
+    def of(self, group: str, components: Collection[str]) -> np.ndarray:
+        """Return the dynamic energy (nJ) of components in a group's operations: (runs,)."""
+        total = np.zeros(len(self.activity.setup))
+        for name, energies in (self.nonlinear if group in NONLINEAR else self.gemm).items():
+            chosen = [nj for component, nj in energies.items() if component in components]
             if chosen:
-                total += activity.counts[group][name] * activity.of_runs(sum(chosen))
+                total += self.activity.counts[group][name] * self.activity.of_runs(sum(chosen))
         return total
 
-    def of_component(self, activity: Activity, group: str, component: str) -> np.ndarray:
-        """Return the dynamic energy (nJ) of a component in a group's operations: (runs,)."""
-        total = np.zeros(len(activity.setup))
-        for name, components in self._events(group).items():
-            if component in components:
-                total += activity.counts[group][name] * activity.of_runs(components[component])
-        return total
 
-    def _events(self, group: str) -> dict[str, dict[str, np.ndarray]]:
-        return self.nonlinear if group in NONLINEAR else self.gemm
-
-
-def _of_event(event, symbols: Mapping, costs: Mapping) -> dict[str, np.ndarray]:
+def _of_event(event: Event, symbols: Mapping, costs: Mapping) -> dict[str, np.ndarray]:
     """Return the energy of one event by component: activations times energy of one."""
     energy: dict[str, np.ndarray] = {}
     for target, activations in event.use.items():
         component, _, access = target.partition(".")
-        each = activations(symbols) * costs[component]["energy_nj"][access]
-        energy[component] = energy.get(component, 0.0) + each
+        switched = activations(symbols) * costs[component]["energy_nj"][access]
+        energy[component] = energy.get(component, 0.0) + switched
     return energy
 
 

@@ -1,7 +1,6 @@
 """Runs of the cost model: grouped by design and assumptions, evaluated, and put into a table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -9,10 +8,11 @@ from tqdm import tqdm
 
 from mugi.hardware import area
 from mugi.hardware.activity import Activity, activity
-from mugi.hardware.design import given, load_design
+from mugi.hardware.area import CHIP
+from mugi.hardware.design import given
 from mugi.hardware.energy import EventEnergy, total_energy_j
-from mugi.hardware.runs import KEYS, assumption_sets, checked, expand
-from mugi.hardware.setups import Setups
+from mugi.hardware.runs import KEYS, PREFIX, by_design, checked, expand
+from mugi.hardware.setups import Setups, distinct
 from mugi.hardware.technology import technology
 from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, load_model, sizes
 
@@ -59,20 +59,15 @@ def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
 
     Raises InputError with all mistakes before anything is computed.
     """
-    return _table(checked(runs), progress)
+    return pd.concat(stream(runs, progress))
 
 
 def stream(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]:
-    """Yield what `evaluate` returns in parts of RUNS_A_PART rows, in order.
+    """Check all runs, and return what `evaluate` does in parts of RUNS_A_PART rows, in order.
 
-    All rows are checked before the first part; memory does not grow with their number.
+    Memory does not grow with their number.
     """
-    runs = checked(runs)
-    with tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar:
-        for low in range(0, len(runs), RUNS_A_PART):
-            table = _table(runs[low : low + RUNS_A_PART])
-            yield table
-            bar.update(len(table))
+    return _parts(checked(runs), RUNS_A_PART, _table, progress)
 
 
 def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
@@ -84,119 +79,92 @@ def breakdown(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     the design, and only components that the chip has. Each is in one tag: sums over all but dram
     give the totals of `evaluate`.
     """
-    runs = checked(runs)
-    return _broken_down(runs, _evaluated(runs, _components, progress))
+    return pd.concat(breakdowns(runs, progress), ignore_index=True)
 
 
-def evaluate_both(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what `evaluate` and `breakdown` return of the same runs, computed once."""
-    runs = checked(runs)
-    both = _evaluated(runs, lambda rows, done: (_results(done), _components(rows, done)), False)
-    results, components = ([(rows, pair[i]) for rows, pair in both] for i in (0, 1))
-    return _joined(runs, results), _broken_down(runs, components)
+def breakdowns(runs: pd.DataFrame, progress: bool = False) -> Iterator[pd.DataFrame]:
+    """Check all runs, and return what `breakdown` does of RUNS_BROKEN_DOWN at a time, in order."""
+    return _parts(checked(runs), RUNS_BROKEN_DOWN, _broken_down, progress)
 
 
-def _broken_down(runs: pd.DataFrame, parts: list) -> pd.DataFrame:
-    """Return the table of `breakdown` from the components of groups of checked runs."""
-    table = pd.concat([part for _, part in parts]).sort_values("row", kind="stable")
-    table = table[(table["instances"] > 0) | (table["dynamic_energy_nj"] > 0)]
-    keys = [key for key in runs if key in KEYS or key.startswith("assumption.")]
-    left = runs[keys].iloc[table["row"].to_numpy()].reset_index(drop=True)
-    return pd.concat([left, table.drop(columns="row").reset_index(drop=True)], axis=1)
-
-
-def breakdowns(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Yield what `breakdown` returns for RUNS_BROKEN_DOWN runs at a time, in order."""
-    runs = checked(runs)
-    for low in range(0, len(runs), RUNS_BROKEN_DOWN):
-        yield breakdown(runs[low : low + RUNS_BROKEN_DOWN])
-
-
-def _table(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
-    """Return checked runs with their results."""
-    return _joined(runs, _evaluated(runs, lambda rows, done: _results(done), progress))
-
-
-def _joined(runs: pd.DataFrame, parts: list) -> pd.DataFrame:
-    """Return the table of `evaluate` from the results of groups of checked runs."""
-    order = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
-    columns = {
-        name: np.concatenate([table[name] for _, table in parts])[order] for name in parts[0][1]
-    }
-    carried = [name for name in runs if name not in columns]
-    return pd.concat([runs[carried], pd.DataFrame(columns, index=runs.index)], axis=1)
-
-
-def _evaluated(runs: pd.DataFrame, collect: Callable, progress: bool) -> list:
-    """Return rows of checked runs, group by group, with what `collect` makes of them."""
-    collected = []
+def _parts(runs: pd.DataFrame, size: int, compute: Callable, progress: bool) -> Iterator:
+    """Yield what is computed from `size` runs at a time."""
     with tqdm(total=len(runs), unit="run", disable=not progress, delay=1) as bar:
-        for rows, setups, setup in _grouped(runs):
-            done = activity(setups, setup, runs["seq_len"].to_numpy(int)[rows])
-            collected.append((rows, collect(rows, done)))
-            bar.update(len(rows))
+        for low in range(0, len(runs), size):
+            yield compute(runs[low : low + size], bar)
+
+
+def _broken_down(runs: pd.DataFrame, bar: tqdm) -> pd.DataFrame:
+    """Return the components of checked runs that their chips have."""
+    table = pd.concat(_evaluated(runs, _components, bar)).sort_index(kind="stable")
+    table = table[(table["instances"] > 0) | (table["dynamic_energy_nj"] > 0)]
+    keys = [key for key in runs if key in KEYS or key.startswith(PREFIX)]
+    left = runs[keys].iloc[table.index].reset_index(drop=True)
+    return pd.concat([left, table.reset_index(drop=True)], axis=1)
+
+
+def _table(runs: pd.DataFrame, bar: tqdm) -> pd.DataFrame:
+    """Return checked runs with their results."""
+    groups = _evaluated(runs, _results, bar)
+    # A frame a group would take longer than the results of a few runs do.
+    columns = {name: np.concatenate([group[name] for group in groups]) for name in groups[0]}
+    results = pd.DataFrame(columns).set_index("place").sort_index().set_axis(runs.index)
+    return pd.concat([runs[runs.columns.difference(results.columns, sort=False)], results], axis=1)
+
+
+def _evaluated(runs: pd.DataFrame, collect: Callable, bar: tqdm) -> list:
+    """Return what `collect` makes of groups of checked runs."""
+    collected = []
+    for rows, setups, setup in _grouped(runs):
+        done = activity(setups, setup, runs["seq_len"].to_numpy(int)[rows])
+        collected.append(collect(done, rows))
+        bar.update(len(rows))
     return collected
 
 
 def _grouped(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Setups, np.ndarray]]:
-    """Yield rows of runs, their setups, and which setup each of these runs has."""
-    sets, set_index = assumption_sets(runs)
-    designs = runs["design"].astype(str) + "\0" + runs["variant"].astype(str)
-    codes, names = pd.factorize(designs)
+    """Yield places of runs, their setups, and which setup each of these runs has."""
     model_codes, model_names = pd.factorize(runs["model"].astype(str))
     models = [load_model(name) for name in model_names]
-    keys = np.column_stack([codes, set_index, runs[list(SETUP)].to_numpy(float), model_codes])
-    order = np.lexsort(keys.T[::-1])
-    new = np.append(True, np.any(np.diff(keys[order], axis=0) != 0, axis=1))
-    found, sorted_index = keys[order][new], np.cumsum(new) - 1
-    for start, stop in _spans(found[:, 0] * len(sets) + found[:, 1]):
-        low, high = np.searchsorted(sorted_index, (start, stop))
-        design = load_design(*names[int(found[start, 0])].split("\0"))
-        assumptions = sets[int(found[start, 1])]
-        height, width, noc_rows, noc_cols, kv, batch, model = found[start:stop, 2:].T
-        symbols = {k: v[:, None] for k, v in given(height, width, noc_rows, noc_cols).items()}
-        symbols = design.symbols(symbols, assumptions)
-        symbols["frequency_mhz"] = technology(assumptions["technology"]).frequency_mhz
-        size = sizes(models, model.astype(int), kv, batch)
-        setups = Setups(design, assumptions, symbols, size, stop - start)
-        yield order[low:high], setups, sorted_index[low:high] - start
+    keys = np.column_stack([runs[list(SETUP)].to_numpy(float), model_codes])
+    for design, assumptions, rows in by_design(runs):
+        first, setup = distinct(*keys[rows].T)
+        for low in range(0, len(first), SETUPS_AT_ONCE):
+            chosen = rows[first[low : low + SETUPS_AT_ONCE]]
+            *noc, kv, batch, model = keys[chosen].T
+            symbols = {name: values[:, None] for name, values in given(*noc).items()}
+            symbols = design.symbols(symbols, assumptions)
+            symbols["frequency_mhz"] = technology(assumptions["technology"]).frequency_mhz
+            size = sizes(models, model.astype(int), kv, batch)
+            setups = Setups(design, assumptions, symbols, size, len(chosen))
+            among = (setup >= low) & (setup < low + SETUPS_AT_ONCE)
+            yield rows[among], setups, setup[among] - low
 
 
-def _spans(groups: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield spans of equal values, none longer than SETUPS_AT_ONCE, cut into even parts."""
-    edges = np.flatnonzero(np.diff(groups)) + 1
-    for start, stop in zip([0, *edges], [*edges, len(groups)], strict=True):
-        parts = -(-(stop - start) // SETUPS_AT_ONCE)
-        yield from pairwise(np.linspace(start, stop, parts + 1).astype(int).tolist())
-
-
-def _results(done: Activity) -> dict[str, np.ndarray]:
-    """Return the result columns of `evaluate`, one value a run."""
+def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the result columns of `evaluate` of the runs at `rows`."""
     setups, assumptions = done.setups, done.setups.assumptions
     costs = setups.design.costs(setups.symbols, assumptions)
-    energy = EventEnergy(setups.design, setups.symbols, costs)
+    energy = EventEnergy(done, costs)
     seconds = 1 / (setups.symbols["frequency_mhz"] * 1e6)
     batch, length = setups.sizes["batch"][done.setup], done.seq_len
     tokens = batch * (length - PREFILL_TOKENS * (assumptions["tokens_counted"] == "generated"))
-    areas = {
-        level: done.of_runs(area.total(setups, costs, "area_mm2", (level,))) for level in area.CHIP
-    }
-    leakage, dram_leakage = (
-        done.of_runs(area.total(setups, costs, "leakage_mw", levels))
-        for levels in (area.CHIP, ("dram",))
-    )
-    groups = {}
+    areas = {level: done.of_runs(area.total(setups, costs, "area_mm2", [level])) for level in CHIP}
+    leakage = done.of_runs(area.total(setups, costs, "leakage_mw", CHIP))
+    dram_leakage = done.of_runs(area.total(setups, costs, "leakage_mw", ["dram"]))
+    groups, on_chip = {}, setups.design.components.keys() - {"dram"}
     for group in GROUPS:
         groups[f"cycles_{group}"] = done.cycles[group]
         groups[f"runtime_{group}_s"] = done.cycles[group] * seconds
-        groups[f"dynamic_energy_{group}_nj"] = energy.of_group(done, group, dram=False)
-        groups[f"dram_energy_{group}_nj"] = energy.of_group(done, group, dram=True)
+        groups[f"dynamic_energy_{group}_nj"] = energy.of(group, on_chip)
+        groups[f"dram_energy_{group}_nj"] = energy.of(group, ["dram"])
     dynamic = sum(groups[f"dynamic_energy_{group}_nj"] for group in GROUPS)
     dram = sum(groups[f"dram_energy_{group}_nj"] for group in GROUPS)
     runtime = done.total_cycles * seconds
     scope = assumptions["energy_scope"]
     total = total_energy_j(dynamic, dram, leakage, dram_leakage, runtime, scope)
     return {
+        "place": rows,
         "nodes": done.of_runs(setups.symbols["P"]).astype(int),
         "layers": setups.sizes["layers"][done.setup].astype(int),
         "area_mm2": sum(areas.values()),
@@ -218,29 +186,22 @@ def _results(done: Activity) -> dict[str, np.ndarray]:
     }
 
 
-def _components(rows: np.ndarray, done: Activity) -> pd.DataFrame:
-    """Return the rows of `breakdown`, with the row of their run."""
+def _components(done: Activity, rows: np.ndarray) -> pd.DataFrame:
+    """Return what `breakdown` has of every component of the runs at `rows`."""
     setups, frames = done.setups, []
     costs = setups.design.costs(setups.symbols, setups.assumptions)
-    energy = EventEnergy(setups.design, setups.symbols, costs)
+    energy = EventEnergy(done, costs)
     for name, component in setups.design.components.items():
-        count = done.of_runs(area.instances(setups, costs, name))
-        energies = {
-            f"dynamic_energy_{group}_nj": energy.of_component(done, group, name) for group in GROUPS
+        count = done.of_runs(costs[name]["instances"])
+        energies = {f"dynamic_energy_{group}_nj": energy.of(group, [name]) for group in GROUPS}
+        values = {
+            "component": name,
+            "tag": component.tag,
+            "level": component.level,
+            "instances": count,
+            "area_mm2": count * done.of_runs(costs[name]["area_mm2"]),
+            "leakage_mw": count * done.of_runs(costs[name]["leakage_mw"]),
+            "dynamic_energy_nj": sum(energies.values()),
         }
-        frames.append(
-            pd.DataFrame(
-                {
-                    "row": rows,
-                    "component": name,
-                    "tag": component.tag,
-                    "level": component.level,
-                    "instances": count,
-                    "area_mm2": count * done.of_runs(costs[name]["area_mm2"]),
-                    "leakage_mw": count * done.of_runs(costs[name]["leakage_mw"]),
-                    "dynamic_energy_nj": sum(energies.values()),
-                    **energies,
-                }
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
+        frames.append(pd.DataFrame(values | energies, index=rows))
+    return pd.concat(frames)

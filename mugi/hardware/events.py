@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -11,8 +10,7 @@ from mugi.hardware import memory, timing
 from mugi.hardware.tiling import OFFCHIP_TILE, cut
 
 WORD_EVENTS = (
-    "dram_input_reads", "dram_weight_reads", "dram_output_writes",
-    "isram_offchip_writes", "wsram_offchip_writes", "osram_offchip_reads",
+    *memory.DRAM_TRANSFERS, *memory.SRAM_TRANSFERS,
     "isram_onchip_reads", "wsram_onchip_reads", "osram_onchip_writes", "osram_onchip_reads",
 )  # fmt: skip
 GEMM_SYMBOLS = (
@@ -36,7 +34,6 @@ class Event:
     `hops` names the tiles whose spread over the nodes multiplies the count of a router event.
     """
 
-    FIELDS: ClassVar = ("count", "cycles", "unit", "hops", "use")
     count: Expression
     cycles: Expression
     unit: Expression
@@ -61,28 +58,25 @@ class Events:
     def evaluate(self, features: Mapping, symbols: Mapping) -> tuple[dict, dict]:
         """Return count and cycles by event, before rounding down and before NoC hops."""
         scope = dict(symbols) | dict(features)
-        known: dict[tuple, np.ndarray] = {}  # the value of each text, evaluated once
+        known: dict[object, np.ndarray] = {}  # the value of each text, evaluated once
         counts, cycles = {}, {}
+
+        def value(expression: Expression) -> np.ndarray:
+            if expression.text not in known:
+                known[expression.text] = expression.checked(expression(scope))
+            return known[expression.text]
+
         with np.errstate(all="ignore"):
             for name, expression in self.symbols.items():
                 scope[name] = expression(scope)
             for name, event in self.events.items():
-                counts[name] = _once(known, event.count, scope)
-                duration = _once(known, event.cycles, scope)
+                counts[name], duration = value(event.count), value(event.cycles)
                 if event.unit.text != "1":
-                    key = (event.unit.text, event.cycles.text)
-                    if key not in known:
-                        known[key] = event.unit.checked(event.unit(scope)) * duration
-                    duration = known[key]
+                    key = event.unit.text, event.cycles.text
+                    duration = known.setdefault(key, value(event.unit) * duration)
                 if event.cycles.text != "0":
                     cycles[name] = duration
         return counts, cycles
-
-
-def _once(known: dict, expression: Expression, scope: Mapping) -> np.ndarray:
-    if expression.text not in known:
-        known[expression.text] = expression.checked(expression(scope))
-    return known[expression.text]
 
 
 def gemm_features(
@@ -117,8 +111,7 @@ def gemm_features(
     features["array_tiles"] = (
         batch * np.ceil(m_size / symbols["W"]) * np.ceil(n_size / symbols["H"])
     )
-    transfers = ("dram_input_reads", "dram_weight_reads", "dram_output_writes")
-    features["dram_bytes"] = 8 * sum(words[name] for name in transfers)
+    features["dram_bytes"] = 8 * sum(words[name] for name in memory.DRAM_TRANSFERS)
     return features
 
 

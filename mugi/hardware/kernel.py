@@ -31,7 +31,7 @@ NO_FILL, PER_OP, PER_TILE = range(3)  # when the array fills and drains
 loops = partial(njit, error_model="numpy")
 whole, whole_part = loops(timing.whole), loops(timing.whole_part)
 mean_hops, table_hops = loops(timing.mean_hops), loops(timing.table_hops)
-busiest_share, rounds_of_tiles = loops(timing.busiest_share), loops(timing.rounds_of_tiles)
+rounds_of_tiles = loops(timing.rounds_of_tiles)
 operation_cycles, offchip_tile = loops(timing.operation_cycles), loops(memory.offchip_tile)
 
 
@@ -65,35 +65,35 @@ def cached(function):
 @loops
 def _value(out, value, follow, row, outside):
     """Write a value at the positions of a row."""
-    base = row * (value[ROW] - value[ROW - 1])
-    if follow[0] != 0 or follow[1] != 0:
-        for r in range(ROW):
-            moved = follow[0] * outside[1, r] + follow[1] * outside[2, r]
-            out[r] = value[r] + base + moved
-    else:
-        for r in range(ROW):
-            out[r] = value[r] + base
-
-
-@loops
-def _counts(out, value, follow, row, outside, hops):
-    """Write a count times hops at the positions of a row, rounded down to whole events."""
-    _value(out, value, follow, row, outside)
+    base, follows = row * (value[ROW] - value[ROW - 1]), follow[0] != 0 or follow[1] != 0
     for r in range(ROW):
-        out[r] = whole(out[r] * hops[r])
+        moved = follow[0] * outside[1, r] + follow[1] * outside[2, r] if follows else 0.0
+        out[r] = value[r] + base + moved
 
 
 @loops
 def _accumulate(lanes, value, follow, row, outside, hops):
-    """Add what `_counts` writes to the lanes, for rows in which no run ends."""
-    base, first = row * (value[ROW] - value[ROW - 1]), PREFILL_TOKENS if row == 0 else 0
-    if follow[0] != 0 or follow[1] != 0:
-        for r in range(first, ROW):
-            moved = follow[0] * outside[1, r] + follow[1] * outside[2, r]
-            lanes[r] += whole((value[r] + base + moved) * hops[r])
-    else:
-        for r in range(first, ROW):
-            lanes[r] += whole((value[r] + base) * hops[r])
+    """Add a count times hops, rounded down to whole events, to the lanes: a row's positions."""
+    base, follows = row * (value[ROW] - value[ROW - 1]), follow[0] != 0 or follow[1] != 0
+    for r in range(PREFILL_TOKENS if row == 0 else 0, ROW):
+        moved = follow[0] * outside[1, r] + follow[1] * outside[2, r] if follows else 0.0
+        lanes[r] += whole((value[r] + base + moved) * hops[r])
+
+
+@loops
+def _totals(totals, lengths, row, before, after):
+    """Write sums of the runs that end in a row, from the lanes before it and after it."""
+    ends = np.empty(ROW)
+    for e in range(len(totals)):
+        for j in range(len(lengths)):
+            rest = lengths[j] - ROW * row
+            ends[:rest], ends[rest:] = after[e, :rest], before[e, rest:]
+            half = ROW // 2
+            while half > 0:
+                for r in range(half):
+                    ends[r] += ends[half + r]
+                half //= 2
+            totals[e, j] = ends[0]
 
 
 @loops
@@ -112,27 +112,6 @@ def _transfers(link, dram, values, follows, special, mode, k, row, outside, chan
 
 
 @loops
-def _add(lanes, found, row, lengths, totals, ends):
-    """Add the positions of a row to the lanes, and write the totals of the runs that end in it."""
-    if row == 0:
-        found[:PREFILL_TOKENS] = 0
-    for j in range(len(lengths)):
-        rest = lengths[j] - ROW * row
-        for r in range(ROW):
-            ends[r] = lanes[r]
-        for r in range(rest):
-            ends[r] += found[r]
-        half = ROW // 2
-        while half > 0:
-            for r in range(half):
-                ends[r] += ends[half + r]
-            half //= 2
-        totals[j] = ends[0]
-    for r in range(ROW):
-        lanes[r] += found[r]
-
-
-@loops
 def _offchip(outside, halvings, row, size):
     """Write off-chip tiles, words of SRAM and words of DRAM at the positions of a row."""
     full, count, rest, elements, width = size[4], size[5], size[6], size[7], size[8]
@@ -142,12 +121,9 @@ def _offchip(outside, halvings, row, size):
             halved *= 2
         halvings[r] = halved
     for r in range(ROW):
-        tiles, words, dram_words = offchip_tile(
+        outside[0, r], outside[1, r], outside[2, r] = offchip_tile(
             ROW * row + r + 1.0, halvings[r], full, count, rest, width
         )
-        outside[0, r] = tiles
-        outside[1, r] = words
-        outside[2, r] = dram_words
 
 
 @loops
@@ -164,14 +140,14 @@ def _tiles(tiles, values, follows, special, k, row, size, outside):
 
 
 @loops
-def _busiest(longest, values, follows, units, left, k, row, outside, buffers):
+def _busiest(longest, values, follows, units, may_last, k, row, outside, buffers):
     """Write what the busiest unit takes at the positions of a row."""
     cycles, count, busy = buffers[0], buffers[1], buffers[2]
     longest[:] = 0
     busy[:] = 0
     for u in range(len(units)):
         v, c = units[u, 0], units[u, 1]
-        if left[u]:
+        if may_last[u, k]:
             _value(cycles, values[v, k], follows[v, k], row, outside)
             _value(count, values[c, k], follows[c, k], row, outside)
             for r in range(ROW):
@@ -180,63 +156,6 @@ def _busiest(longest, values, follows, units, left, k, row, outside, buffers):
             for r in range(ROW):
                 longest[r] = max(longest[r], busy[r])
             busy[:] = 0
-
-
-@loops
-def _find_busiest(left, values, follows, units, k):
-    """Write which units may be the busiest of a shape at some position.
-
-    Left out are those that another outlasts at all positions, even with its own count rounded down:
-    the one that takes longest in the end, of several one whose count is never rounded. Units of
-    several events, or that follow off-chip words, stay.
-    """
-    leader, longest, sure = -1, -1.0, 0.0
-    for u in range(len(units)):
-        v, c = units[u, 0], units[u, 1]
-        left[u] = True
-        if _stands_alone(units, u, follows, k) and values[v, k, ROW] >= longest:
-            part = _least_part(values[c, k])
-            if values[v, k, ROW] > longest or part > sure:
-                leader, longest, sure = u, values[v, k, ROW], part
-    if leader < 0:
-        return
-    top = values[units[leader, 0], k]
-    for u in range(len(units)):
-        if u != leader and _stands_alone(units, u, follows, k):
-            left[u] = not _outlasted(values[units[u, 0], k], top, sure)
-
-
-@loops
-def _stands_alone(units, u, follows, k):
-    """Return whether a unit has one event, which off-chip words have no part in."""
-    shared = (u > 0 and units[u - 1, 2] == units[u, 2]) or (
-        u + 1 < len(units) and units[u + 1, 2] == units[u, 2]
-    )
-    followed = 0.0
-    for v in units[u, :2]:
-        followed += abs(follows[v, k, 0]) + abs(follows[v, k, 1])
-    return not shared and followed == 0
-
-
-@loops
-def _least_part(count):
-    """Return a part of a count that is whole events at any position; 1 if it is a whole number."""
-    least, fractions = count[0], 0.0
-    for r in range(ROW + 1):
-        least = min(least, count[r])
-        fractions = max(fractions, count[r] - np.floor(count[r]))
-    if fractions == 0 and least > 0 and count[ROW] >= count[ROW - 1]:
-        return 1.0
-    return (1 - 1 / max(least, 1.0)) * (1 - 1e-12) if count[ROW] >= count[ROW - 1] else 0.0
-
-
-@loops
-def _outlasted(cycles, top, sure):
-    """Return whether a unit takes no longer than a sure part of what another takes, anywhere."""
-    longer = cycles[ROW] - cycles[ROW - 1] > sure * (top[ROW] - top[ROW - 1])
-    for r in range(ROW):
-        longer |= cycles[r] > sure * top[r]
-    return not longer
 
 
 @loops
@@ -264,7 +183,7 @@ def _cycles(out, busy, tiles, link, dram, mesh, mode, share, fill):
     fill[:] = mesh[3] if filling == PER_OP else 0.0
     if tiling != NONE and nodes > 1:
         for r in range(ROW):
-            share[r] = busiest_share(tiles[tiling, r], nodes)
+            share[r] = rounds_of_tiles(tiles[tiling, r], nodes) / tiles[tiling, r]
     if filling == PER_TILE:
         for r in range(ROW):
             fill[r] = mesh[3] * rounds_of_tiles(tiles[ALL, r], nodes)
@@ -277,73 +196,72 @@ def _cycles(out, busy, tiles, link, dram, mesh, mode, share, fill):
 
 
 @cached
-def sums(values, follows, plain, routed, units, special, sizes, mode, shapes, setups):
+def sums(
+    values, follows, plain, routed, units, may_last, special, sizes, mode, shapes, setups
+):  # fmt: skip
     """Return sums over the decode steps of runs, as whole events and cycles.
 
     plain: values that are counts; routed: (count, tiles of its hops); units: (cycles, count, unit),
-    those of one unit together, and `left[u, k]` those that can be the busiest; special: values of
+    those of one unit together, and whether they can be the busiest of a shape; special: values of
     all_tiles, output_tiles, dram_bytes and the bits of channels; sizes: x, y, z, h of array tiles
     x ceil((y + z s) / h) at positions s, then what `memory.offchip_tile` takes, a shape each, all 0
     for matrix products; mode: tiling, fill, whether hops are mean_xy, link bits, cycles of DRAM for
     a byte.
 
     shapes: (starts, seq_len), where the runs of each shape start, sorted by seq_len; setups:
-    (shape, P R Q fill, starts, seq_len), sorted by shape. Returns counts of `plain`, (runs of
-    shapes, plain), and counts of `routed` with cycles last, (runs of setups, routed + 1).
+    (shape, P R Q fill, starts, seq_len), sorted by shape. Returns counts of `plain`, (plain, runs
+    of shapes), and counts of `routed` with cycles last, (routed + 1, runs of setups).
     """
     shape_start, shape_len = shapes
     shape_of, mesh, setup_start, setup_len = setups
     counted = np.zeros((len(plain), len(shape_len)))
     spread = np.zeros((len(routed) + 1, len(setup_len)))
     outside, tiles, buffers = np.zeros((3, ROW)), np.zeros((4, ROW)), np.zeros((3, ROW))
-    found, hops, ends, busy, link, dram = np.zeros((6, ROW))
-    once = np.ones(ROW)
-    left, last = np.ones(len(units), np.bool_), 0
+    steps, hops, busy, link, dram = np.zeros((5, ROW))
+    once, last = np.ones(ROW), 0
     for k in range(values.shape[1]):
         first = last
         while last < len(shape_of) and shape_of[last] == k:
             last += 1
-        shape_lanes = np.zeros((len(plain), ROW))
+        lanes, before = np.zeros((2, len(plain), ROW))
         setup_lanes = np.zeros((last - first, len(routed) + 1, ROW))
+        setup_before = np.zeros((len(routed) + 1, ROW))
         low, end = shape_start[k], shape_start[k + 1]
-        _find_busiest(left, values, follows, units, k)
         ahead = setup_start[first:last].copy()
         for row in range((shape_len[end - 1] - 1) // ROW + 1):
             if sizes[k, 4] > 0:
-                _offchip(outside, found, row, sizes[k])
+                _offchip(outside, steps, row, sizes[k])
             stop = low
             while stop < end and shape_len[stop] <= ROW * (row + 1):
                 stop += 1
+            if low < stop:
+                before[:] = lanes
             for e in range(len(plain)):
                 v = plain[e]
-                if low == stop:
-                    _accumulate(shape_lanes[e], values[v, k], follows[v, k], row, outside, once)
-                    continue
-                _counts(found, values[v, k], follows[v, k], row, outside, once)
-                _add(shape_lanes[e], found, row, shape_len[low:stop], counted[e, low:stop], ends)
+                _accumulate(lanes[e], values[v, k], follows[v, k], row, outside, once)
+            _totals(counted[:, low:stop], shape_len[low:stop], row, before, lanes)
             low = stop
             _tiles(tiles, values, follows, special, k, row, sizes[k], outside)
-            _busiest(busy, values, follows, units, left, k, row, outside, buffers)
-            _transfers(link, dram, values, follows, special, mode, k, row, outside, found)
+            _busiest(busy, values, follows, units, may_last, k, row, outside, buffers)
+            _transfers(link, dram, values, follows, special, mode, k, row, outside, steps)
             for i in range(first, last):
                 start, stop = ahead[i - first], ahead[i - first]
                 if start == setup_start[i + 1]:
                     continue
                 while stop < setup_start[i + 1] and setup_len[stop] <= ROW * (row + 1):
                     stop += 1
-                ahead[i - first] = stop
-                lanes, lengths = setup_lanes[i - first], setup_len[start:stop]
-                for e in range(len(routed)):
-                    if mesh[i, 0] > 1:
-                        v, kind = routed[e, 0], routed[e, 1]
-                        if e == 0 or kind != routed[e - 1, 1]:
-                            _hops(hops, tiles, kind, mesh[i], mode[2], sizes[k, 4] > 0)
-                        if start == stop:
-                            _accumulate(lanes[e], values[v, k], follows[v, k], row, outside, hops)
-                            continue
-                        _counts(found, values[v, k], follows[v, k], row, outside, hops)
-                        _add(lanes[e], found, row, lengths, spread[e, start:stop], ends)
-                share, fill = buffers[0], buffers[1]
-                _cycles(found, busy, tiles, link, dram, mesh[i], mode, share, fill)
-                _add(lanes[-1], found, row, lengths, spread[-1, start:stop], ends)
+                ahead[i - first], spread_lanes = stop, setup_lanes[i - first]
+                if start < stop:
+                    setup_before[:] = spread_lanes
+                for e in range(len(routed) if mesh[i, 0] > 1 else 0):
+                    v, kind = routed[e, 0], routed[e, 1]
+                    if e == 0 or kind != routed[e - 1, 1]:
+                        _hops(hops, tiles, kind, mesh[i], mode[2], sizes[k, 4] > 0)
+                    _accumulate(spread_lanes[e], values[v, k], follows[v, k], row, outside, hops)
+                _cycles(steps, busy, tiles, link, dram, mesh[i], mode, buffers[0], buffers[1])
+                for r in range(PREFILL_TOKENS if row == 0 else 0, ROW):
+                    spread_lanes[-1, r] += steps[r]
+                _totals(
+                    spread[:, start:stop], setup_len[start:stop], row, setup_before, spread_lanes
+                )
     return counted, spread

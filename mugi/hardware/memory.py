@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mugi.hardware.tiling import Classes, Dimension, classes
+from mugi.hardware.tiling import Classes, Dimension, classes, full_tiles
 
 ACTIVATION_BITS = 16  # inputs, outputs, scores and probabilities
 WEIGHT_BITS = 4  # weights and the KV cache
 DRAM_BITS = 64
+DRAM_TRANSFERS = ("dram_input_reads", "dram_weight_reads", "dram_output_writes")
+SRAM_TRANSFERS = ("isram_offchip_writes", "wsram_offchip_writes", "osram_offchip_reads")
 
 
 def words(rows: Classes, columns: Classes, bits: int, width: np.ndarray) -> np.ndarray:
@@ -20,19 +22,15 @@ def words(rows: Classes, columns: Classes, bits: int, width: np.ndarray) -> np.n
 
 
 def gemm_words(
-    batch: np.ndarray,
-    m: Dimension,
-    k: Dimension,
-    n: Dimension,
-    design: Mapping,
-    dataflow: str,
+    batch: np.ndarray, m: Dimension, k: Dimension, n: Dimension, design: Mapping, dataflow: str,
     partial_sum_reads: str,
-) -> dict[str, np.ndarray]:
+) -> dict[str, np.ndarray]:  # fmt: skip
     """Return the accesses of `batch` products M x K by K x N, by event.
 
     `design` gives the word widths i_width, w_width and o_width in bits. Off chip the output stays
     (os); on chip the output or the weight does (ws).
     """
+    i, w, o = design["i_width"], design["w_width"], design["o_width"]
 
     def offchip(inputs_bits, weights_bits, outputs_bits):
         return (
@@ -41,27 +39,14 @@ def gemm_words(
             batch * words(m.offchip, n.offchip, ACTIVATION_BITS, outputs_bits),
         )
 
-    i, w, o = design["i_width"], design["w_width"], design["o_width"]
-    result = dict(
-        zip(
-            ("dram_input_reads", "dram_weight_reads", "dram_output_writes"),
-            offchip(DRAM_BITS, DRAM_BITS, DRAM_BITS),
-            strict=True,
-        )
-    )
-    result |= dict(
-        zip(
-            ("isram_offchip_writes", "wsram_offchip_writes", "osram_offchip_reads"),
-            offchip(i, w, o),
-            strict=True,
-        )
-    )
     outputs = batch * words(m.onchip, n.onchip, ACTIVATION_BITS, o)
     unread = outputs if partial_sum_reads == "continue" else outputs * k.tiles
     weight_reloads = m.passes if dataflow == "os" else m.tiles
     writes = outputs * (k.tiles if dataflow == "os" else k.passes)
     published_os = dataflow == "os" and partial_sum_reads == "restart"
-    return result | {
+    return {
+        **dict(zip(DRAM_TRANSFERS, offchip(DRAM_BITS, DRAM_BITS, DRAM_BITS), strict=True)),
+        **dict(zip(SRAM_TRANSFERS, offchip(i, w, o), strict=True)),
         "isram_onchip_reads": batch * n.passes * words(m.onchip, k.onchip, ACTIVATION_BITS, i),
         "wsram_onchip_reads": batch * weight_reloads * words(k.onchip, n.onchip, WEIGHT_BITS, w),
         "osram_onchip_writes": writes,
@@ -83,24 +68,17 @@ def nonlinear_offchip(
 
     An m x n matrix is cut into tiles of at most `lanes` rows that fit `elements` values.
     """
-    full, count, rest = row_tiles(m, lanes)
+    full, count, rest = full_tiles(m, lanes)
     halvings = np.ones_like(n * full)
     while np.any(short := n * full > elements * halvings):
         halvings = np.where(short, 2 * halvings, halvings)
     return offchip_tile(n, halvings, full, count, rest, width)
 
 
-def row_tiles(m: np.ndarray, lanes: np.ndarray) -> tuple:
-    """Return the rows of full tiles, how many of these there are, and the rows of the rest."""
-    full = np.minimum(m, lanes)
-    count = np.floor(m / full)
-    return full, count, m - full * count
-
-
 def offchip_tile(columns, halvings, full, count, rest, width):
     """Return off-chip tiles of a matrix, their words of `width` bits, and their words of DRAM.
 
-    The columns are halved until a tile fits; see `row_tiles` for its rows. Numbers or arrays:
+    The columns are halved until a tile fits; see `full_tiles` for its rows. Numbers or arrays:
     `kernel` compiles the same function.
     """
     tile = np.floor(columns / halvings)

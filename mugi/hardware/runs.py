@@ -1,7 +1,7 @@
 """Tables of runs: grids expanded, mistakes found, defaults filled in."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from mugi import assumptions
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
 from mugi.hardware import technology
-from mugi.hardware.design import given, load_design, variants
+from mugi.hardware.design import Design, given, load_design, variants
 from mugi.hardware.setups import distinct
 from mugi.hardware.workload import PREFILL_TOKENS, load_model
 
@@ -99,27 +99,17 @@ def _column_mistake(name: str) -> Mistake | None:
     return Mistake(f"column '{name}' is not known", nearest=near) if near else None
 
 
-def _in_runs(mask: np.ndarray, mistakes: Iterable[Mistake]) -> ByRun:
-    return [(int(run), mistake) for mistake in mistakes for run in np.flatnonzero(mask)]
-
-
-def _raised(function: Callable, *arguments) -> tuple[Mistake, ...]:
-    """Return the mistakes that a call raises."""
-    try:
-        function(*arguments)
-    except InputError as error:
-        return error.mistakes
-    return ()
-
-
-def _of_distinct(problems: Callable, *columns: pd.Series) -> ByRun:
-    """Return the mistakes that `problems` finds in each distinct combination of cells."""
+def _of_distinct(load: Callable, *columns: pd.Series) -> ByRun:
+    """Return the mistakes that `load` raises for each distinct combination of cells."""
+    by_run = []
     first, codes = distinct(*columns)
-    return [
-        pair
-        for code, run in enumerate(first)
-        for pair in _in_runs(codes == code, problems(*(column.iloc[run] for column in columns)))
-    ]
+    for code, place in enumerate(first):
+        try:
+            load(*(column.iloc[place] for column in columns))
+        except InputError as error:
+            alike = np.flatnonzero(codes == code)
+            by_run += [(int(run), mistake) for mistake in error.mistakes for run in alike]
+    return by_run
 
 
 def blank(values: pd.Series) -> pd.Series:
@@ -127,33 +117,25 @@ def blank(values: pd.Series) -> pd.Series:
     return values.isna() | (values.astype(str).str.strip() == "")
 
 
+def _texts(runs: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column as text, with its default where it is empty or not there."""
+    values = runs.get(column, pd.Series("", runs.index))
+    return values.where(~blank(values), TEXT.get(column, "")).astype(str)
+
+
 def _text_mistakes(runs: pd.DataFrame) -> ByRun:
     """Return what is wrong with names of designs, models, presets, technologies, assumptions."""
 
-    def cells(column: str) -> pd.Series:
-        if column not in runs:
-            return pd.Series(TEXT.get(column, ""), index=runs.index)
-        return runs[column].where(~blank(runs[column]), TEXT.get(column, "")).astype(str)
+    def flip(value: object) -> None:
+        if not pd.isna(value):
+            assumptions.resolve(assumptions.PRESETS[0], {column.removeprefix(PREFIX): value})
 
-    by_run = _of_distinct(
-        lambda *names: _raised(load_design, *names), cells("design"), cells("variant")
-    )
-    for column, load in (
-        ("model", load_model),
-        ("preset", assumptions.preset),
-        ("technology", technology.technology),
-    ):
-        by_run += _of_distinct(lambda name, load=load: _raised(load, name), cells(column))
+    by_run = _of_distinct(load_design, _texts(runs, "design"), _texts(runs, "variant"))
+    by_run += _of_distinct(load_model, _texts(runs, "model"))
+    by_run += _of_distinct(assumptions.preset, _texts(runs, "preset"))
+    by_run += _of_distinct(technology.technology, _texts(runs, "technology"))
     for column in (name for name in runs if name.startswith(PREFIX)):
-        name, values = column.removeprefix(PREFIX), runs[column].where(~blank(runs[column]), None)
-        by_run += _of_distinct(
-            lambda value, name=name: (
-                ()
-                if value is None or value != value
-                else _raised(assumptions.resolve, assumptions.PRESETS[0], {name: value})
-            ),
-            values,
-        )
+        by_run += _of_distinct(flip, runs[column].where(~blank(runs[column]), None))
     return by_run
 
 
@@ -177,19 +159,15 @@ def _number_mistakes(runs: pd.DataFrame) -> ByRun:
 def _size_mistakes(runs: pd.DataFrame) -> ByRun:
     """Return what the designs' checks and the models' heads say about sizes of filled runs."""
     heads = _of_each(lambda name: load_model(name).heads, runs["model"])
-    odd = np.flatnonzero(heads % runs["kv_heads"] != 0)
-    shares = zip(odd, heads.iloc[odd], runs["kv_heads"].iloc[odd], strict=True)
+    heads, kv_heads = heads.to_numpy(), runs["kv_heads"].to_numpy()
     by_run = [
-        (int(run), Mistake(f"{all_heads} heads do not divide among {kv} kv_heads"))
-        for run, all_heads, kv in shares
+        (int(run), Mistake(f"{heads[run]} heads do not divide among {kv_heads[run]} kv_heads"))
+        for run in np.flatnonzero(heads % kv_heads)
     ]
-    sets, set_index = assumption_sets(runs)
     sizes = runs[["array_height", "array_width", "noc_rows", "noc_cols"]].to_numpy(float)
-    keys = pd.DataFrame({"design": runs["design"], "variant": runs["variant"], "set": set_index})
-    for (name, variant, number), rows in keys.groupby(["design", "variant", "set"]).indices.items():
-        design = load_design(name, variant)
+    for design, assumed, rows in by_design(runs):
         try:
-            symbols = design.symbols(given(*sizes[rows].T), sets[number])
+            symbols = design.symbols(given(*sizes[rows].T), assumed)
             for text, test in design.checks.items():
                 wrong = ~np.broadcast_to(test(symbols), len(rows))
                 by_run += [(int(run), Mistake(text)) for run in rows[wrong]]
@@ -201,11 +179,10 @@ def _size_mistakes(runs: pd.DataFrame) -> ByRun:
 def filled(runs: pd.DataFrame) -> pd.DataFrame:
     """Return checked runs with every default filled in and counts as whole numbers."""
     runs = runs.copy()
-    for column, default in TEXT.items():
-        values = runs[column] if column in runs else pd.Series("", index=runs.index)
-        runs[column] = values.where(~blank(values), default).astype(str)
+    for column in TEXT:
+        runs[column] = _texts(runs, column)
     for column in COUNTS:
-        values = runs[column] if column in runs else pd.Series(np.nan, index=runs.index)
+        values = runs.get(column, pd.Series(np.nan, runs.index))
         runs[column] = pd.to_numeric(values, errors="coerce")
     runs[["noc_rows", "noc_cols"]] = runs[["noc_rows", "noc_cols"]].fillna(1)
     default = _of_each(lambda name: variants(name)[0], runs["design"])
@@ -214,8 +191,9 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
         chosen = (runs["design"] == name) & runs["array_width"].isna()
         if chosen.any():
             height = runs.loc[chosen, "array_height"].to_numpy()
-            width = load_design(name).array_width({"array_height": height})
-            runs.loc[chosen, "array_width"] = width
+            runs.loc[chosen, "array_width"] = load_design(name).array_width(
+                {"array_height": height}
+            )
     runs["model"] = models = runs["model"].astype(str)
     heads = _of_each(lambda name: load_model(name).kv_heads, models)
     if MHA_70B in runs:
@@ -223,32 +201,29 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
         flipped = pd.to_numeric(runs[MHA_70B], errors="coerce").fillna(switch.published)
         heads = heads.where(models != "llama_2_70b", flipped)
     runs["kv_heads"] = runs["kv_heads"].fillna(heads)
-    for column in COUNTS:
-        runs[column] = runs[column].astype(int)
-    return runs
+    return runs.astype(dict.fromkeys(COUNTS, int))
 
 
 def _of_each(function: Callable, values: pd.Series) -> pd.Series:
     """Return function(value) of all values, called once for each that is distinct."""
-    codes, names = pd.factorize(values)
-    return pd.Series(np.array([function(name) for name in names])[codes], values.index)
+    return values.map({value: function(value) for value in values.unique()})
 
 
-def assumption_sets(runs: pd.DataFrame) -> tuple[list[dict], np.ndarray]:
-    """Return the distinct sets of assumptions among filled runs, and which one each run has.
+def by_design(runs: pd.DataFrame) -> Iterator[tuple[Design, dict, np.ndarray]]:
+    """Yield the designs of filled runs, with assumptions, and the places of the runs of both.
 
-    The technology goes with them.
+    The technology goes with the assumptions.
     """
     columns = [name for name in runs if name.startswith(PREFIX)]
-    texts = [runs["preset"], runs["technology"]]
-    texts += [runs[name].where(~blank(runs[name]), "").astype(str) for name in columns]
+    texts = [runs[name].where(~blank(runs[name]), "") for name in columns]
+    texts = [runs["preset"], runs["technology"], *texts, runs["design"], runs["variant"]]
+    texts = [text.astype(str) for text in texts]
     first, codes = distinct(*texts)
-    sets = []
-    for preset, name, *values in zip(*(text.iloc[first] for text in texts), strict=True):
-        flips = {
-            column.removeprefix(PREFIX): value
-            for column, value in zip(columns, values, strict=True)
-            if value
-        }
-        sets.append(assumptions.resolve(preset, flips) | {"technology": name})
-    return sets, codes
+    order = np.argsort(codes, kind="stable")
+    groups = np.split(order, np.searchsorted(codes[order], np.arange(1, len(first))))
+    keys = zip(*(text.iloc[first] for text in texts), strict=True)
+    for (preset, name, *values, design, variant), rows in zip(keys, groups, strict=True):
+        flips = dict(zip(columns, values, strict=True))
+        flips = {column.removeprefix(PREFIX): v for column, v in flips.items() if v}
+        assumed = assumptions.resolve(preset, flips) | {"technology": name}
+        yield load_design(design, variant), assumed, rows

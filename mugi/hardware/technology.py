@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from mugi.errors import InputError, Mistake, unknown
-from mugi.files import Document, parse_yaml
-from mugi.hardware import cacti
+from mugi.errors import InputError, unknown
+from mugi.hardware import cacti, library
 from mugi.schema import Section, validated
 
 DEFAULT = "45nm"
@@ -94,8 +91,7 @@ class Technology(Section):
 
 def technologies() -> list[str]:
     """Return the names of the technologies that come with the package."""
-    names = (path.name for path in files("mugi.hardware").joinpath("technology").iterdir())
-    return sorted(name.removesuffix(".yaml") for name in names)
+    return library.names("technology")
 
 
 def technology(name: str = DEFAULT) -> Technology:
@@ -103,43 +99,17 @@ def technology(name: str = DEFAULT) -> Technology:
 
     Raises InputError with every mistake in it: an unknown key, a row without a cost.
     """
-    return _checked(*_source(name))
+    return _checked(name, *_source(name))
 
 
 def _source(name: str) -> tuple[str, str]:
-    """Return the file name and the text of a technology."""
-    if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
-            raise InputError(f"technology file '{name}' does not exist")
-        return name, Path(name).read_text()
-    if name not in technologies():
-        known = [*technologies(), "or the path of a YAML file"]
-        raise InputError(unknown("technology", name, known))
-    return f"{name}.yaml", _packaged(name)
+    return library.source("technology", name, technologies)
 
 
 @cache
-def _packaged(name: str) -> str:
-    return files("mugi.hardware").joinpath("technology", f"{name}.yaml").read_text()
-
-
-@cache
-def _checked(name: str, text: str) -> Technology:
-    return validated(Technology, _merged(name, text))
-
-
-def _merged(name: str, text: str, heirs: tuple[str, ...] = ()) -> Document:
-    """Return a technology file on top of what it extends."""
-    document = parse_yaml(name, text)
-    if name in heirs:
-        raise InputError(Mistake(" extends ".join([*heirs, name]), document.where(("extends",))))
-    if "extends" not in document.content:
-        return document
-    try:
-        parent = _source(str(document.content["extends"]))
-    except InputError as error:
-        raise error.at(document.where(("extends",))) from None
-    return _merged(*parent, (*heirs, name)).updated(document)
+def _checked(name: str, shown: str, text: str) -> Technology:
+    """Return a technology, read anew where its text has changed."""
+    return validated(Technology, library.merged(lambda name: library.parsed(*_source(name)), name))
 
 
 def unit_cost(name: str, sizes: Sizes, assumptions: Mapping, table: Technology) -> dict:
@@ -166,9 +136,8 @@ def unit_cost(name: str, sizes: Sizes, assumptions: Mapping, table: Technology) 
         factor = sizes.get(size, 1) / reference
         scale = scale * factor
         if size == "depth":
-            factor = (
-                assumptions["fifo_depth_energy"] * factor + 1 - assumptions["fifo_depth_energy"]
-            )
+            grows = assumptions["fifo_depth_energy"]
+            factor = grows * factor + 1 - grows
         energy_scale = energy_scale * factor
     area = logic.area_mm2 * scale * scaling.area
     energy = logic.dynamic_mw * energy_scale / table.characterised_mhz * scaling.energy
@@ -188,28 +157,23 @@ def sram_cost(width: np.ndarray, depth: np.ndarray, table: Technology) -> dict:
     key `sram` says so.
     """
     width, depth = np.broadcast_arrays(np.asarray(width, float), np.asarray(depth, float))
-    geometries, index = np.unique(
-        np.stack([width, depth]).reshape(2, -1), axis=1, return_inverse=True
-    )
+    pairs = list(zip(width.ravel().tolist(), depth.ravel().tolist(), strict=True))
     known = {(row.width, row.depth): sram_row(row) for row in table.sram_rows}
     rows = tuple(sorted((*key, *costs) for key, costs in known.items()))
-
-    def cost(width: float, depth: float) -> tuple:
-        if table.sram == "cacti":
-            return cacti.sram(int(width), int(depth))
-        return fitted_sram(rows, width, depth)
-
-    pairs = [tuple(pair) for pair in geometries.T.tolist()]
-    costs = np.array([known.get(pair) or cost(*pair) for pair in pairs])
-    fitted = np.array([pair not in known and table.sram == "fit" for pair in pairs])
+    unit_costs = {pair: known[pair] for pair in set(pairs) & known.keys()}
+    for pair in set(pairs) - known.keys():
+        is_fit = table.sram == "fit"
+        unit_costs[pair] = fitted_sram(rows, *pair) if is_fit else cacti.sram(*map(int, pair))
+    fitted = np.array([table.sram == "fit" and pair not in known for pair in pairs])
     scaling = table.scaling
+    costs = np.array([unit_costs[pair] for pair in pairs]).reshape(*width.shape, 4)
     costs = costs * [scaling.area, scaling.leakage, scaling.energy, scaling.energy]
-    area, leakage, read, write = np.moveaxis(costs[index].reshape(*width.shape, 4), -1, 0)
+    area, leakage, read, write = np.moveaxis(costs, -1, 0)
     return {
         "area_mm2": area,
         "leakage_mw": leakage,
         "energy_nj": {"read": read, "write": write},
-        "fitted": fitted[index].reshape(width.shape),
+        "fitted": fitted.reshape(width.shape),
     }
 
 

@@ -9,29 +9,30 @@ OFFCHIP_TILE = 256  # rows or columns of a matrix that move on chip together (pu
 Classes = list[tuple[np.ndarray, np.ndarray]]  # (size of a tile, how many there are)
 
 
-def classes(size: np.ndarray, tile: np.ndarray) -> Classes:
-    """Return the full tiles and the rest of a dimension; arrays broadcast."""
+def full_tiles(size: np.ndarray, tile: np.ndarray) -> tuple:
+    """Return the size of full tiles of a dimension, how many there are, and the rest."""
     full = np.minimum(size, tile)
     count = np.floor(size / full)
-    rest = size - count * full
-    found = [(full, count)]
-    if np.any(rest):
-        found.append((rest, (rest > 0) * 1.0))
-    return found
+    return full, count, size - count * full
+
+
+def classes(size: np.ndarray, tile: np.ndarray) -> Classes:
+    """Return the full tiles and the rest of a dimension; arrays broadcast."""
+    full, count, rest = full_tiles(size, tile)
+    return [(full, count), (rest, (rest > 0) * 1.0)] if np.any(rest) else [(full, count)]
 
 
 @dataclass
 class Dimension:
     """One dimension of a matrix product, cut into off-chip tiles and those into on-chip tiles.
 
-    Every field has the broadcast shape of `size` and the tiles. With off-chip tiles of size x, c of
-    each, and on-chip tiles of size t, v of each in one off-chip tile:
+    Every field has the broadcast shape of size and tiles. With off-chip tiles of size x, c of each,
+    and on-chip tiles of size t, v of each in one off-chip tile:
 
     tiles: off-chip tiles (sum of c); passes: on-chip tiles (sum of c v); mean: sum of c x/v;
     padded: sum of c v t; per_tile: sum of c x/t; offchip, onchip: the classes themselves.
     """
 
-    size: np.ndarray
     offchip: Classes
     onchip: Classes = field(default_factory=list)
     tiles: np.ndarray = 0.0
@@ -43,7 +44,7 @@ class Dimension:
 
 def cut(size: np.ndarray, offchip_tile: np.ndarray, onchip_tile: np.ndarray) -> Dimension:
     """Cut a dimension of `size` elements; the on-chip tile is that of the array."""
-    dimension = Dimension(size, classes(size, offchip_tile))
+    dimension = Dimension(classes(size, offchip_tile))
     for part, count in dimension.offchip:
         part = np.maximum(part, 1)  # an empty rest counts zero times
         inner = classes(part, onchip_tile)

@@ -38,11 +38,6 @@ def table_hops(tiles, nodes, rows):
     return 1.0 + (rows - 1) * (tiles >= nodes)
 
 
-def busiest_share(tiles, nodes):
-    """Return the part of all `tiles` that the busiest node has."""
-    return np.ceil(tiles / nodes) / tiles
-
-
 def rounds_of_tiles(tiles, nodes):
     """Return how many tiles the busiest node has, one after the other."""
     return np.ceil(tiles / nodes)
@@ -101,7 +96,9 @@ def cycles_of(
     dram_bytes; `fill` is the time in which the array fills and drains once.
     """
     nodes, tiling, filling = symbols["P"], assumptions["noc_tiling"], assumptions["pipeline_fill"]
-    share = 1 / nodes if tiling == "even" else busiest_share(features[tiling], nodes)
+    share = 1 / nodes
+    if tiling != "even":
+        share = rounds_of_tiles(features[tiling], nodes) / features[tiling]
     if filling == "per_tile":
         fill = fill * rounds_of_tiles(features["all_tiles"], nodes)
     elif filling == "none":

@@ -8,21 +8,23 @@ paper.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from mugi.errors import InputError, raise_all, unknown
-from mugi.files import parse_yaml, read_yaml
+from mugi.errors import raise_all
+from mugi.hardware import library
 from mugi.schema import Section, validated
 
 PREFILL_TOKENS = 64  # published artifact; decode steps follow up to the sequence length
-GROUPS = ("projection", "attention", "ffn", "output", "softmax", "silu")
-
-
+GROUP_OF = {
+    **dict.fromkeys(("proj_q", "proj_kv", "proj_a"), "projection"),
+    **dict.fromkeys(("qkt", "av"), "attention"),
+    **dict.fromkeys(("proj_up_gate", "proj_down"), "ffn"),
+    **{name: name for name in ("output", "softmax", "silu")},
+}
+GROUPS = tuple(dict.fromkeys(GROUP_OF.values()))
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -62,24 +64,7 @@ class Operation:
         """Return the group that figures and result columns report it under."""
         return GROUP_OF[self.name]
 
-    @property
-    def label(self) -> str:
-        """Return name and phase."""
-        return f"{self.name}_{self.phase}"
 
-
-GROUP_OF = {
-    "proj_q": "projection",
-    "proj_kv": "projection",
-    "proj_a": "projection",
-    "qkt": "attention",
-    "av": "attention",
-    "proj_up_gate": "ffn",
-    "proj_down": "ffn",
-    "output": "output",
-    "softmax": "softmax",
-    "silu": "silu",
-}
 COPIES = {"proj_kv": 2, "proj_up_gate": 2}
 LINEAR = ("proj_q", "proj_kv", "proj_a", "proj_up_gate", "proj_down", "output")
 
@@ -95,10 +80,9 @@ FIXED_NONLINEARS = _operations("prefill", "softmax", "silu") + _operations("deco
 STEPPED = _operations("decode", "qkt", "av", "softmax")
 
 
-@cache
 def models() -> list[str]:
     """Return the names of the models that come with the package."""
-    return sorted(path.name[:-5] for path in files("mugi.hardware").joinpath("models").iterdir())
+    return library.names("model")
 
 
 def load_model(name: str) -> Model:
@@ -106,19 +90,12 @@ def load_model(name: str) -> Model:
 
     Raises InputError for an unknown name, a missing, unknown or impossible field.
     """
-    if name in models():
-        return _packaged_model(name)
-    if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
-            raise InputError(f"model file '{name}' does not exist")
-        return validated(Model, read_yaml(name))
-    raise InputError(unknown("model", name, [*models(), "or the path of a YAML file"]))
+    return _checked(*library.source("model", name, models))
 
 
 @cache
-def _packaged_model(name: str) -> Model:
-    path = files("mugi.hardware").joinpath("models", f"{name}.yaml")
-    return validated(Model, parse_yaml(path.name, path.read_text()))
+def _checked(name: str, text: str) -> Model:
+    return validated(Model, library.parsed(name, text))
 
 
 def sizes(
@@ -130,9 +107,8 @@ def sizes(
     head_dim, batch, and sharing (query heads that share a key and value head).
     """
     names = ("dim", "layers", "heads", "ffn_dim", "vocabulary")
-    table = {
-        name: np.array([float(getattr(m, name)) for m in models_used])[index] for name in names
-    }
+    numbers = [[getattr(m, name) for name in names] for m in models_used]
+    table = dict(zip(names, np.array(numbers, float)[index].T, strict=True))
     head_dim = np.array([float(m.head_dim or m.dim // m.heads) for m in models_used])[index]
     return table | {
         "kv_heads": kv_heads.astype(float),

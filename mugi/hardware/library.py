@@ -1,0 +1,58 @@
+"""Designs, technologies and models in YAML: by name from the package, or by path from the user."""
+
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from mugi.errors import InputError, Mistake, unknown
+from mugi.files import Document, parse_yaml
+
+ENDINGS = (".yaml", ".yml")  # of what is read from a path
+FOLDERS = {"design": "designs", "technology": "technology", "model": "models"}
+parsed = cache(parse_yaml)
+
+
+def names(kind: str) -> list[str]:
+    """Return the names of all files of a kind that come with the package."""
+    folder = files("mugi.hardware").joinpath(FOLDERS[kind])
+    return sorted(path.name.removesuffix(".yaml") for path in folder.iterdir())
+
+
+def source(kind: str, name: str, known: Callable[[], list[str]]) -> tuple[str, str]:
+    """Return the file name and the text of a design, technology or model.
+
+    Raises InputError for a file that cannot be read and for a name that is not one of `known()`.
+    """
+    shown, path = name, Path(name)
+    if not name.endswith(ENDINGS):
+        shown = f"{name}.yaml"
+        path = files("mugi.hardware").joinpath(FOLDERS[kind], shown)
+    elif not path.is_file() and kind != "design":
+        raise InputError(f"{kind} file '{name}' does not exist")
+    if not path.is_file():
+        raise InputError(unknown(kind, name, [*known(), "or the path of a YAML file"]))
+    try:
+        return shown, path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(Mistake(error.strerror, shown)) from None
+    except UnicodeDecodeError as error:
+        raise InputError(Mistake(f"not YAML: {error}", shown)) from None
+
+
+def merged(
+    read: Callable[[str], Document], name: str, heirs: tuple[str, ...] = ()
+) -> Document:  # fmt: skip
+    """Return what `read` returns for a name on top of all that it `extends`, one name or a list."""
+    document = read(name)
+    place, parents = document.where(("extends",)), document.content.get("extends", [])
+    if name in heirs:
+        raise InputError(Mistake(" extends ".join([*heirs, name]), place))
+    result = Document(document.name, {}, {})
+    for parent in parents if isinstance(parents, list) else [parents]:
+        try:
+            result = result.updated(merged(read, str(parent), (*heirs, name)))
+        except InputError as error:
+            is_placed = any(mistake.where for mistake in error.mistakes)
+            raise (error if is_placed else error.at(place)) from None
+    return result.updated(document)
