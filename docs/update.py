@@ -206,7 +206,7 @@ def jobs(results: Path) -> pd.DataFrame:
     folder = results / "benchmarks"
     rows = []
     for path in sorted(folder.rglob("*.tsv")):
-        job, end = pd.read_csv(path, sep="\t").iloc[0], path.stat().st_mtime
+        job, end = read_table(path, sep="\t").iloc[0], path.stat().st_mtime
         rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
         memory = pd.to_numeric(job["max_rss"], errors="coerce")
         rows.append({"rule": rule, "start": end - job["s"], "end": end, "memory_mib": memory})
@@ -282,7 +282,7 @@ def times(results: Path) -> str:
 def forward(results: Path) -> str:
     """Return the forward passes of benchmarks/forward.py, if it was run."""
     path = results / "benchmarks" / "forward.csv"
-    return to_markdown(pd.read_csv(path)) if path.is_file() else NOT_MEASURED
+    return to_markdown(read_table(path)) if path.is_file() else NOT_MEASURED
 
 
 # --- blocks ---------------------------------------------------------------------------------------
