@@ -36,7 +36,7 @@ INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
 DECIMAL = re.compile(r"[-+]?\d+\.\d+")
 KEPT = ""  # instead of a block's text: what stands there stays
 NOT_MEASURED = "Not measured in this run."
-TOLERANCE = 0.02  # of measured decimals without an interval: rounding in models, and in print
+TOLERANCE = 0.02  # of measured decimals without an interval; one unit of the last digit is allowed
 
 
 def to_markdown(table: pd.DataFrame) -> str:
@@ -206,7 +206,7 @@ def jobs(results: Path) -> pd.DataFrame:
     folder = results / "benchmarks"
     rows = []
     for path in sorted(folder.rglob("*.tsv")):
-        job, end = pd.read_csv(path, sep="\t").iloc[0], path.stat().st_mtime
+        job, end = read_table(path, sep="\t").iloc[0], path.stat().st_mtime
         rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
         memory = pd.to_numeric(job["max_rss"], errors="coerce")
         rows.append({"rule": rule, "start": end - job["s"], "end": end, "memory_mib": memory})
@@ -282,7 +282,7 @@ def times(results: Path) -> str:
 def forward(results: Path) -> str:
     """Return the forward passes of benchmarks/forward.py, if it was run."""
     path = results / "benchmarks" / "forward.csv"
-    return to_markdown(pd.read_csv(path)) if path.is_file() else NOT_MEASURED
+    return to_markdown(read_table(path)) if path.is_file() else NOT_MEASURED
 
 
 # --- blocks ---------------------------------------------------------------------------------------
@@ -302,8 +302,14 @@ def measured(old: str, new: str) -> bool:
     )
     old, new = INTERVAL.sub("#", old), INTERVAL.sub("#", new)
     decimals = zip(DECIMAL.findall(old), DECIMAL.findall(new), strict=False)
-    near = all(abs(float(a) - float(b)) <= TOLERANCE * abs(float(a)) for a, b in decimals)
+    near = all(as_printed(before, after) for before, after in decimals)
     return inside and near and DECIMAL.sub("#", old) == DECIMAL.sub("#", new)
+
+
+def as_printed(before: str, after: str) -> bool:
+    """Whether two decimals differ by the tolerance, or by what rounding in print can make of it."""
+    unit = 10.0 ** -len(before.partition(".")[2])
+    return abs(float(after) - float(before)) <= max(TOLERANCE * abs(float(before)), 1.001 * unit)
 
 
 def unchecked(old: str, new: str) -> bool:

@@ -48,11 +48,12 @@ def test_a_figure_needs_the_runs_it_says_and_no_other(name):
             READING[name](runs.drop(index=row), PRESETS)
 
 
-def test_every_figure_has_a_script_and_is_in_the_default_configuration():
+def test_every_figure_has_a_script_and_the_default_configuration_draws_them_in_order():
     scripts = {path.stem for path in (ROOT / "figures").glob("*.py")}
     helpers = {"__init__", "cells", "marks", "output", "paper", "runs", "trace", "work"}
     assert scripts - helpers == set(FIGURES)
-    assert yaml.safe_load((ROOT / "config.yaml").read_text())["figures"] == list(FIGURES)
+    drawn = yaml.safe_load((ROOT / "config.yaml").read_text())["figures"]
+    assert drawn == [name for name in FIGURES if name in drawn]  # one that is not is no mistake
 
 
 def test_inputs_are_filled_in_from_the_configuration():
@@ -67,8 +68,8 @@ def test_inputs_are_filled_in_from_the_configuration():
     assert output_paths("table3") == [f"results/tables/table3.{kind}" for kind in SUFFIXES["table"]]
 
 
-def test_needs_name_every_figure_of_the_hardware():
-    assert set(READING) == {name for name, figure in FIGURES.items() if figure.runs}
+def test_figures_of_the_hardware_say_what_they_need():
+    assert set(READING) <= {name for name, figure in FIGURES.items() if figure.runs}
 
 
 def test_a_narrowed_configuration_is_told_which_runs_its_figures_lack():

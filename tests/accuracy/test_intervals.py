@@ -60,7 +60,7 @@ def test_one_document_has_no_interval():
 
 
 def test_intervals_cover_the_truth():
-    """12 documents of 240 tokens each, as `make` measures: differences of log-loss are nearly
+    """12 documents of 240 tokens each, fewer than `make` has: differences of log-loss are nearly
     independent by token and long-tailed, KL is skewed and differs by document."""
     random = np.random.default_rng(2)
     draws, documents = 2000, 12

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
+from mugi.config import read
 from mugi.figures import output_paths
 from mugi.files import read_table
 
@@ -63,8 +63,7 @@ def finished(status: int) -> str:
 
 def figures(results: Path) -> str:
     """Every file of the configured figures and tables is there."""
-    settings = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    names = settings.get("figures") or yaml.safe_load((ROOT / "config.yaml").read_text())["figures"]
+    names = read(ROOT / "config.yaml", CONFIG).content["figures"]
     paths = [results.parent / path for name in names for path in output_paths(name)]
     missing = [path.name for path in paths if not path.is_file() or not path.stat().st_size]
     assert not missing, f"missing {', '.join(missing)}"
