@@ -41,6 +41,6 @@ def selected(path: Path, function: str) -> list[Method]:
     cells = cells[cells["model"] == cells["model"].iloc[0]]
     methods = cells[operation].map(parse)
     methods = methods[[function in method.functions for method in methods]]
-    values = cells.loc[methods.index, "value"].astype(float).dropna()
+    values = cells.loc[methods.index, "value"].astype(float)
     best = values.groupby(methods.map(family_of), sort=False).idxmin()
     return methods[best].tolist()
