@@ -9,7 +9,6 @@ from mugi.files import read_table
 from tests.docs.outputs import sections, undescribed
 from tests.docs.pages import ROOT
 
-
 needs_a_run = pytest.mark.skipif(
     not (ROOT / "results" / "docs").is_dir(), reason="needs the tables of a run"
 )
