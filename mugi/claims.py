@@ -87,8 +87,8 @@ def _missing(ledger: Mapping[str, Claim], tables: Tables) -> list[Mistake]:
             needed.setdefault(claim.table, []).append(name)
     mistakes = []
     for names in needed.values():
-        some = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
-        line = f"{_is_missing(ledger[names[0]])}; {len(names)} claims need it: {some}"
+        first = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
+        line = f"{_is_missing(ledger[names[0]])}; {len(names)} claims need it: {first}"
         mistakes.append(Mistake(line))
     return mistakes
 

@@ -25,14 +25,14 @@ def validated(kind: object, document: Document):
     try:
         return TypeAdapter(kind).validate_python(document.content)
     except ValidationError as error:
-        found = [mistake for details in error.errors() for mistake in _mistakes(details, kind)]
-        raise InputError(*(mistake.at(document.where(key)) for key, mistake in found)) from None
+        pairs = [pair for details in error.errors() for pair in _mistakes(details, kind)]
+        raise InputError(*(mistake.at(document.where(key)) for key, mistake in pairs)) from None
 
 
 def mistakes_of(error: ValidationError, kind: object = None) -> list[Mistake]:
     """Return the mistakes of a ValidationError of values that come from no file."""
-    found = [pair for details in error.errors() for pair in _mistakes(details, kind)]
-    return [mistake.at(".".join(map(str, key))) if key else mistake for key, mistake in found]
+    pairs = [pair for details in error.errors() for pair in _mistakes(details, kind)]
+    return [mistake.at(".".join(map(str, key))) if key else mistake for key, mistake in pairs]
 
 
 def _mistakes(details: ErrorDetails, kind: object) -> list[tuple[tuple, Mistake]]:

@@ -54,6 +54,8 @@ class CostModel:
         return self._charge(self.design.nonlinear, features)
 
     def _charge(self, section: Events, features: dict) -> Charge:
-        found = section.evaluate(features, self.symbols)
-        values = ({name: float(np.squeeze(v)) for name, v in each.items()} for each in found)
-        return Charge(section, self.symbols, *values)
+        counts_and_cycles = section.evaluate(features, self.symbols)
+        numbers = (
+            {k: float(np.squeeze(v)) for k, v in table.items()} for table in counts_and_cycles
+        )
+        return Charge(section, self.symbols, *numbers)

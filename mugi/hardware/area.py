@@ -14,11 +14,11 @@ def total(setups: Setups, costs: Mapping, field: str, levels: Iterable[str]) -> 
 
     costs: unit costs of components, see `Design.costs`.
     """
-    found = np.zeros((setups.count, 1))
+    whole_chip = np.zeros((setups.count, 1))
     for name, component in setups.design.components.items():
         if component.level in levels:
-            found = found + costs[name]["instances"] * costs[name][field]
-    return found
+            whole_chip = whole_chip + costs[name]["instances"] * costs[name][field]
+    return whole_chip
 
 
 def fitted(setups: Setups, costs: Mapping) -> np.ndarray:

@@ -49,8 +49,8 @@ def installed() -> Path | None:
     """Return the path of CACTI, or None if the package is not there."""
     spec = find_spec(PACKAGE)
     folders = spec.submodule_search_locations if spec else []
-    found = [Path(folder) / "cacti" / "cacti" for folder in folders]
-    return next((path for path in found if path.is_file()), None)
+    programs = [Path(folder) / "cacti" / "cacti" for folder in folders]
+    return next((path for path in programs if path.is_file()), None)
 
 
 @cache

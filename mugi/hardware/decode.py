@@ -39,11 +39,11 @@ def stepped(setups: Setups, name: str, setup: np.ndarray, seq_len: np.ndarray) -
         growth = Growth(shapes, name)
         even = growth.even[shape[mesh]]
         for chosen, add in ((even, literal if few else compiled), (~even, literal)):
-            some = np.flatnonzero(chosen)
-            if some.size:
-                found = add(growth, meshes, shape, mesh[some], seq_len[runs[some]])
-                for event, values in found.items():
-                    table.setdefault(event, np.zeros(len(setup)))[runs[some]] = values
+            places = np.flatnonzero(chosen)
+            if places.size:
+                sums = add(growth, meshes, shape, mesh[places], seq_len[runs[places]])
+                for event, values in sums.items():
+                    table.setdefault(event, np.zeros(len(setup)))[runs[places]] = values
     return table
 
 
@@ -144,8 +144,8 @@ class Growth:
         if self.softmax:
             for number, words in enumerate(offchip[1:]):
                 told += self.follows[:, :, number, None] * words[:, -len(CHECKED) :]
-        found = self.values[:, :, -len(CHECKED) :]
-        return (np.abs(found - told) <= TOLERANCE * np.abs(found)).all(axis=(0, 2))
+        computed = self.values[:, :, -len(CHECKED) :]
+        return (np.abs(computed - told) <= TOLERANCE * np.abs(computed)).all(axis=(0, 2))
 
     def at(self, shape: int, rows: int) -> tuple:
         """Return counts, cycles and features of a shape in the first rows: (rows, 256) each."""
@@ -168,8 +168,8 @@ class Growth:
         def told(value):
             place = self.place(value)
             value, (one, two) = self.values[place, shape], self.follows[place, shape]
-            found = value[:ROW] + row * (value[ROW] - value[ROW - 1])
-            return found + (one * words[0] + two * words[1]) if one or two else found
+            grown = value[:ROW] + row * (value[ROW] - value[ROW - 1])
+            return grown + (one * words[0] + two * words[1]) if one or two else grown
 
         x, y, z, h = self.array_tiles()[shape]
         features["array_tiles"] = x * np.ceil((y + z * positions) / h)

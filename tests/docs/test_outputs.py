@@ -16,7 +16,7 @@ needs_a_run = pytest.mark.skipif(
 
 @needs_a_run
 def test_intervals_of_the_default_run_are_as_narrow_as_promised():
-    """Of VLP, PWL and Taylor on prose, without INT4: what the sizes in config.yaml are chosen by."""
+    """Of VLP, PWL and Taylor on prose, without INT4: the sizes in config.yaml are chosen by it."""
     table = read_table(ROOT / "results" / "accuracy" / "accuracy.csv")
     table = table[(table["task"] == "prose") & (table["reference"] == "exact")]
     table = table[(table["woq"] == "native") & (table["kvq"] == "native")]
