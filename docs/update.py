@@ -230,7 +230,7 @@ def run(results: Path) -> str:
     table, environment = jobs(results), Path(sys.prefix)
     memory_gib = changes(table)["memory_mib"].cumsum().max() / 1024
     install = f"{gigabytes(environment):.1f} GB"
-    installed = environment / ".installed"
+    installed = environment / "bin" / ".installed"
     if installed.exists():
         took = installed.stat().st_mtime - (environment / "pyvenv.cfg").stat().st_mtime
         install = f"{took / 60:.0f} minutes and {install}"

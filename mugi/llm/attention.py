@@ -8,7 +8,7 @@ softening   nothing of the kind (GPT-J, Swin): while one of its attention module
             `torch.nn.functional.softmax` hands over the scores (`TableAttention.softmax`)
 
 Both number the layers in the order in which they run, on the smallest input, and refuse a model in
-which that is not the number of layers of its configuration.
+which that is not the number of layers of its configuration. A model is looked at once.
 """
 
 import sys
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
+from weakref import WeakKeyDictionary
 
 import torch
 from torch.nn import Module, functional
@@ -41,7 +42,7 @@ def attending(
     A result of None leaves the layer its own attention. `cross` is the same for the attention of a
     decoder to its encoder; its layers count from the first decoder layer.
     """
-    sites = _Sites(model)
+    sites = _sites_of(model)
     before = model.config._attn_implementation
 
     def function(module, query, key, value, attention_mask, scaling=None, **kwargs):
@@ -74,8 +75,7 @@ def attending(
         return own(module, query, key, value, mask, scaling=scaling, **kwargs)
 
     with attention_by(model, function, sdpa_mask):
-        probe(model)
-        sites.check()
+        sites.check(model)
         yield
 
 
@@ -112,7 +112,7 @@ def softening(
     are those of `attending`. While an attention module runs, softmax is swapped in the whole
     process: other threads must not run models.
     """
-    sites = _Sites(model)
+    sites = _sites_of(model)
     native = functional.softmax
 
     def softmax(module, scores, dim=None, _stacklevel=3, dtype=None):
@@ -137,8 +137,7 @@ def softening(
             if set(module.modules()) & set(modules) == {module}:  # holds no other
                 stack.enter_context(module.register_forward_pre_hook(enter))
                 stack.enter_context(module.register_forward_hook(leave, always_call=True))
-        probe(model)
-        sites.check()
+        sites.check(model)
         yield
 
 
@@ -166,7 +165,7 @@ class _Sites:
     """The attention modules that ran, in order: they are the layers of the model."""
 
     def __init__(self, model: PreTrainedModel):
-        self.model, self.attention = model, model.config._attn_implementation
+        self.complete, self.attention = False, model.config._attn_implementation
         self.cross = {m for name, m in model.named_modules() if name.split(".")[-1] in _CROSS}
         self.cross |= {m for parent in self.cross for m in parent.modules()}
         self.order: dict[bool, dict[Module, int]] = {False: {}, True: {}}
@@ -176,14 +175,28 @@ class _Sites:
         order = self.order[module in self.cross]
         return order.setdefault(module, len(order)), module in self.cross
 
-    def check(self) -> None:
-        """Raise InputError if the number of attention modules is not that of the layers."""
+    def check(self, model: PreTrainedModel) -> None:
+        """Let the model run; InputError if it has not as many attention modules as layers."""
+        if self.complete:
+            return
+        probe(model)
         if not any(self.order.values()):
-            where = f"{type(self.model).__name__} with {self.attention} attention"
+            where = f"{type(model).__name__} with {self.attention} attention"
             raise InputError(f"no attention found whose softmax could be swapped in {where}")
-        own, cross = layer_counts(self.model)
+        own, cross = layer_counts(model)
         expect(len(self.order[False]), own, "attention")
         expect(len(self.order[True]), cross, "cross-attention")
+        self.complete = True
+
+
+_SITES: WeakKeyDictionary[PreTrainedModel, _Sites] = WeakKeyDictionary()
+
+
+def _sites_of(model: PreTrainedModel) -> _Sites:
+    """Return the attention modules of a model, those that are known if it was looked at before."""
+    if model not in _SITES or not _SITES[model].complete:
+        _SITES[model] = _Sites(model)
+    return _SITES[model]
 
 
 def expect(sites: int, layers: int, what: str) -> None:

@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from weakref import WeakSet
 
 import torch
 from torch.nn import Module
@@ -33,6 +34,7 @@ FUNCTION_OF_ACTIVATION = {
 """Name of the activation in a model's configuration -> function that the tables hold."""
 _FUNCTIONS = {type(ACT2FN[name]): function for name, function in FUNCTION_OF_ACTIVATION.items()}
 _NAMES_IN_CONFIG = ("hidden_act", "hidden_activation", "activation_function", "dense_act_fn")
+_CALLS_ACTIVATIONS: WeakSet[PreTrainedModel] = WeakSet()  # the models that were looked at
 Site = tuple[Module, str, Module]
 """Where an activation is: its parent module, its name there, and itself."""
 
@@ -108,9 +110,12 @@ def _activations(model: PreTrainedModel, methods: Sequence[Method | None]) -> It
     try:
         for parent, name, _, table in swapped:
             setattr(parent, name, table)
-        probe(model)
-        if sum(table.calls for table in tables.values()) < len(swapped):
-            raise InputError(f"{type(model).__name__} does not call its activation modules")
+        if model not in _CALLS_ACTIVATIONS:
+            probe(model)
+            if sum(table.calls for table in tables.values()) < len(swapped):
+                raise InputError(f"{type(model).__name__} does not call its activation modules")
+            if all(methods):
+                _CALLS_ACTIVATIONS.add(model)
         yield
     finally:
         for parent, name, own, _ in swapped:
