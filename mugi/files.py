@@ -56,13 +56,17 @@ def read_yaml(path: str | Path, kind: type = dict) -> Document:
 
     Refused are keys that stand twice in a mapping; `<<` merges below what the mapping itself says.
     """
+    return parse_yaml(path, yaml_text(path), kind)
+
+
+def yaml_text(path: str | Path) -> str:
+    """Return the text of a YAML file; raises InputError if it is not there or no UTF-8."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(Mistake(error.strerror, str(path))) from None
     except UnicodeDecodeError as error:
         raise InputError(Mistake(f"not YAML: {error}", str(path))) from None
-    return parse_yaml(path, text, kind)
 
 
 def parse_yaml(name: str | Path, text: str, kind: type = dict) -> Document:

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from mugi.errors import InputError, Mistake, unknown
-from mugi.files import Document, parse_yaml
+from mugi.files import Document, parse_yaml, yaml_text
 
 ENDINGS = (".yaml", ".yml")  # of what is read from a path
 FOLDERS = {"design": "designs", "technology": "technology", "model": "models"}
@@ -32,12 +32,7 @@ def source(kind: str, name: str, known: Callable[[], list[str]]) -> tuple[str, s
         raise InputError(f"{kind} file '{name}' does not exist")
     if not path.is_file():
         raise InputError(unknown(kind, name, [*known(), "or the path of a YAML file"]))
-    try:
-        return shown, path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(Mistake(error.strerror, shown)) from None
-    except UnicodeDecodeError as error:
-        raise InputError(Mistake(f"not YAML: {error}", shown)) from None
+    return shown, yaml_text(path)
 
 
 def merged(
