@@ -200,7 +200,7 @@ def make(paths: list[Path], stem: Path) -> None:
     handles += [plt.Line2D([], [], ls=":", color=colour_of(kind)) for kind in others]
     names = [*kinds.values(), *(f"{kind} (no chip)" for kind in others)]
     figure.legend(handles, names, ncols=len(names), **marks.LEGEND)
-    output.save_figure(figure, stem, marked(table))
+    output.save_figure(figure, stem, marked(table).assign(preset=presets_of(hardware)[-1]))
 
 
 def marked(table: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from mugi.schema import Section, validated
 
 REGISTRY_FILE = files("mugi") / "assumptions.yaml"
 PRESETS = ("as-published", "corrected")
+DEFAULT_PRESET = "corrected"  # of commands and functions; the paper's own runs state theirs
 STAGES = {
     "evaluate": "In the cost model (`mugi evaluate`)",
     "carbon": "In the carbon accounting (`mugi carbon`)",

@@ -65,7 +65,7 @@ CARBON = ["operational_carbon_kgco2e", "embodied_carbon_kgco2e"]
 def account_carbon(
     *,
     hardware: pd.DataFrame,
-    presets: Iterable[str] = assumptions.PRESETS,
+    presets: Iterable[str] = (assumptions.DEFAULT_PRESET,),
     flips: Mapping[str, object] | None = None,
 ) -> pd.DataFrame:
     """Return the carbon of every run of `evaluate_hardware`, one row a run, accounting and event.
@@ -75,10 +75,10 @@ def account_carbon(
     CPA area T_run / lifetime with CPA = EPA CI / 3.6 MJ/kWh (Eq. 6), as in the published program.
     DRAM comes to E_dyn and L where the runs' assumption energy_scope has it.
 
-    The key column `accounting` is each of `presets`, whose assumptions of stage `carbon` it counts
-    by; columns `assumption.<name>` flip them, and `flips` on top of those. Event `total` is the sum
-    of the others. All carbon is in kgCO2e, area in mm^2, time in s. Raises InputError for flips
-    that are unknown or not allowed.
+    The key column `accounting` is each of `presets` (default: corrected), whose assumptions of
+    stage `carbon` it counts by; columns `assumption.<name>` flip them, and `flips` on top of those.
+    Event `total` is the sum of the others. All carbon is in kgCO2e, area in mm^2, time in s.
+    Raises InputError for flips that are unknown or not allowed.
     """
     flips = dict(flips or {})
     raise_all([unknown("assumption of carbon", n, SWITCHES) for n in flips if n not in SWITCHES])

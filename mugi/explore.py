@@ -196,7 +196,7 @@ def draw(table: pd.DataFrame, sweep: Sweep) -> dict[str, bytes]:
     import seaborn
 
     x, y = list(sweep.signs)[:2]
-    columns = dict.fromkeys([*sweep.runs, "variant", x, y, "pareto_front"])
+    columns = dict.fromkeys([*sweep.runs, "variant", "preset", x, y, "pareto_front"])
     shown = table[list(columns)].assign(**_labels(table, sweep.per))
     seaborn.set_theme(context="paper", style="ticks", font_scale=0.8)
     matplotlib.rcParams.update({"pdf.fonttype": 42, "savefig.dpi": 200})

@@ -1,16 +1,18 @@
 """Carbon: hand-computed values, sums, and bad input."""
 
 import itertools
+from functools import partial
 
 import pandas as pd
 import pytest
 
 from mugi import carbon as module
-from mugi.assumptions import pairs
-from mugi.carbon import SWITCHES, account_carbon, g_per_mm2
+from mugi.assumptions import PRESETS, pairs
+from mugi.carbon import SWITCHES, g_per_mm2
 from mugi.cli import main
 from mugi.errors import InputError
 
+account_carbon = partial(module.account_carbon, presets=PRESETS)
 GROUPS = ["projection", "attention", "ffn", "output", "softmax", "silu"]
 LAYERS = {"llama_2_7b": 32, "llama_2_13b": 40, "llama_2_70b": 80, "llama_2_70b_GQA": 80}
 KV_HEADS = {"llama_2_7b": 32, "llama_2_13b": 40, "llama_2_70b": 64, "llama_2_70b_GQA": 8}
@@ -115,6 +117,7 @@ def test_flips_change_embodied_carbon_and_only_the_grid_operational(settings, fa
 def test_command_sets_constants_and_writes_them_beside_the_results(tmp_path):
     one_run().to_csv(tmp_path / "hardware.csv", index=False)
     command = ["carbon", str(tmp_path / "hardware.csv"), "-o", str(tmp_path / "carbon.csv")]
+    command += ["--preset", "as-published", "--preset", "corrected"]
     assert main([*command, "--set", "embodied_share=whole_chip", "--set", "lifetime_years=7"]) == 0
     written = pd.read_csv(tmp_path / "carbon.csv")
     assert set(written.embodied_share) == {"whole_chip"}
@@ -123,13 +126,15 @@ def test_command_sets_constants_and_writes_them_beside_the_results(tmp_path):
     assert chip.tolist() == pytest.approx([0.55 / 3.6 * 301 * 2 / 1e3] * 2, rel=1e-12)
 
 
-def test_command_writes_one_accounting_on_request(tmp_path):
+def test_default_accounting_is_corrected_and_said(tmp_path, capsys):
     one_run().to_csv(tmp_path / "hardware.csv", index=False)
     command = ["carbon", str(tmp_path / "hardware.csv"), "-o", str(tmp_path / "carbon.csv")]
-    assert main([*command, "--preset", "corrected"]) == 0
+    assert main(command) == 0
+    assert "1 runs, accounting corrected" in capsys.readouterr().out
     written = pd.read_csv(tmp_path / "carbon.csv")
     assert set(written.accounting) == {"corrected"}
     both = account_carbon(hardware=one_run())
+    assert set(module.account_carbon(hardware=one_run()).accounting) == {"corrected"}
     kept = both[both.accounting == "corrected"].carbon_kgco2e
     assert written.carbon_kgco2e.tolist() == pytest.approx(kept.tolist(), rel=1e-15)
 

@@ -20,7 +20,7 @@ READING = {
     "fig13": lambda runs, presets: fig13.components(breakdown_table(), runs, presets),
     "fig14": lambda runs, presets: fig14.metrics(runs, presets),
     "fig15": lambda runs, presets: fig15.shares(
-        account_carbon(hardware=runs), presets[0], "corrected"
+        account_carbon(hardware=runs, presets=presets), presets[0], "corrected"
     ),
     "fig16": lambda runs, presets: fig16.latency(runs, presets[-1]),
     "fig17": lambda runs, presets: fig17.metrics(runs, presets),

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from mugi.assumptions import REGISTRY
 from mugi.hardware import area
 from mugi.hardware.activity import Activity, activity
 from mugi.hardware.area import CHIP
@@ -42,9 +43,9 @@ def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
 
     Required columns: design and model (names or paths of YAML files), array_height, batch_size,
     seq_len (tokens of a sequence, the 64 of the prefill included). Optional: variant, array_width,
-    noc_rows, noc_cols (nodes), kv_heads, preset ("as-published" or "corrected"), technology (a name
-    or the path of a YAML file) and `assumption.<name>`; empty means the default. Other columns are
-    carried through.
+    noc_rows, noc_cols (nodes), kv_heads, preset ("corrected", the default, or "as-published"),
+    technology (a name or the path of a YAML file) and `assumption.<name>`; empty means the default.
+    Other columns are carried through.
 
     Returns the rows in the same order, with these columns added or filled in. Time, energy and
     counts are of the whole model (all layers, prefill and decode) on the whole chip; area, leakage
@@ -53,9 +54,11 @@ def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     nodes, layers, kv_heads, array_width; area_mm2 = area_array_mm2 + area_sram_mm2 +
     area_router_mm2; leakage_mw; dram_leakage_mw; cycles; runtime_s; tokens; tokens_per_s;
     dynamic_energy_nj; dram_energy_nj; dram_bytes; total_energy_j (dynamic, leakage over the run
-    time, and what the assumption energy_scope adds); tokens_per_j; tokens_per_s_per_j; sram_fitted
-    (an SRAM geometry CACTI was not run for); and cycles_G, runtime_G_s, dynamic_energy_G_nj,
-    dram_energy_G_nj for G in projection, attention, ffn, output, softmax, silu.
+    time, and what the assumption energy_scope adds); tokens_per_j; tokens_per_s_per_j;
+    tokens_per_j_on_chip and tokens_per_j_with_dram (whatever the scope; the latter with the DRAM's
+    background power); sram_fitted (an SRAM geometry CACTI was not run for); and cycles_G,
+    runtime_G_s, dynamic_energy_G_nj, dram_energy_G_nj for G in projection, attention, ffn, output,
+    softmax, silu.
 
     Raises InputError with all mistakes before anything is computed.
     """
@@ -161,8 +164,11 @@ def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
     dynamic = sum(groups[f"dynamic_energy_{group}_nj"] for group in GROUPS)
     dram = sum(groups[f"dram_energy_{group}_nj"] for group in GROUPS)
     runtime = done.total_cycles * seconds
-    scope = assumptions["energy_scope"]
-    total = total_energy_j(dynamic, dram, leakage, dram_leakage, runtime, scope)
+    energies = {
+        scope: total_energy_j(dynamic, dram, leakage, dram_leakage, runtime, scope)
+        for scope in REGISTRY["energy_scope"].choices
+    }
+    total = energies[assumptions["energy_scope"]]
     return {
         "place": rows,
         "nodes": done.of_runs(setups.symbols["P"]).astype(int),
@@ -181,6 +187,8 @@ def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
         "total_energy_j": total,
         "tokens_per_j": tokens / total,
         "tokens_per_s_per_j": tokens / runtime / total,
+        "tokens_per_j_on_chip": tokens / energies["on_chip"],
+        "tokens_per_j_with_dram": tokens / energies["with_dram_background"],
         "sram_fitted": done.of_runs(area.fitted(setups, costs)),
         **groups,
     }

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mugi.hardware.runs import PREFIX
 from mugi.hardware.workload import GROUPS
 
 
@@ -9,23 +10,28 @@ def describe(result: pd.Series, parts: pd.DataFrame) -> str:
     """Return a run's results: `result` is a row of `evaluate`, `parts` its `breakdown`."""
     name = " ".join(str(result[key]) for key in ("design", "variant") if result[key])
     nodes = f", {result['noc_rows']}x{result['noc_cols']} nodes" if result["nodes"] > 1 else ""
+    flips = [key for key in result.index if key.startswith(PREFIX) and result[key] != ""]
+    flips = "".join(f", {key.removeprefix(PREFIX)}={result[key]}" for key in flips)
     lines = [
-        f"{name} {result['array_height']}x{result['array_width']}{nodes}, {result['preset']}",
+        f"{name} {result['array_height']}x{result['array_width']}{nodes},"
+        f" preset {result['preset']}{flips}",
         f"{result['model']}, {result['kv_heads']} KV heads, batch {result['batch_size']},"
         f" {result['seq_len']} tokens a sequence",
         "",
-        f"throughput        {result['tokens_per_s']:12.5g} tokens/s",
-        f"energy efficiency {result['tokens_per_j']:12.5g} tokens/J"
-        f"   ({result['total_energy_j']:.5g} J over {result['runtime_s']:.5g} s)",
+        f"throughput        {result['tokens_per_s']:12.5g} tokens/s"
+        f"   ({result['tokens']:.5g} tokens in {result['runtime_s']:.5g} s)",
         f"area              {result['area_mm2']:12.5g} mm2",
         f"leakage           {result['leakage_mw']:12.5g} mW",
+        *_energy(result),
         "",
     ]
     groups = pd.DataFrame(
         {
             "time [s]": [result[f"runtime_{group}_s"] for group in GROUPS],
-            "on-chip energy [J]": [result[f"dynamic_energy_{group}_nj"] * 1e-9 for group in GROUPS],
-            "DRAM energy [J]": [result[f"dram_energy_{group}_nj"] * 1e-9 for group in GROUPS],
+            "on-chip dynamic [J]": [
+                result[f"dynamic_energy_{group}_nj"] * 1e-9 for group in GROUPS
+            ],
+            "DRAM dynamic [J]": [result[f"dram_energy_{group}_nj"] * 1e-9 for group in GROUPS],
         },
         index=list(GROUPS),
     )
@@ -42,6 +48,33 @@ def describe(result: pd.Series, parts: pd.DataFrame) -> str:
     lines += [*_table(components.groupby(level=0, sort=False).sum(), "tag"), ""]
     components.index = chip["component"].to_numpy()
     return "\n".join([*lines, *_table(components, "component")])
+
+
+def _energy(result: pd.Series) -> list[str]:
+    """Return what the energy of a run is made of, and its efficiencies with and without DRAM.
+
+    The paper's two efficiencies count what the assumption energy_scope says: the chip alone, by
+    default.
+    """
+    runtime = result["runtime_s"]
+    energies = {
+        "on-chip energy": (result["dynamic_energy_nj"], result["leakage_mw"], "leakage"),
+        "DRAM energy": (result["dram_energy_nj"], result["dram_leakage_mw"], "background"),
+    }
+    lines = []
+    for name, (dynamic_nj, static_mw, static) in energies.items():
+        dynamic, idle = dynamic_nj * 1e-9, static_mw * 1e-3 * runtime
+        parts = f"(dynamic {dynamic:.5g}, {static} {idle:.5g})"
+        lines.append(f"{name:18}{dynamic + idle:12.5g} J          {parts}")
+    return [
+        *lines,
+        f"tokens per joule  {result['tokens_per_j_on_chip']:12.5g} on chip    "
+        f"{result['tokens_per_j_with_dram']:12.5g} with DRAM",
+        "the paper's names, of what the assumption energy_scope counts"
+        f" ({result['total_energy_j']:.5g} J):",
+        f"power efficiency  {result['tokens_per_j']:12.5g} tokens/J",
+        f"energy efficiency {result['tokens_per_s_per_j']:12.5g} tokens/s/J",
+    ]
 
 
 def _table(values: pd.DataFrame, heading: str) -> list[str]:

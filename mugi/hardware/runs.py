@@ -18,7 +18,7 @@ KEYS = (
     "kv_heads", "batch_size", "seq_len", "preset", "technology",
 )  # fmt: skip
 REQUIRED = ("design", "array_height", "model", "batch_size", "seq_len")
-TEXT = {"variant": "", "preset": "as-published", "technology": technology.DEFAULT}
+TEXT = {"variant": "", "preset": assumptions.DEFAULT_PRESET, "technology": technology.DEFAULT}
 COUNTS = (
     "array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size", "seq_len",
 )  # fmt: skip

@@ -14,7 +14,7 @@ from tests.workflow.project import copy_of_project
 HOWTO = DOCS / "howto"
 GRID = """
 - &run {design: mugi, variant: vlp, array_height: [128, 256], model: llama_2_7b, batch_size: 8,
-        seq_len: 4096}
+        seq_len: 4096, preset: as-published}
 - {<<: *run, design: systolic, variant: mac, array_height: [8, 16]}
 """
 

@@ -33,7 +33,7 @@ def default_tables() -> dict[str, Path]:
     tables = {
         "hardware": runs,
         "breakdown": breakdown(expand(of_one_length)),
-        "carbon": account_carbon(hardware=runs[runs["seq_len"] == 4096]),
+        "carbon": account_carbon(hardware=runs[runs["seq_len"] == 4096], presets=PRESETS),
     }
     for name, table in tables.items():
         write_table(table, folder / f"{name}.csv")

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from mugi.assumptions import PRESETS
 from mugi.cli import main
 from mugi.commands import evaluate as command
 from mugi.files import write_tables
@@ -62,12 +63,54 @@ def test_grid(tmp_path, capsys):
 
 def test_one_configuration(capsys):
     options = "--design mugi --array-height 256 --model llama_2_70b_GQA --batch-size 8"
-    assert main(["evaluate", *options.split(), "--seq-len", "4096"]) == 0
+    paper = ["--preset", "as-published"]
+    assert main(["evaluate", *options.split(), "--seq-len", "4096", *paper]) == 0
     printed = capsys.readouterr().out
     assert "1.3868 tokens/s" in printed and "3.3748 tokens/J" in printed
+    assert "preset as-published" in printed
     totals = [line.split()[1::2] for line in printed.splitlines() if line.startswith("total")]
     assert totals[1] == totals[2] == ["3.10079", "61.4625", "8257.31"]
     assert main(["evaluate", *options.split(), "--seq-len", "4096", "--assume", "dram_tim=1"]) == 2
+
+
+def test_default_preset_is_corrected_and_every_table_says_so(tmp_path, capsys):
+    """Llama 2 7B at 128 tokens is 0.485 tokens/s as published, 14.9 corrected."""
+    run = {"design": "mugi", "array_height": 256, "model": "llama_2_7b", "batch_size": 8}
+    runs = pd.DataFrame([run | {"seq_len": 128, "preset": preset} for preset in ("", *PRESETS)])
+    table = evaluate(runs)
+    assert table["preset"].tolist() == ["corrected", "as-published", "corrected"]
+    assert table["tokens_per_s"].tolist() == pytest.approx([14.9, 0.485, 14.9], rel=1e-2)
+    assert evaluate(runs.drop(columns="preset"))["preset"].tolist() == ["corrected"] * 3
+    assert set(breakdown(runs[:1])["preset"]) == {"corrected"}
+    options = [f"--{key.replace('_', '-')}={value}" for key, value in run.items()]
+    assume = ["--assume", "precise_cycles=44"]
+    assert main(["evaluate", *options, "--seq-len=128", *assume]) == 0
+    assert "preset corrected, precise_cycles=44" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_printed_energy_says_what_it_includes(capsys):
+    """All parts by hand from the table; efficiencies with and without DRAM, whatever the scope."""
+    options = "--design mugi --array-height 256 --model llama_2_7b --batch-size 8 --seq-len 128"
+    scope = "energy_scope=with_dram"
+    assert main(["evaluate", *options.split(), "--assume", scope]) == 0
+    printed = capsys.readouterr().out
+    given = dict(zip(options.split()[::2], options.split()[1::2], strict=True))
+    run = {name.removeprefix("--").replace("-", "_"): value for name, value in given.items()}
+    result = evaluate(pd.DataFrame([run | {"assumption.energy_scope": "with_dram"}])).iloc[0]
+    seconds = result["runtime_s"]
+    dynamic, leakage = result["dynamic_energy_nj"] / 1e9, result["leakage_mw"] / 1e3 * seconds
+    dram, background = result["dram_energy_nj"] / 1e9, result["dram_leakage_mw"] / 1e3 * seconds
+    tokens, counted = 8 * 128, dynamic + leakage + dram
+    words = printed.replace(",", "").replace("(", "").replace(")", "").split()
+    numbers = {
+        "on-chip energy": dynamic + leakage, "dynamic": dynamic, "leakage": leakage,
+        "DRAM energy": dram + background, "background": background,
+        "tokens per joule": tokens / (dynamic + leakage),
+        "on chip": tokens / (dynamic + leakage + dram + background),
+        "power efficiency": tokens / counted, "energy efficiency": tokens / seconds / counted,
+    }  # fmt: skip
+    for name, value in numbers.items():
+        assert f"{name} {value:.5g}" in " ".join(words), name
 
 
 @pytest.mark.parametrize(

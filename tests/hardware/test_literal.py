@@ -135,6 +135,7 @@ def test_array_tiles_do_not_start_anew_every_256_positions(position):
     """Attention of Mugi (96 rows) on 5 x 5 nodes, spread by array tiles, one step by hand."""
     run = {"design": "mugi", "array_height": 96, "noc_rows": 5, "noc_cols": 5, "batch_size": 3}
     run |= {"model": "llama_2_70b_GQA", "assumption.noc_tiling": "array_tiles"}
+    run |= {"preset": "as-published"}
     cycles = evaluate(pd.DataFrame([run | {"seq_len": position - 1}, run | {"seq_len": position}]))
     step, heads, expected = float(np.diff(cycles["cycles_attention"])[0]) / 80, 3 * 8, 0.0
     for passes, columns, depth in (

@@ -50,7 +50,7 @@ tensor - 8 2 2 2.888803226e+11 3.692286720e+10 17592.7037 3212.05577 155.116198
 
 def test_published_runs():
     published = pd.read_csv(DATA / "published_runs.csv")
-    results = evaluate(published[KEYS])
+    results = evaluate(published[KEYS].assign(preset="as-published"))
     for column in published.columns.difference(KEYS):
         np.testing.assert_allclose(results[column], published[column], rtol=1e-12, err_msg=column)
     for group in (*GEMM, *NONLINEAR):
@@ -61,7 +61,7 @@ def test_published_runs():
 def test_published_components():
     published = pd.read_csv(DATA / "published_components.csv")
     runs = published.drop_duplicates(KEYS[:7])[KEYS[:7]].assign(batch_size=8, seq_len=4096)
-    ours = breakdown(runs)
+    ours = breakdown(runs.assign(preset="as-published"))
     for part, groups in (("gemm", GEMM), ("nonlinear", NONLINEAR)):
         ours[f"dynamic_energy_{part}_nj"] = ours[
             [f"dynamic_energy_{group}_nj" for group in groups]
@@ -79,7 +79,7 @@ def test_published_components():
 def test_regression_table():
     table = pd.read_csv(io.StringIO(REGRESSION), sep=" ").replace("-", "")
     runs = table[KEYS[:5]].assign(model="llama_2_70b_GQA", batch_size=8, seq_len=4096)
-    results = evaluate(runs)
+    results = evaluate(runs.assign(preset="as-published"))
     ours = {
         "gemm": sum(results[f"cycles_{group}"] for group in GEMM),
         "nonlinear": sum(results[f"cycles_{group}"] for group in NONLINEAR),
@@ -102,5 +102,6 @@ def test_regression_table():
 def test_spot_values(design, variant, height, group, cycles):
     model = "llama_2_7b" if design == "mugi" else "llama_2_70b_GQA"
     run = {"design": design, "variant": variant, "array_height": height, "model": model}
-    result = evaluate(pd.DataFrame([run | {"batch_size": 8, "seq_len": 4096}]))
+    run |= {"batch_size": 8, "seq_len": 4096, "preset": "as-published"}
+    result = evaluate(pd.DataFrame([run]))
     np.testing.assert_allclose(result[f"cycles_{group}"], cycles, rtol=1e-12)
