@@ -11,6 +11,9 @@ from mugi.files import read_yaml
 from mugi.schema import Section, validated
 
 
+CONSTANTS_FILE = files("mugi") / "carbon.yaml"
+
+
 class Constant(Section):
     """A constant of `carbon.yaml`."""
 
@@ -31,7 +34,12 @@ class Constants(Section):
     act_yield: Constant
 
 
-CONSTANTS: Constants = validated(Constants, read_yaml(files("mugi") / "carbon.yaml"))
+def load_constants(path=CONSTANTS_FILE) -> Constants:
+    """Read the constants; raises InputError with file, line and key of every mistake."""
+    return validated(Constants, read_yaml(path))
+
+
+CONSTANTS: Constants = load_constants()
 RUN = [
     *["design", "variant", "array_height", "array_width", "noc_rows", "noc_cols", "nodes"],
     *["model", "layers", "kv_heads", "batch_size", "seq_len", "preset", "technology"],

@@ -16,6 +16,7 @@ from mugi.hardware import expand
 from mugi.hardware.runs import filled
 from mugi.schema import Section, validated
 
+REGISTRY_FILE = files("mugi") / "figures.yaml"
 RUN = [
     *["design", "variant", "array_height", "noc_rows", "noc_cols"],
     *["model", "kv_heads", "batch_size", "seq_len", "preset"],
@@ -49,9 +50,12 @@ class Figure(Section):
         return paths
 
 
-FIGURES: dict[str, Figure] = validated(
-    dict[str, Figure], read_yaml(str(files("mugi") / "figures.yaml"))
-)
+def load_figures(path=REGISTRY_FILE) -> dict[str, Figure]:
+    """Read figures by name; raises InputError with file, line and key of every mistake."""
+    return validated(dict[str, Figure], read_yaml(path))
+
+
+FIGURES: dict[str, Figure] = load_figures()
 
 
 def output_paths(name: str) -> list[str]:

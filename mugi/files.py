@@ -76,7 +76,7 @@ def parse_yaml(name: str | Path, text: str, kind: type = dict) -> Document:
     places: dict[Key, str] = {}
     try:
         node = loader.get_single_node()
-        _refuse_repeats(node, name)
+        _refuse_repeats(node, name, loader.construct_object)
         content = loader.construct_document(node) if node else None
         _note_places(node, (), name, places)
     except (yaml.YAMLError, ValueError) as error:
@@ -94,8 +94,11 @@ def parse_yaml(name: str | Path, text: str, kind: type = dict) -> Document:
     return Document(name, content, places)
 
 
-def _refuse_repeats(root: yaml.Node | None, name: str) -> None:
-    """Raise InputError for every key that stands twice in one mapping."""
+def _refuse_repeats(root: yaml.Node | None, name: str, value_of: Callable) -> None:
+    """Raise InputError for every key that stands twice in one mapping, however it is spelt.
+
+    `value_of` a node is what it stands for: `true` and `yes` are one key, `1` and `"1"` are two.
+    """
     mistakes, waiting, seen = [], [root] if root else [], set()
     while waiting:
         node = waiting.pop()
@@ -103,14 +106,18 @@ def _refuse_repeats(root: yaml.Node | None, name: str) -> None:
             continue
         seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
-            first: dict[tuple, int] = {}
+            first: dict[object, int] = {}
             for key, value in node.value:
-                line, written = key.start_mark.line + 1, (key.tag, str(key.value))
-                if written in first:
-                    what = f"key '{key.value}' is there twice, first in line {first[written]}"
-                    mistakes.append((line, Mistake(what, f"{name}:{line}")))
-                first.setdefault(written, line)
                 waiting.append(value)
+                if not isinstance(key, yaml.ScalarNode):  # which no mapping of ours can have
+                    continue
+                line = key.start_mark.line + 1
+                is_merge = key.tag == "tag:yaml.org,2002:merge"
+                meant = key.tag if is_merge else value_of(key)
+                if meant in first:
+                    what = f"key '{key.value}' is there twice, first in line {first[meant]}"
+                    mistakes.append((line, Mistake(what, f"{name}:{line}")))
+                first.setdefault(meant, line)
         elif isinstance(node, yaml.SequenceNode):
             waiting += node.value
     raise_all([mistake for _, mistake in sorted(mistakes, key=lambda pair: pair[0])])

@@ -35,12 +35,21 @@ def test_changes_keep_the_places_of_both_files():
         ("a: 1\nb: 2\na: 3\n", "f.yaml:3: key 'a' is there twice, first in line 1"),
         ("- {x: 1}\n- y: {z: 1,\n   z: 2}\n", "f.yaml:3: key 'z' is there twice, first in line 2"),
         ("a: &a {x: 1}\nb: {<<: *a, x: 2, x: 3}\n", "f.yaml:2: key 'x' is there twice"),
+        ("a: &a {x: 1}\nb: {<<: *a,\n <<: *a}\n", "f.yaml:3: key '<<' is there twice"),
+        ("a: 1\n'a': 2\n", "f.yaml:2: key 'a' is there twice, first in line 1"),
+        ("true: 1\nyes: 2\n", "f.yaml:2: key 'yes' is there twice, first in line 1"),
+        ("16: 1\n0x10: 2\n", "f.yaml:2: key '0x10' is there twice, first in line 1"),
+        ('{"a": 1,\n"b": {"c": 1, "c": 2}}', "f.yaml:2: key 'c' is there twice, first in line 2"),
     ],
 )
 def test_keys_that_stand_twice_are_refused(text, said):
     with pytest.raises(InputError) as error:
         parse_yaml("f.yaml", text, (dict, list))
     assert str(error.value).startswith(said)
+
+
+def test_a_key_and_its_text_are_two():
+    assert parse_yaml("f.yaml", "1: a\n'1': b\n").content == {1: "a", "1": "b"}
 
 
 def test_a_merge_may_be_overridden_and_knows_its_lines():

@@ -18,6 +18,21 @@ def test_everything_is_planned_but_what_needs_a_download(project):
     assert "fetch_bigbench" not in rules
 
 
+@pytest.mark.parametrize("option", ["--configfile", "--profile"])
+def test_keys_that_stand_twice_stop_it_before_the_first_job(project, tmp_path, option):
+    """Snakemake reads these files itself, and takes the last one."""
+    path = tmp_path / "config.yaml"
+    twice = {
+        "--configfile": "accuracy:\n  seed: 1\n  seed: 2\n",
+        "--profile": "cores: 1\ncores: 2\n",
+    }
+    path.write_text(twice[option])
+    done = run(project, "snakemake", "-n", "fig10", option, str(path))
+    assert done.returncode != 0 and "is there twice, first in line" in done.stderr
+    line = next(line for line in done.stderr.splitlines() if line.startswith("config: "))
+    assert line.startswith(f"config: {path}:{len(twice[option].splitlines())}: key ")
+
+
 @pytest.mark.slow
 def test_bigbench_is_a_target_of_its_own(project):
     assert "fetch_bigbench" in planned(project, "bigbench")

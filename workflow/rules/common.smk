@@ -1,4 +1,5 @@
 # What the rules share: the checked configuration, sources of a stage, arguments of a model.
+import argparse
 import json
 import os
 import sys
@@ -7,8 +8,33 @@ from dataclasses import replace
 import mugi
 from mugi.config import check, read
 from mugi.errors import InputError
+from mugi.files import read_yaml
+from snakemake.cli import get_profile_dir
+
+
+def profiles():
+    """The files of the project's profiles and of those that this call names."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--profile", "--workflow-profile", action="append", default=[])
+    names = [
+        *options.parse_known_args()[0].profile,
+        os.environ.get("SNAKEMAKE_PROFILE"),
+    ]
+    from_here = Path(os.environ.get("PWD", "."))  # --directory has changed it by now
+    named = [
+        get_profile_dir(str(place))
+        for name in names
+        if name
+        for place in (from_here / name, name)
+    ]
+    return sorted(
+        {*BASE.glob("profiles/*/*.yaml"), *(file for _, file in filter(None, named))}
+    )
+
 
 try:
+    for path in profiles():  # Snakemake takes a key that stands twice here, too
+        read_yaml(path)
     # Snakemake's own reader takes a key that stands twice and knows no lines. It lists config.yaml
     # behind the files that --configfile puts on top of it.
     *on_top, default = map(Path, workflow.configfiles)
