@@ -10,7 +10,6 @@ from mugi.errors import raise_all, unknown
 from mugi.files import read_yaml
 from mugi.schema import Section, validated
 
-
 CONSTANTS_FILE = files("mugi") / "carbon.yaml"
 
 
