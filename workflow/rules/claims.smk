@@ -27,7 +27,7 @@ rule judge_claims:
         sources=stage("claims"),
     output:
         multiext("results/claims/claims", ".md"),
-        csv=report(
+        csv=reported(
             "results/claims/claims.csv",
             caption="../report/claims.rst",
             category="Claims",
@@ -60,4 +60,4 @@ rule check_claims:
     message:
         "No claim may contradict its recorded verdict"
     shell:
-        "mugi claims --check {input} 2> {log}"
+        "mugi claims --check {input} > {log} 2>&1"

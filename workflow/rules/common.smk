@@ -1,36 +1,11 @@
 # What the rules share: the checked configuration, sources of a stage, arguments of a model.
-import argparse
 import json
-import os
-import sys
+import re
 from dataclasses import replace
 
 import mugi
 from mugi.config import check, read
-from mugi.errors import InputError
-from mugi.files import read_yaml
-from snakemake.cli import get_profile_dir
-
-
-def profiles():
-    """The files of the project's profiles and of those that this call names."""
-    options = argparse.ArgumentParser(add_help=False)
-    options.add_argument("--profile", "--workflow-profile", action="append", default=[])
-    names = [
-        *options.parse_known_args()[0].profile,
-        os.environ.get("SNAKEMAKE_PROFILE"),
-    ]
-    from_here = Path(os.environ.get("PWD", "."))  # --directory has changed it by now
-    named = [
-        get_profile_dir(str(place))
-        for name in names
-        if name
-        for place in (from_here / name, name)
-    ]
-    return sorted(
-        {*BASE.glob("profiles/*/*.yaml"), *(file for _, file in filter(None, named))}
-    )
-
+from mugi.llm.embedded import EMBEDDED
 
 try:
     for path in profiles():  # Snakemake takes a key that stands twice here, too
@@ -38,15 +13,17 @@ try:
     # Snakemake's own reader takes a key that stands twice and knows no lines. It lists config.yaml
     # behind the files that --configfile puts on top of it.
     *on_top, default = map(Path, workflow.configfiles)
-    check(replace(read(default, *on_top), content=config))
+    document = replace(read(default, *on_top), content=config)
+    for typed_values in typed_config():
+        document = document.updated(typed_values)
+    check(document)
 except InputError as error:
-    for mistake in error.mistakes:
-        print(f"config: {mistake}", file=sys.stderr)
-    sys.exit(2)
+    stop(*(mistake.at("config") for mistake in error.mistakes))
+config.update(document.content)
 
 
 wildcard_constraints:
-    model=r"[^/]+",
+    model="|".join(map(re.escape, [*config["models"], *EMBEDDED])),
     function=r"exp|silu|gelu",
 
 
@@ -128,6 +105,11 @@ def model_arguments(wildcards):
 def threads_of(wildcards):
     """The threads of a job that runs a model: jobs fill the cores sooner than threads do."""
     return config["models"][wildcards.model].get("threads", 1)
+
+
+def gpus_of(wildcards):
+    """GPUs that a cluster must give a job that runs a model: none on the CPU."""
+    return int(config["models"][wildcards.model]["device"] != "cpu")
 
 
 def data_of(wildcards):

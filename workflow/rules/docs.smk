@@ -30,4 +30,4 @@ rule document_results:
     message:
         "What the documentation quotes"
     shell:
-        "python {input.script} --write {params.folder} 2> {log}"
+        "python {input.script} --write {params.folder} > {log} 2>&1"

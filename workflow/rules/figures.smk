@@ -37,7 +37,7 @@ for name, figure in FIGURES.items():
         output:
             [
                 (
-                    report(
+                    reported(
                         path,
                         caption="../report/figure.rst",
                         category=figure.category,
@@ -61,4 +61,4 @@ for name, figure in FIGURES.items():
         message:
             f"{figure.number}: {figure.title}"
         shell:
-            "python -m {params.module} {input.tables:q} -o {params.stem:q} 2> {log}"
+            "python -m {params.module} {input.tables:q} -o {params.stem:q} > {log} 2>&1"

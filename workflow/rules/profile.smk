@@ -17,6 +17,8 @@ rule profile_inputs:
     conda:
         ENVIRONMENT
     threads: threads_of
+    resources:
+        gpu=gpus_of,
     params:
         model=model_arguments,
         lengths=options("length", config["profile"]["lengths"]),
@@ -25,7 +27,7 @@ rule profile_inputs:
         "What the LUTs of {wildcards.model} see"
     shell:
         "mugi profile {params.model:q} {params.lengths} --tokens {params.tokens} "
-        "--threads {threads} -o {output.table} --samples {output.samples} 2> {log}"
+        "--threads {threads} -o {output.table} --samples {output.samples} > {log} 2>&1"
 
 
 # The same as the paper's program records it
@@ -43,6 +45,8 @@ rule profile_as_published:
     conda:
         ENVIRONMENT
     threads: threads_of
+    resources:
+        gpu=gpus_of,
     params:
         model=model_arguments,
         length=max(config["profile"]["lengths"]),
@@ -51,7 +55,7 @@ rule profile_as_published:
         "What the published recipe records of {wildcards.model}"
     shell:
         "mugi profile {params.model:q} --recipe published --length {params.length} "
-        "--tokens {params.tokens} --threads {threads} -o {output} 2> {log}"
+        "--tokens {params.tokens} --threads {threads} -o {output} > {log} 2>&1"
 
 
 # Which exponents hold most of the inputs
@@ -74,4 +78,4 @@ rule concentrate_inputs:
     message:
         "Where the inputs of softmax and activation lie"
     shell:
-        "mugi concentration {input.tables} -o {output} 2> {log}"
+        "mugi concentration {input.tables} -o {output} > {log} 2>&1"

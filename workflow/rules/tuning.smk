@@ -18,6 +18,8 @@ rule tune_softmax:
     conda:
         ENVIRONMENT
     threads: threads_of
+    resources:
+        gpu=gpus_of,
     params:
         model=model_arguments,
         anchors=[
@@ -38,7 +40,7 @@ rule tune_softmax:
     shell:
         "mugi tune {params.model:q} {params.anchors} {params.settings:q} --threads {threads} "
         "--cells {params.cells} -o {output.summary} --curve {output.curve} "
-        "--surface {output.surface} 2> {log}"
+        "--surface {output.surface} > {log} 2>&1"
 
 
 # The tables of all models as one
@@ -61,4 +63,4 @@ rule collect_tuning:
     message:
         "One {wildcards.table} table of all models"
     shell:
-        "mugi collect {input.tables} -o {output} 2> {log}"
+        "mugi collect {input.tables} -o {output} > {log} 2>&1"
