@@ -15,6 +15,8 @@ from mugi.errors import InputError
 
 LARGEST = 7  # of sign and 3-bit magnitude
 LEVELS = 15  # steps from the lowest to the highest of 16 codes
+ROW = -1
+"""As a group: all numbers along the axis, so of weights a scale for each output."""
 
 
 class Quantised(NamedTuple):
@@ -37,7 +39,8 @@ class Quantised(NamedTuple):
 def quantise(
     values: np.ndarray, group: int, scheme: Literal["symmetric", "asymmetric"] = "symmetric"
 ) -> Quantised:
-    """Quantise finite `values` (…, N) in groups of `group` along the last axis, as float32.
+    """Quantise finite `values` (…, N) in groups of `group` along the last axis, as float32
+    (`ROW`: one group of all N).
 
     Symmetric: scale = largest magnitude / 7. Asymmetric: scale = (highest - lowest) / 15, where 0
     lies between both, and zero point = -lowest / scale. Everything is rounded to nearest, ties to
@@ -50,6 +53,7 @@ def quantise(
     if not np.isfinite(values).all():
         raise InputError("values: not finite; allowed: finite numbers")
     count = values.shape[-1]
+    group = count if group == ROW else group
     groups = -(-count // group)
     padding = [(0, 0)] * (values.ndim - 1) + [(0, groups * group - count)]
     grouped = np.pad(values, padding).reshape(*values.shape[:-1], groups, group)

@@ -73,7 +73,8 @@ def _assigned(listed: str, allowed: list[str]) -> dict[str, str]:
         if not value:
             mistakes.append(Mistake(f"'{pair}' is not parameter=value"))
         elif key not in allowed:
-            mistakes.append(unknown("parameter", key, allowed))
+            none = Mistake(f"unknown parameter '{key}'; allowed: none")
+            mistakes.append(unknown("parameter", key, allowed) if allowed else none)
         elif key in values:
             mistakes.append(Mistake(f"parameter {key} is given twice"))
         values[key] = value

@@ -23,17 +23,18 @@ NUMBERS = arrays(
 )
 
 
-def plain(values: list[float], scheme: str) -> list[float]:
+def plain(values: list[float], scheme: str, bits: int = 4) -> list[float]:
     """One group, number by number."""
     low, high = min(0.0, *values), max(0.0, *values)
-    span = max(-low, high) / 7 if scheme == "symmetric" else (high - low) / 15
+    largest, levels = 2 ** (bits - 1) - 1, 2**bits - 1
+    span = max(-low, high) / largest if scheme == "symmetric" else (high - low) / levels
     scale = float(from_bf16(to_bf16(np.float32(span))))
     if scale == 0:
         return [0.0] * len(values)
     if scheme == "symmetric":
-        return [min(7, max(-7, round(value / scale))) * scale for value in values]
-    zero = min(15, max(0, round(-low / scale)))
-    return [(min(15, max(0, round(value / scale) + zero)) - zero) * scale for value in values]
+        return [min(largest, max(-largest, round(v / scale))) * scale for v in values]
+    zero = min(levels, max(0, round(-low / scale)))
+    return [(min(levels, max(0, round(v / scale) + zero)) - zero) * scale for v in values]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -53,6 +54,13 @@ def test_by_hand():
     asymmetric = quantise(np.array([-5.0, 10.0, 0.4]), 3, "asymmetric")
     assert asymmetric.codes.tolist() == [-5, 10, 0]
     assert from_bf16(asymmetric.scales).tolist() == [1.0]
+
+
+def test_a_group_may_be_the_row():
+    values = np.random.default_rng(0).normal(size=(3, 20))
+    row, whole = quantise(values, -1), quantise(values, 20)
+    np.testing.assert_array_equal(row.codes, whole.codes)
+    assert (row.group, row.scales.shape) == (20, (3, 1))
 
 
 @settings(max_examples=150, deadline=None)
@@ -89,8 +97,18 @@ def test_what_cannot_be_quantised(values):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("woq=int5:group=2", "unknown method 'int5' (did you mean 'int4'?); one of: int4"),
-        ("woq=int4:group=0", "group: must be greater than or equal to 1"),
+        ("woq=in4:group=2", "unknown method 'in4' (did you mean 'int4'?); one of: int4, int8"),
+        ("woq=int4:group=0", "group: must be a whole number from 1, or -1 for the whole row"),
+        (
+            "kvq=int8:group=row",
+            "group: must be a whole number from 1, or -1 for the whole row",
+        ),
+        ("woq=int8", "group: missing"),
+        ("woq=int8:grup=8", "unknown parameter 'grup' (did you mean 'group'?); one of: group, "),
+        ("woq=mxfp4:group=32", "unknown parameter 'group'; allowed: none"),
+        ("woq=mxfp8", "unknown method 'mxfp8' (did you mean 'mxfp4'?)"),
+        ("woq=int4:group=8,axis=channel", "a scale for each output of weights is group=-1"),
+        ("kvq=int4:group=8,axis=chanel", "(did you mean 'channel'?); one of: token, channel"),
         ("kvq=int4:group=8,scheme=asymetric", "(did you mean 'asymmetric'?); one of: symmetric"),
         ("kvq=vlp:lut=8,max_exp=3", "vlp cannot compute cache; one of: int4"),
         ("softmax=int4:group=8", "int4 cannot compute exp; one of: exact"),
@@ -109,5 +127,9 @@ def test_either_module_may_be_imported_first(module):
 
 
 def test_texts_name_themselves():
-    text = "softmax=exact;woq=int4:group=64,scheme=asymmetric;kvq=int4:group=32"
-    assert str(parse_operations(text)) == text
+    for text in [
+        "softmax=exact;woq=int4:group=64,scheme=asymmetric;kvq=int4:group=32",
+        "woq=int8:group=-1;kvq=int8:group=32,scheme=asymmetric,axis=channel",
+        "woq=mxfp4;kvq=mxfp4",
+    ]:
+        assert str(parse_operations(text)) == text

@@ -18,19 +18,19 @@ from mugi.errors import InputError, Mistake
 from mugi.int4 import Quantised, quantise
 from mugi.llm import texts
 from mugi.llm.settings import ModelSettings
-from mugi.methods import Int4
+from mugi.methods import Int4, Quantiser
 
 
 def multiply_layers(
-    *, model: ModelSettings, weights: Int4, tokens: int = 8, text_tokens: int = 256
+    *, model: ModelSettings, weights: Quantiser, tokens: int = 8, text_tokens: int = 256
 ) -> pd.DataFrame:
     """Return the errors of the array and of torch, a row a linear layer, see `compare`.
 
     weights: how they are quantised; tokens: the last ones of a text of `text_tokens`, which enter
-    the layers. Raises InputError for a scheme that the array cannot multiply.
+    the layers. Raises InputError for numbers that the array cannot multiply.
     """
-    if weights.scheme != "symmetric":
-        what = "the array takes -7 to 7; allowed: scheme=symmetric"
+    if not isinstance(weights, Int4) or weights.scheme != "symmetric":
+        what = "the array takes -7 to 7; allowed: int4 with scheme=symmetric"
         raise InputError(Mistake(what, where=f"woq {weights}"))
     if not 1 <= tokens <= text_tokens:
         raise InputError(Mistake(f"must be 1 to {text_tokens} (the text)", f"tokens {tokens}"))

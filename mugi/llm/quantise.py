@@ -1,4 +1,4 @@
-"""INT4 weights and KV cache in a model: scoped, counted and undone."""
+"""Quantised weights and KV cache in a model: scoped, counted and undone."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,55 +9,23 @@ from transformers import AttentionMaskInterface, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from mugi.errors import InputError
-from mugi.int4 import LARGEST, LEVELS
 from mugi.llm.attention import attention_by, own_attention, probe
-from mugi.methods import Int4
-
-
-def fake_quantise(values: torch.Tensor, method: Int4) -> torch.Tensor:
-    """Return `values` (…, N) quantised in groups along the last axis, in their own dtype.
-
-    The torch twin of `mugi.int4.quantise`; in BF16 the product of code and scale is
-    rounded once more, which the array, scaling sums instead of weights, does not do.
-    """
-    columns = values.shape[-1]
-    padded = torch.nn.functional.pad(values.float(), (0, -columns % method.group))
-    grouped = padded.unflatten(-1, (-1, method.group))
-    if method.scheme == "symmetric":
-        scales = _round(_over(grouped.abs().amax(-1, keepdim=True), LARGEST))
-        codes = _steps(grouped, scales).clamp_(-LARGEST, LARGEST)
-    else:
-        lowest = grouped.amin(-1, keepdim=True).clamp_(max=0)
-        highest = grouped.amax(-1, keepdim=True).clamp_(min=0)
-        scales = _round(_over(highest, LEVELS) - _over(lowest, LEVELS))
-        zeros = _steps(-lowest, scales).clamp_(0, LEVELS)
-        codes = (_steps(grouped, scales) + zeros).clamp_(0, LEVELS) - zeros
-    return (codes * scales).flatten(-2)[..., :columns].to(values.dtype)
-
-
-def _over(spans: torch.Tensor, steps: int) -> torch.Tensor:
-    return spans / torch.full_like(spans, steps)  # CUDA would multiply by 1 / a plain number
-
-
-def _round(scales: torch.Tensor) -> torch.Tensor:
-    return scales.bfloat16().float()
-
-
-def _steps(grouped: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
-    return (grouped / scales.masked_fill(scales == 0, torch.inf)).round_()
+from mugi.llm.fake_quantise import fake_quantise, fake_quantise_cache
+from mugi.methods import Quantiser
 
 
 @contextmanager
 def quantised(
-    model: PreTrainedModel, weights: Int4 | None = None, cache: Int4 | None = None
+    model: PreTrainedModel, weights: Quantiser | None = None, cache: Quantiser | None = None
 ) -> Iterator[None]:
-    """Run `model` with INT4 weights and an INT4 KV cache inside the `with` block.
+    """Run `model` with quantised weights and a quantised KV cache inside the `with` block.
 
     Weights: those of every linear layer of the decoder blocks, groups along its inputs, never the
     embeddings and the head. Cache: keys (after the rotary embedding) and values of every token and
-    head, groups along the head dimension; every read of a key or value is quantised, also that of
-    the newest token. Both are restored bit for bit. Raises InputError for a model without such
-    weights or cache, or if the number of patched sites does not fit its layers.
+    head, groups along the head dimension (`axis=channel`: those of keys along the tokens); every
+    read of a key or value is quantised, also that of the newest token. Both are restored bit for
+    bit. Raises InputError for a model without such weights or cache, or if the number of patched
+    sites does not fit its layers.
     """
     with ExitStack() as stack:
         if weights:
@@ -68,7 +36,7 @@ def quantised(
 
 
 @contextmanager
-def _weights(model: PreTrainedModel, method: Int4) -> Iterator[None]:
+def _weights(model: PreTrainedModel, method: Quantiser) -> Iterator[None]:
     linears = _linear_layers(model)
     kept = [(linear, linear.weight.data) for linear in linears if not linear.weight.is_meta]
     hooks = [(linear, linear._hf_hook) for linear in linears if linear.weight.is_meta]
@@ -86,7 +54,7 @@ def _weights(model: PreTrainedModel, method: Int4) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _quantise_weight(linear: torch.nn.Module, method: Int4) -> None:
+def _quantise_weight(linear: torch.nn.Module, method: Quantiser) -> None:
     turned = isinstance(linear, Conv1D)
     new = fake_quantise(linear.weight.T if turned else linear.weight, method)
     linear.weight.data = new.T if turned else new
@@ -95,7 +63,7 @@ def _quantise_weight(linear: torch.nn.Module, method: Int4) -> None:
 class _AfterLoading(ModelHook):
     """Quantises a weight that accelerate loads for each use, because no GPU has room for it."""
 
-    def __init__(self, method: Int4):
+    def __init__(self, method: Quantiser):
         self.method = method
 
     def pre_forward(self, module: torch.nn.Module, *args, **kwargs) -> tuple:
@@ -140,14 +108,14 @@ def _decoder_layers(model: PreTrainedModel) -> int:
 
 
 @contextmanager
-def _cache(model: PreTrainedModel, method: Int4) -> Iterator[None]:
+def _cache(model: PreTrainedModel, method: Quantiser) -> Iterator[None]:
     layers, sites = _decoder_layers(model), set()
     before = model.config._attn_implementation
 
-    def function(module, query, key, value, *args, **kwargs):
+    def function(module, query, key, value, attention_mask, **kwargs):
         sites.add(module)
-        key, value = fake_quantise(key, method), fake_quantise(value, method)
-        return own_attention(module, before)(module, query, key, value, *args, **kwargs)
+        key, value = fake_quantise_cache(key, value, attention_mask, method)
+        return own_attention(module, before)(module, query, key, value, attention_mask, **kwargs)
 
     with attention_by(model, function, AttentionMaskInterface()[before]):
         probe(model)

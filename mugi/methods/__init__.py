@@ -5,9 +5,9 @@ same text stands in the configuration, in tables, in file names and in figures.
 """
 
 from mugi.methods.functions import FUNCTIONS
-from mugi.methods.int4 import Int4
 from mugi.methods.method import Method
 from mugi.methods.operations import EXACT, NATIVE, OPERATIONS, Approximation, parse_operations
+from mugi.methods.quantisers import Int4, Quantiser
 from mugi.methods.registry import METHODS, QUANTISERS, parse
 
 VERSION = 1
@@ -24,6 +24,7 @@ __all__ = [
     "Approximation",
     "Int4",
     "Method",
+    "Quantiser",
     "parse",
     "parse_operations",
 ]

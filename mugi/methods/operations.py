@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from mugi.errors import InputError, Mistake, raise_all, unknown
-from mugi.methods.int4 import Int4
 from mugi.methods.method import Method
+from mugi.methods.quantisers import Quantiser
 from mugi.methods.registry import parse
 
 OPERATIONS = {
@@ -32,8 +32,8 @@ class Approximation(NamedTuple):
     softmax: Method | None = None
     activation: Method | None = None
     cross_softmax: Method | None = None
-    woq: Int4 | None = None
-    kvq: Int4 | None = None
+    woq: Quantiser | None = None
+    kvq: Quantiser | None = None
 
     def __str__(self) -> str:
         named = [f"{name}={method}" for name, method in self._asdict().items() if method]
@@ -47,7 +47,7 @@ def parse_operations(text: str) -> Approximation:
     """
     if text.strip() == NATIVE:
         return Approximation()
-    methods: dict[str, Method | Int4] = {}
+    methods: dict[str, Method | Quantiser] = {}
     mistakes: list[Mistake] = []
     for assignment in text.split(";"):
         operation, _, method = (piece.strip() for piece in assignment.partition("="))

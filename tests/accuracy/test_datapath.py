@@ -60,7 +60,9 @@ def test_errors_are_those_of_the_formats():
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--woq", "int4:group=64,scheme=asymmetric"], "allowed: scheme=symmetric"),
+        (["--woq", "int4:group=64,scheme=asymmetric"], "allowed: int4 with scheme=symmetric"),
+        (["--woq", "int8:group=64"], "allowed: int4 with scheme=symmetric"),
+        (["--woq", "mxfp4"], "allowed: int4 with scheme=symmetric"),
         (["--woq", "vlp:lut=8,max_exp=3"], "vlp cannot compute weights; one of: int4"),
         (["--tokens", "0"], "--tokens 0: must be 1 to 256"),
         (["--text", "4", "--tokens", "5"], "--tokens 5: must be 1 to 4"),

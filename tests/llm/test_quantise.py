@@ -1,12 +1,10 @@
-"""INT4 weights and KV cache in models: the torch twin of the reference, scoped and undone."""
+"""Quantised weights and KV cache in models: what is quantised, scoped and undone."""
 
 import copy
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from transformers import (
     AttentionInterface,
     AttentionMaskInterface,
@@ -18,26 +16,13 @@ from transformers import (
     ViTModel,
 )
 
-from mugi.bf16 import from_bf16, to_bf16
 from mugi.errors import InputError
 from mugi.int4 import quantise
+from mugi.llm.fake_quantise import fake_quantise
 from mugi.llm.inject import emulated
-from mugi.llm.quantise import fake_quantise
 from mugi.methods import Approximation, parse
-from tests.test_int4 import NUMBERS, SCHEMES
 
 TOKENS = torch.arange(40).reshape(2, 20)
-
-
-@settings(max_examples=100, deadline=None)
-@given(NUMBERS, st.integers(1, 48), st.sampled_from(SCHEMES))
-def test_the_twin_has_the_bits_of_the_reference(values, group, scheme):
-    method = parse(f"int4:group={group},scheme={scheme}")
-    twin = fake_quantise(torch.from_numpy(values), method).numpy()
-    np.testing.assert_array_equal(twin, quantise(values, group, scheme).values().astype(np.float32))
-    halved = fake_quantise(torch.from_numpy(values).bfloat16(), method)
-    expected = quantise(from_bf16(to_bf16(values)).astype(np.float32), group, scheme).values()
-    np.testing.assert_array_equal(halved.float().numpy(), from_bf16(to_bf16(expected)))
 
 
 @torch.inference_mode()
@@ -134,6 +119,79 @@ def test_reading_the_cache_token_by_token_is_reading_it_at_once(tiny_llama):
             cache = output.past_key_values
             steps.append(output.logits)
     torch.testing.assert_close(torch.cat(steps, 1), whole, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("text", ["int8:group=-1", "int8:group=7,scheme=asymmetric", "mxfp4"])
+def test_other_formats(tiny_llama, text):
+    """Weights are those of the format, and INT8 is closer to the model than INT4."""
+    model, other = tiny_llama, copy.deepcopy(tiny_llama)
+    for name, value in other.named_parameters():
+        if value.ndim == 2 and ".layers." in name:
+            value.data = fake_quantise(value.data, parse(text))
+    before, native = state(model), logits(model)
+    coarse, found = [], []
+    for woq, kvq in [("int4:group=-1", "int4:group=-1"), (text, text)]:
+        with emulated(model, f"woq={woq}"):
+            coarse.append(logits(model))
+        with emulated(model, f"kvq={kvq}"):
+            found.append(logits(model))
+    torch.testing.assert_close(coarse[1], logits(other))
+    for int4, own in (coarse, found):
+        assert not torch.equal(own, native)
+        if "int8" in text:
+            assert (own - native).abs().mean() < 0.2 * (int4 - native).abs().mean()
+    assert same(before, state(model))
+
+
+def divergence(model, text: str, native: torch.Tensor) -> float:
+    """Mean KL divergence from `native` in nats."""
+    with emulated(model, text):
+        found = logits(model).double().log_softmax(-1)
+    native = native.double().log_softmax(-1)
+    return float((native.exp() * (native - found)).sum(-1).mean())
+
+
+def test_an_offset_of_all_keys_does_no_harm_by_channel():
+    """A constant added to every key leaves softmax as it is; GPT-2's keys have a bias."""
+    model = gpt2()
+    before = logits(model)
+    plain = {text: divergence(model, f"kvq={text}", before) for text in OFFSETS}
+    with torch.no_grad():
+        for block in model.transformer.h:
+            block.attn.c_attn.bias[32:64] += 600
+    native = logits(model)
+    torch.testing.assert_close(native, before, rtol=1e-2, atol=1e-2)
+    for text, without in plain.items():
+        found = divergence(model, f"kvq={text}", native)
+        if "channel" in text:
+            assert found == pytest.approx(without, rel=0.2)
+        else:
+            assert found > 5 * without
+
+
+OFFSETS = [
+    "int4:group=8",
+    "int4:group=8,scheme=asymmetric",
+    "int4:group=8,axis=channel",
+    "int4:group=-1,scheme=asymmetric,axis=channel",
+    "int8:group=-1,axis=channel",
+    "mxfp4",
+]
+
+
+@torch.inference_mode()
+def test_padding_and_batches_change_no_result_by_channel(tiny_llama):
+    text = "kvq=int4:group=4,axis=channel"
+    padded = torch.cat([torch.zeros(1, 5, dtype=torch.long), TOKENS[:1, :15]], 1)
+    batch = torch.cat([TOKENS[1:], padded])
+    attention_mask = torch.ones_like(batch)
+    attention_mask[1, :5] = 0
+    with emulated(tiny_llama, text):
+        positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)
+        found = tiny_llama(batch, attention_mask, position_ids=positions).logits
+        alone = tiny_llama(TOKENS[1:]).logits, tiny_llama(TOKENS[:1, :15]).logits
+    torch.testing.assert_close(found[:1], alone[0], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(found[1:, 5:], alone[1], rtol=1e-3, atol=1e-3)
 
 
 def test_everything_at_once(tiny_llama):
