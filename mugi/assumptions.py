@@ -37,6 +37,8 @@ class Assumption(Section):
     corrected: Value | None = None
     others: list[Value] = Field(default_factory=list)
     interval: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    unit: str = ""
+    names: dict[str, float] = Field(default_factory=dict)
     stages: list[Literal["evaluate", "carbon", "figures"]] = Field(
         default_factory=lambda: ["evaluate"], min_length=1
     )
@@ -58,13 +60,18 @@ class Assumption(Section):
     @property
     def allowed(self) -> str:
         """Return the allowed values in words."""
-        names = ", ".join(map(str, self.choices))
+        values = ", ".join(map(str, self.choices))
+        if self.names:
+            first, *_, last = self.names
+            values += f", {first} … {last} (`mugi assumptions {self.name}` lists them)"
         if not self.interval:
-            return names
-        return f"{names} or a number from {self.interval[0]:g} to {self.interval[1]:g}"
+            return values
+        low, high = self.interval
+        return f"{values} or a number from {low:g} to {high:g} {self.unit}".rstrip()
 
     def parse(self, value: object) -> Value | None:
-        """Return the allowed value that `value` spells, or None."""
+        """Return the allowed value that `value` spells or is a name of, or None."""
+        value = self.names.get(value, value) if isinstance(value, str) else value
         for allowed in self.choices:
             if value == allowed or str(value) == str(allowed):
                 return allowed
@@ -111,7 +118,8 @@ def check(name: str, value: object) -> Mistake | None:
         return Mistake(what, nearest=closest(name, REGISTRY))
     if REGISTRY[name].parse(value) is None:
         what = f"assumption.{name} is {REGISTRY[name].allowed}, not '{value}'"
-        return Mistake(what, nearest=closest(value, REGISTRY[name].choices))
+        choices = [*REGISTRY[name].choices, *REGISTRY[name].names]
+        return Mistake(what, nearest=closest(value, choices))
     return None
 
 
@@ -146,14 +154,16 @@ def table(names: Iterable[str] = REGISTRY) -> pd.DataFrame:
     """Return what is known of assumptions as text, one row each."""
     rows = []
     for entry in map(REGISTRY.__getitem__, names):
-        interval = f" ({entry.interval[0]:g} to {entry.interval[1]:g})" if entry.interval else ""
+        ends = [f"{end:g}" for end in entry.interval or ()]
+        interval = f" ({' to '.join(ends)} {entry.unit}".rstrip() + ")" if ends else ""
         rows.append(
             {
                 "name": entry.name,
                 "kind": entry.kind,
                 "published": str(entry.published),
                 "corrected": str(entry.corrected),
-                "others": ", ".join(map(str, entry.others)) + interval,
+                "others": (", ".join(map(str, entry.others)) + interval).lstrip(),
+                "names": ", ".join(f"{name} {value:g}" for name, value in entry.names.items()),
                 "reason": entry.reason,
                 "source": entry.source,
                 "acts in": ", ".join(entry.stages),
@@ -176,7 +186,21 @@ def markdown() -> str:
         " `mugi carbon` and columns `assumption.NAME` flip single ones.",
     ]
     for stage, heading in STAGES.items():
-        known = table(acting_in(stage)).drop(columns="acts in")
+        known = table(acting_in(stage)).drop(columns=["acts in", "names"])
         known[["name", "branch"]] = "`" + known[["name", "branch"]] + "`"
         parts += [f"## {heading}", known.to_markdown(index=False, disable_numparse=True)]
+        parts += _names(stage)
     return "\n\n".join(parts) + "\n"
+
+
+def _names(stage: str) -> list[str]:
+    """Return the named numbers of a stage's assumptions, a line for those that share them."""
+    of_names: dict[tuple, list[str]] = {}
+    for entry in map(REGISTRY.__getitem__, acting_in(stage)):
+        if entry.names:
+            shown = ", ".join(f"`{name}` {value:g}" for name, value in entry.names.items())
+            of_names.setdefault((shown, entry.unit), []).append(f"`{entry.name}`")
+    return [
+        f"Names of {' and '.join(entries)}, in {unit}: {shown}."
+        for (shown, unit), entries in of_names.items()
+    ]

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 
+import numpy as np
 import pandas as pd
 
 from mugi import assumptions
-from mugi.errors import raise_all, unknown
+from mugi.errors import Mistake, closest, raise_all, unknown
 from mugi.files import read_yaml
+from mugi.hardware.runs import KEYS, blank
 from mugi.schema import Section, validated
 
 CONSTANTS_FILE = files("mugi") / "carbon.yaml"
@@ -21,16 +23,23 @@ class Constant(Section):
     source: str
 
 
+class Fab(Section):
+    """What making a cm2 of wafer takes; gases by the percentage of them that is destroyed."""
+
+    energy_kwh_per_cm2: float
+    gases_g_per_cm2: dict[int, float]
+    materials_g_per_cm2: float
+    working_share_of_dies: float
+    source: str
+
+
 class Constants(Section):
     """All constants of the accounting; their units are in the file."""
 
     joules_per_kwh: Constant
     megajoules_per_kwh: Constant
     seconds_per_year: Constant
-    act_energy: Constant
-    act_gases: Constant
-    act_materials: Constant
-    act_yield: Constant
+    fabs: dict[str, Fab]
 
 
 def load_constants(path=CONSTANTS_FILE) -> Constants:
@@ -57,10 +66,15 @@ NUMBERS = [
     *[f"runtime_{group}_s" for group in GROUPS],
     *[f"dynamic_energy_{group}_nj" for group in GROUPS],
 ]
+DRAM = ["dram_leakage_mw", *[f"dram_energy_{group}_nj" for group in GROUPS]]
+SCOPE = "assumption.energy_scope"
 SWITCHES = assumptions.acting_in("carbon")
 # assumption -> its column in the carbon table
 SHOWN = {
     "carbon_intensity": "carbon_intensity_g_per_kwh",
+    "pue": "pue",
+    "fab_carbon_intensity": "fab_carbon_intensity_g_per_kwh",
+    "gas_abatement_percent": "gas_abatement_percent",
     "cpa": "cpa",
     "epa_mj_per_mm2": "epa_mj_per_mm2",
     "lifetime_years": "lifetime_years",
@@ -77,32 +91,67 @@ def account_carbon(
 ) -> pd.DataFrame:
     """Return the carbon of every run of `evaluate_hardware`, one row a run, accounting and event.
 
-    Operational carbon of an event is CI (E_dyn + L T) / 3.6e6 J/kWh, with its on-chip dynamic
+    Operational carbon of an event is CI PUE (E_dyn + L T) / 3.6e6 J/kWh, with its on-chip dynamic
     energy E_dyn, its time T and the leakage L of the whole chip (§5.3). Embodied carbon is
-    CPA area T_run / lifetime with CPA = EPA CI / 3.6 MJ/kWh (Eq. 6), as in the published program.
-    DRAM comes to E_dyn and L where the runs' assumption energy_scope has it.
+    CPA area T_run / lifetime with CPA = EPA CI_fab / 3.6 MJ/kWh (Eq. 6), as in the published
+    program, where CI_fab is CI and PUE 1. DRAM comes to E_dyn and L where the runs' assumption
+    energy_scope has it.
 
     The key column `accounting` is each of `presets` (default: corrected), whose assumptions of
     stage `carbon` it counts by; columns `assumption.<name>` flip them, and `flips` on top of those.
     Event `total` is the sum of the others. All carbon is in kgCO2e, area in mm^2, time in s.
-    Raises InputError for flips that are unknown or not allowed.
+    Raises InputError for flips that are unknown or not allowed, and for a table that lacks a column
+    or holds a number that is negative or not finite.
     """
     flips = dict(flips or {})
     raise_all([unknown("assumption of carbon", n, SWITCHES) for n in flips if n not in SWITCHES])
     hardware = hardware.reset_index(drop=True)
+    raise_all(_mistakes(hardware))
     switched = [name for name in SWITCHES if f"assumption.{name}" in hardware]
     accounted = []
-    for accounting in presets:
+    for accounting in [presets] if isinstance(presets, str) else presets:
         for given, runs in _by_switches(hardware, switched):
-            rules = assumptions.resolve(accounting, given | flips)
+            rules = _rules(accounting, given | flips)
             accounted.append(_accounted(runs, rules).assign(accounting=accounting))
     table = pd.concat(accounted)
     table["carbon_kgco2e"] = table[CARBON].sum(axis=1)
     table["event"] = pd.Categorical(table["event"], [*EVENTS, "embodied", "total"])
     switches = [f"assumption.{name}" for name in switched]
-    keys = [*RUN, *switches, "accounting", "event"]
+    more = [key for key in KEYS if key in hardware and key not in RUN]
+    keys = [*RUN, *more, *switches, "accounting", "event"]
     ordered = [*keys, "area_mm2", "runtime_s", *CARBON, "carbon_kgco2e", *SHOWN.values()]
-    return table.sort_values(keys)[ordered].astype({"event": str}).reset_index(drop=True)
+    in_order = table.sort_values(keys, key=lambda c: c.map(str) if c.dtype == object else c)
+    return in_order[ordered].astype({"event": str}).reset_index(drop=True)
+
+
+def _mistakes(hardware: pd.DataFrame) -> list[Mistake]:
+    """Return what is wrong with a table of evaluated runs, a row counted as in a CSV."""
+    scope = hardware.get(SCOPE, pd.Series("", hardware.index))
+    numbers = NUMBERS if (scope.isna() | scope.isin(["", "on_chip"])).all() else [*NUMBERS, *DRAM]
+    mistakes = [
+        Mistake(f"missing column '{name}'", nearest=closest(name, hardware.columns))
+        for name in dict.fromkeys([*RUN, *numbers])
+        if name not in hardware
+    ]
+    for name in (name for name in numbers if name in hardware):
+        values = pd.to_numeric(hardware[name], errors="coerce")  # NaN is refused below
+        wrong = hardware.index[~(np.isfinite(values) & (values >= 0))]
+        if len(wrong):
+            what = f"must be a finite number of at least 0, not '{hardware.loc[wrong[0], name]}'"
+            mistakes.append(Mistake(what, f"line {wrong[0] + 2}, {name}"))
+    for column in (name for name in hardware if name.startswith("assumption.")):
+        values = hardware[column]
+        for value in values[~blank(values)].unique():
+            mistakes.append(assumptions.check(column.removeprefix("assumption."), value))
+    return list(filter(None, mistakes))
+
+
+def _rules(accounting: str, flips: Mapping) -> dict[str, assumptions.Value]:
+    """Return the assumptions of an accounting; electricity in the fab is that in use by default."""
+    rules = assumptions.resolve(accounting, flips)
+    if rules["fab_carbon_intensity"] == "as_used":
+        rules["fab_carbon_intensity"] = rules["carbon_intensity"]
+    return rules
 
 
 def _by_switches(
@@ -118,7 +167,7 @@ def _by_switches(
     columns = [f"assumption.{name}" for name in switched]
     for values, alike in runs.groupby(columns, sort=False, dropna=False):
         given = zip(switched, values, strict=True)
-        yield {name: value for name, value in given if value == value and value != ""}, alike
+        yield {name: value for name, value in given if not blank(pd.Series([value]))[0]}, alike
 
 
 def _accounted(runs: pd.DataFrame, rules: Mapping) -> pd.DataFrame:
@@ -137,8 +186,8 @@ def _operational(runs: pd.DataFrame, event: str, rules: Mapping) -> pd.DataFrame
     if rules["fig15_dynamic_energy"] == "one_layer" and event in ONE_LAYER:
         energy_j = energy_j / runs["layers"]
     power_w = runs["leakage_mw"] / 1e3
-    if "assumption.energy_scope" in runs:
-        scope = runs["assumption.energy_scope"]
+    if SCOPE in runs:
+        scope = runs[SCOPE]
         dram_j = sum(runs[f"dram_energy_{group}_nj"] for group in groups) / 1e9
         energy_j = energy_j + dram_j * scope.isin(["with_dram", "with_dram_background"])
         background_w = runs["dram_leakage_mw"] / 1e3
@@ -146,6 +195,7 @@ def _operational(runs: pd.DataFrame, event: str, rules: Mapping) -> pd.DataFrame
     carbon_g = (
         rules["carbon_intensity"] * (energy_j + power_w * seconds) / CONSTANTS.joules_per_kwh.value
     )
+    carbon_g = carbon_g * rules["pue"]
     return runs.assign(
         event=event,
         runtime_s=seconds,
@@ -169,9 +219,10 @@ def _embodied(runs: pd.DataFrame, rules: Mapping) -> pd.DataFrame:
 
 def g_per_mm2(rules: Mapping) -> float:
     """Return the carbon of making a mm^2 of die [gCO2e]."""
-    if rules["cpa"] == "act_28nm":
-        energy_g = rules["carbon_intensity"] * CONSTANTS.act_energy.value
-        g_per_cm2 = energy_g + CONSTANTS.act_gases.value + CONSTANTS.act_materials.value
-        return g_per_cm2 / CONSTANTS.act_yield.value / 100
+    if rules["cpa"] != "energy_only":
+        fab = CONSTANTS.fabs[rules["cpa"]]
+        g_per_cm2 = rules["fab_carbon_intensity"] * fab.energy_kwh_per_cm2
+        g_per_cm2 += fab.gases_g_per_cm2[rules["gas_abatement_percent"]] + fab.materials_g_per_cm2
+        return g_per_cm2 / fab.working_share_of_dies / 100
     kwh_per_mm2 = rules["epa_mj_per_mm2"] / CONSTANTS.megajoules_per_kwh.value
-    return kwh_per_mm2 * rules["carbon_intensity"]
+    return kwh_per_mm2 * rules["fab_carbon_intensity"]

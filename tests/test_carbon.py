@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 from mugi import carbon as module
-from mugi.assumptions import PRESETS, pairs
+from mugi.assumptions import PRESETS, REGISTRY, pairs
 from mugi.carbon import SWITCHES, g_per_mm2
 from mugi.cli import main
 from mugi.errors import InputError
+from mugi.files import read_table
+from mugi.hardware import evaluate_hardware
 
 account_carbon = partial(module.account_carbon, presets=PRESETS)
 GROUPS = ["projection", "attention", "ffn", "output", "softmax", "silu"]
@@ -102,6 +104,16 @@ def test_embodied_carbon_by_hand():
         (["epa_mj_per_mm2=0.0324", "lifetime_years=7"], 0.0324 / 0.55 * 5 / 7),
         (["cpa=act_28nm"], (301 * 0.9 + 675) / 87.5 / (0.55 / 3.6 * 301)),
         (["cpa=act_28nm", "carbon_intensity=50"], (50 * 0.9 + 675) / 87.5 / (0.55 / 3.6 * 301)),
+        (["cpa=act_7nm"], (301 * 2.15 + 350 + 500) / 87.5 / (0.55 / 3.6 * 301)),
+        (
+            ["cpa=act_3nm", "gas_abatement_percent=99", "fab_carbon_intensity=taiwan_2023"],
+            (642 * 3.25 + 275 + 500) / 87.5 / (0.55 / 3.6 * 301),
+        ),
+        (["carbon_intensity=world_2023"], 481 / 301),
+        (["carbon_intensity=world_2022"], 1),
+        (["carbon_intensity=iceland_2023", "fab_carbon_intensity=korea_2022"], 430 / 301),
+        (["fab_carbon_intensity=wind"], 11 / 301),
+        (["pue=1.5"], 1),
     ],
 )
 def test_flips_change_embodied_carbon_and_only_the_grid_operational(settings, factor):
@@ -109,7 +121,10 @@ def test_flips_change_embodied_carbon_and_only_the_grid_operational(settings, fa
     result = account_carbon(hardware=one_run(), flips=pairs(settings, "--set", SWITCHES))
     embodied = result.embodied_carbon_kgco2e.tolist()
     assert embodied == pytest.approx((plain.embodied_carbon_kgco2e * factor).tolist(), rel=1e-12)
-    grid = 50 / 301 if "carbon_intensity=50" in settings else 1
+    assert set(result.carbon_kgco2e >= result.operational_carbon_kgco2e) == {True}
+    used = {"50": 50, "world_2023": 481, "iceland_2023": 7.3}
+    grids = [used.get(s.partition("=")[2]) for s in settings if s.startswith("carbon_intensity=")]
+    grid = (next(filter(None, grids), 301)) / 301 * (1.5 if "pue=1.5" in settings else 1)
     operational = result.operational_carbon_kgco2e.tolist()
     assert operational == pytest.approx((plain.operational_carbon_kgco2e * grid).tolist())
 
@@ -145,9 +160,12 @@ def test_bad_settings_are_one_line_each_and_no_file(tmp_path, capsys):
         "lifetime_year=3": "unknown assumption 'lifetime_year' (did you mean 'lifetime_years'?)",
         "dram_time=per_op": "unknown assumption 'dram_time'",
         "embodied_share=duty_2": "not 'duty_2' (did you mean 'duty_20'?)",
-        "lifetime_years=0": "lifetime_years is 5, 3, 7 or a number from 0.001 to 1000, not '0'",
-        "carbon_intensity=nan": "carbon_intensity is 301, 50, 700 or a number from 0",
+        "lifetime_years=0": "lifetime_years is 5, 3, 7 or a number from 0.25 to 30 years, not '0'",
+        "carbon_intensity=nan": "carbon_intensity is 301, 50, 700, world_2022 … wind (`mugi assum",
         "epa_mj_per_mm2": "NAME=VALUE is needed, not 'epa_mj_per_mm2'",
+        "fab_carbon_intensity=taiwan": "not 'taiwan' (did you mean 'taiwan_20",
+        "pue=0.9": "pue is 1 or a number from 1 to 3 times the chip's energy, not '0.9'",
+        "cpa=act_45nm": "not 'act_45nm' (did you mean 'act_",
     }
     settings = [word for pair in bad for word in ("--set", pair)]
     command = ["carbon", str(tmp_path / "hardware.csv"), "-o", str(tmp_path / "carbon.csv")]
@@ -200,7 +218,8 @@ def test_dram_counts_where_the_runs_count_it(scope, joule):
 
 
 def test_carbon_of_a_die_area():
-    rules = {"cpa": "energy_only", "carbon_intensity": 301, "epa_mj_per_mm2": 0.55}
+    rules = {"cpa": "energy_only", "fab_carbon_intensity": 301, "epa_mj_per_mm2": 0.55}
+    rules |= {"gas_abatement_percent": 95}
     assert g_per_mm2(rules) == pytest.approx(45.99, abs=0.005)
     # ACT's 28 nm: 0.9 kWh, 175 g of gases, 500 g of materials a cm2, 87.5 % of the dies work
     assert g_per_mm2(rules | {"cpa": "act_28nm"}) == pytest.approx((270.9 + 675) / 0.875 / 100)
@@ -264,4 +283,84 @@ def test_missing_table_is_one_line(tmp_path, capsys):
 
 def test_constants_have_units_and_sources():
     for name, constant in module.CONSTANTS:
-        assert constant.unit and constant.source, name
+        if name != "fabs":
+            assert constant.unit and constant.source, name
+    fabs = module.CONSTANTS.fabs
+    assert [*fabs] == [name for name in REGISTRY["cpa"].choices if name != "energy_only"]
+    for fab in fabs.values():
+        assert "ACT" in fab.source
+        assert [*fab.gases_g_per_cm2] == [*REGISTRY["gas_abatement_percent"].choices]
+
+
+def test_ranges_without_a_source_are_called_assumptions():
+    for name in SWITCHES:
+        if REGISTRY[name].interval:
+            assert "the range is an assumption" in REGISTRY[name].source, name
+            assert REGISTRY[name].unit, name
+
+
+def test_every_named_grid_is_plausible_and_says_its_year():
+    """301 and 481 g/kWh were both called the world's, a year apart."""
+    for name in ("carbon_intensity", "fab_carbon_intensity"):
+        entry = REGISTRY[name]
+        low, high = entry.interval
+        assert entry.names["world_2022"] == 301 and entry.names["world_2023"] == 481
+        assert all(low <= value <= high for value in entry.names.values())
+        fuels = {"coal", "gas", "biomass", "solar", "geothermal", "hydropower", "nuclear", "wind"}
+        assert {name.rpartition("_")[2] for name in entry.names} - fuels == {"2022", "2023"}
+        assert entry.parse("world") is None
+
+
+@pytest.mark.parametrize("value", ["0.301", "0", "-301", "301000", "inf"])
+@pytest.mark.parametrize("name", ["carbon_intensity", "fab_carbon_intensity"])
+def test_an_intensity_in_kg_is_refused(name, value, tmp_path, capsys):
+    one_run().to_csv(tmp_path / "hardware.csv", index=False)
+    command = ["carbon", str(tmp_path / "hardware.csv"), "-o", str(tmp_path / "carbon.csv")]
+    assert main([*command, "--set", f"{name}={value}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "or a number from 5 to 1100 g CO2e/kWh, not" in line
+    assert not (tmp_path / "carbon.csv").exists()
+    with pytest.raises(InputError, match="g CO2e/kWh"):
+        account_carbon(hardware=one_run(**{f"assumption.{name}": float(value)}))
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_reads_and_writes_what_evaluate_does(tmp_path, ending):
+    """Empty cells of assumptions too, in both kinds of table."""
+    run = {"design": "mugi", "array_height": 64, "model": "llama_2_7b", "batch_size": 1}
+    changes = [{}, {"assumption.lifetime_years": "3"}, {"assumption.energy_scope": "with_dram"}]
+    runs = pd.DataFrame([run | {"seq_len": 128} | change for change in changes])
+    runs.to_csv(tmp_path / "runs.csv", index=False)
+    names = [str(tmp_path / f"{stem}.{ending}") for stem in ("hardware", "carbon")]
+    assert main(["evaluate", str(tmp_path / "runs.csv"), "-o", names[0]]) == 0
+    assert main(["carbon", names[0], "-o", names[1]]) == 0
+    written = read_table(names[1])
+    assert written["lifetime_years"].tolist().count(3) == 7
+    expected = module.account_carbon(hardware=evaluate_hardware(runs=runs))
+    assert sorted(written.carbon_kgco2e) == pytest.approx(sorted(expected.carbon_kgco2e))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"area_mm2": float("nan")}, "line 2, area_mm2: must be a finite number of at least 0"),
+        ({"runtime_ffn_s": float("inf")}, "line 2, runtime_ffn_s: must be a finite number"),
+        (
+            {"leakage_mw": -1.0},
+            "leakage_mw: must be a finite number of at least 0, not '-1",
+        ),
+        ({"assumption.energy_scope": "with_dramm"}, "not 'with_dramm' (did you mean 'with_dram'?)"),
+        ({"assumption.energy_scope": "with_dram"}, "missing column 'dram_leakage_mw'"),
+        ({"assumption.lifetime": 3}, "unknown assumption 'lifetime'"),
+    ],
+)
+def test_numbers_that_would_be_skipped_or_passed_on_stop_it(change, said, tmp_path, capsys):
+    with pytest.raises(InputError) as error:
+        account_carbon(hardware=one_run(**change))
+    assert said in str(error.value)
+    one_run(**change).to_csv(tmp_path / "hardware.csv", index=False, na_rep="nan")
+    assert main(["carbon", str(tmp_path / "hardware.csv"), "-o", str(tmp_path / "carbon.csv")]) == 2
+    assert all(line.startswith("mugi carbon: ") for line in capsys.readouterr().err.splitlines())
+    assert not (tmp_path / "carbon.csv").exists()
+    with pytest.raises(InputError, match="missing column 'area_mm2'"):
+        account_carbon(hardware=one_run().drop(columns="area_mm2"))

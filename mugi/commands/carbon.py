@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mugi import assumptions
 from mugi.carbon import NUMBERS, RUN, SWITCHES, account_carbon
+from mugi.errors import InputError
 from mugi.files import read_table, write_table
 
 
@@ -33,7 +34,10 @@ def run(args: argparse.Namespace) -> None:
     flips = assumptions.pairs(args.set, "--set", SWITCHES)
     presets = list(dict.fromkeys(args.preset or [assumptions.DEFAULT_PRESET]))
     hardware = read_table(args.hardware, RUN, NUMBERS)
-    table = account_carbon(hardware=hardware, presets=presets, flips=flips)
+    try:
+        table = account_carbon(hardware=hardware, presets=presets, flips=flips)
+    except InputError as error:
+        raise error.at(args.hardware) from None
     write_table(table, args.output)
     counted = " and ".join(presets)
     print(f"{args.output}: {len(table)} rows, {len(hardware)} runs, accounting {counted}")

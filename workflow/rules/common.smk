@@ -45,7 +45,7 @@ BELOW = {
     "array": ["methods", "hardware"],
     "analysis": ["methods"],
     "llm": ["methods"],
-    "carbon": ["assumptions"],
+    "carbon": ["hardware"],
     "accuracy": ["analysis", "llm", "arguments"],
     "claims": ["ledger"],
     "ledger": ["expressions"],
