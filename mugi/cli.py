@@ -3,9 +3,12 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from importlib import import_module
+from pathlib import Path
 
-from mugi.errors import InputError
+import mugi
+from mugi.errors import InputError, Mistake, closest, raise_all, unknown
 
 # subcommand, a module of mugi.commands with add_arguments(parser) and run(args) -> help line
 COMMANDS = {
@@ -33,18 +36,40 @@ COMMANDS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose mistakes are one line, with the nearest choice."""
+
+    def error(self, message: str):
+        """Leave with status 2 after one line."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def option_names(self) -> list[str]:
+        """Return all options, such as `--output` and `-o`."""
+        return list(self._option_string_actions)
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            kind = action.dest.replace("_", " ")
+            raise argparse.ArgumentError(None, str(unknown(kind, value, action.choices)))
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Run one subcommand; return 0, 1 (a claim's verdict changed) or 2 (bad input)."""
+    """Run one subcommand; return 0, 1 (a claim or a result differs) or 2 (bad input)."""
     argv = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="mugi", description=__doc__.split(".")[0])
+    warn_of_another_checkout()
+    parser = Parser(prog="mugi", description=mugi.__doc__.partition("\n")[0])
+    parser.add_argument("--version", action="version", version=f"mugi {mugi.__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_line in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=help_line, description=help_line)
         if argv[:1] == [name]:
             command = import_module(f"mugi.commands.{name}")
             command.add_arguments(subparser)
-    args = parser.parse_args(argv)
+            chosen = subparser
     try:
+        if argv[:1] and argv[0] in COMMANDS:
+            check_options(argv[1:], chosen.option_names())
+        args = parser.parse_args(argv)
         status = command.run(args) or 0
         sys.stdout.flush()
         return status
@@ -54,12 +79,39 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, UnicodeDecodeError) as error:
         name = getattr(error, "filename", None)
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        print(f"mugi {args.command}: {name + ': ' if name else ''}{reason}", file=sys.stderr)
+        print(f"mugi {argv[0]}: {name + ': ' if name else ''}{reason}", file=sys.stderr)
         return 2
     except InputError as error:
         for mistake in error.mistakes:
-            print(f"mugi {args.command}: {mistake}", file=sys.stderr)
+            print(f"mugi {argv[0]}: {mistake}", file=sys.stderr)
         return 2
+
+
+def check_options(typed: list[str], known: Iterable[str]) -> None:
+    """Raise InputError for options that are none, each with the nearest.
+
+    argparse would first complain of arguments that are missing, for want of the misspelt one.
+    """
+    ours = typed[: typed.index("--")] if "--" in typed else typed
+    names = [text.partition("=")[0] for text in ours if text.startswith("--") and " " not in text]
+    raise_all(
+        [
+            Mistake(f"unknown option '{name}'", nearest=closest(name, known))
+            for name in names
+            if not any(option.startswith(name) for option in known)  # it may be cut short
+        ]
+    )
+
+
+def warn_of_another_checkout() -> None:
+    """Say so if the folder has a package of its own: a copy whose environment is the original's."""
+    here, running = Path("mugi", "cli.py").absolute(), Path(__file__).resolve()
+    if here.is_file() and here.resolve() != running:
+        print(
+            f"mugi: this is the package in {running.parents[1]}, not the one in this folder; in a "
+            "project that was moved or copied `make install` repairs it",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

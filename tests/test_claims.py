@@ -1,5 +1,6 @@
 """Claims: every rule of judging on small tables, the default run, bad input, the command."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,6 @@ from mugi.array.converter import Array
 from mugi.array.simulate import simulated
 from mugi.claims import judge, text
 from mugi.cli import main
-from mugi.commands import claims as claims_command
 from mugi.errors import InputError
 from mugi.files import read_table
 from mugi.ledger import Claim, load_ledger
@@ -311,15 +311,15 @@ def test_words_show_what_is_not_in_a_narrowed_run(tmp_path):
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch):
+def command(tmp_path):
     """Return a function that runs `mugi claims` on a ledger of one claim and the table RUNS."""
     RUNS.to_csv(tmp_path / "runs.csv", index=False)
-    monkeypatch.setattr(claims_command, "LEDGER", tmp_path / "ledger.yaml")
 
     def run(**changes: str) -> int:
         written(tmp_path / "ledger.yaml", **{"A-1": CLAIM | changes})
         output = tmp_path / "out" / "claims.csv"
-        return main(["claims", str(tmp_path / "runs.csv"), "-o", str(output)])
+        ledger = ["--ledger", str(tmp_path / "ledger.yaml")]
+        return main(["claims", str(tmp_path / "runs.csv"), *ledger, "-o", str(output)])
 
     return run
 
@@ -338,9 +338,10 @@ def test_command_writes_both_files_the_same_twice(command, tmp_path, capsys):
 
 def test_contradiction_is_named_and_exits_1(command, tmp_path, capsys):
     assert command(printed="3.00") == 1
-    assert capsys.readouterr().err == (
-        "mugi claims: A-1 is recorded as 'reproduced' but 'differs': printed 3.00, computed 2\n"
-    )
+    assert capsys.readouterr().err.splitlines() == [
+        "mugi claims: A-1 is recorded as 'reproduced' but 'differs': printed 3.00, computed 2",
+        f"{tmp_path / 'out' / 'claims.csv'}: 1 claims, 1 against the record",
+    ]
     assert pd.read_csv(tmp_path / "out" / "claims.csv").agrees.tolist() == [False]
 
 
@@ -360,3 +361,13 @@ def test_missing_table_is_one_line_and_exits_2(command, tmp_path, capsys):
     assert len(lines) == 1
     assert "`snakemake fast` makes it" in lines[0]
     assert not (tmp_path / "out").exists()
+
+
+def test_claims_as_json_have_null_where_there_is_no_number(command, tmp_path, capsys):
+    assert command() == 0
+    capsys.readouterr()
+    ledger = ["--ledger", str(tmp_path / "ledger.yaml"), "--json"]
+    given = ["claims", str(tmp_path / "runs.csv"), *ledger, "-o", str(tmp_path / "x.csv")]
+    assert main(given) == 0
+    [claim] = json.loads(capsys.readouterr().out)
+    assert (claim["id"], claim["computed"], claim["corrected"]) == ("A-1", 2.0, None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from mugi.accuracy.evaluate import evaluate_accuracy
 from mugi.accuracy.settings import CUTS, DataSettings, TaskSettings, TextSettings, counted
 from mugi.commands.arguments import add_model_arguments, model_settings, options_named
+from mugi.commands.output import closing
 from mugi.errors import InputError
 from mugi.files import check_writable, write_table, write_text
 from mugi.llm.texts import C4, OWN_PREFIX
@@ -113,6 +114,13 @@ def run(args: argparse.Namespace) -> None:
     if args.documents:
         write_table(accuracy.documents, args.documents)
     write_table(accuracy.table, args.output)
+    closing(
+        {
+            args.output: accuracy.table,
+            args.documents: accuracy.documents,
+            args.lm_eval_json: "lm-eval's own results",
+        }
+    )
 
 
 def _texts(args: argparse.Namespace) -> list[TextSettings]:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from mugi.analysis.error_table import SMALLEST, error_tables
 from mugi.analysis.select import selected
+from mugi.commands.output import closing
 from mugi.files import write_table
 from mugi.methods import FUNCTIONS, parse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("function", choices=sorted(FUNCTIONS))
+    parser.add_argument("function", choices=sorted(FUNCTIONS), help="what is approximated")
     parser.add_argument("low", type=float, help="lowest input")
     parser.add_argument("high", type=float, help="highest input")
     parser.add_argument(
@@ -39,3 +40,4 @@ def run(args: argparse.Namespace) -> None:
         smallest=args.smallest,
     )
     write_table(table, args.output)
+    closing({args.output: table})

@@ -15,7 +15,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     default = {field.name: field.default for field in fields(ModelSettings)}
     parser.add_argument("model", help="checkpoint folder, or hub id (needs network)")
     parser.add_argument("--name", help="the model's name in the table (default: its last part)")
-    parser.add_argument("--dtype", default=default["dtype"], choices=DTYPES)
+    parser.add_argument(
+        "--dtype",
+        default=default["dtype"],
+        choices=DTYPES,
+        help="of weights and all that is not approximated (default: %(default)s)",
+    )
     parser.add_argument(
         "--attention",
         default=default["attention"],

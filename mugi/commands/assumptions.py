@@ -3,6 +3,7 @@
 import argparse
 
 from mugi.assumptions import REGISTRY, check, markdown, table
+from mugi.commands.output import as_json, closing
 from mugi.errors import raise_all
 
 
@@ -12,12 +13,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--markdown", action="store_true", help="all of them, as the page of the documentation"
     )
+    parser.add_argument("--json", action="store_true", help="a list of mappings, for programs")
 
 
 def run(args: argparse.Namespace) -> None:
     """Print the assumptions, or some of them in full."""
     raise_all([check(name, "") for name in args.names if name not in REGISTRY])
-    if args.markdown:
+    if args.json:
+        print(as_json(table(args.names or REGISTRY)))
+    elif args.markdown:
         print(markdown(), end="")
     elif args.names:
         for entry in table(args.names).to_dict("records"):
@@ -28,3 +32,5 @@ def run(args: argparse.Namespace) -> None:
         for row in [list(shown), *shown.to_numpy().tolist()]:
             cells = zip(row, widths, strict=True)
             print("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+    count = len(args.names or REGISTRY)
+    closing({"stdout": f"{count} assumptions; `mugi assumptions NAME` says why"}, beside_data=True)

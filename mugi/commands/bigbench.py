@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mugi.accuracy.bigbench import write_bigbench
+from mugi.commands.output import closing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,3 +16,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Fetch and verify the package, then write tasks and texts for `--task-folder`."""
     write_bigbench(folder=args.output, sdist=args.sdist)
+    closing({args.output: "tasks for `mugi accuracy --task-folder`"})

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mugi import assumptions
 from mugi.carbon import NUMBERS, RUN, SWITCHES, account_carbon
+from mugi.commands.output import closing
 from mugi.errors import InputError
 from mugi.files import read_table, write_table
 
@@ -40,4 +41,4 @@ def run(args: argparse.Namespace) -> None:
         raise error.at(args.hardware) from None
     write_table(table, args.output)
     counted = " and ".join(presets)
-    print(f"{args.output}: {len(table)} rows, {len(hardware)} runs, accounting {counted}")
+    closing({args.output: f"{len(table):,} rows, {len(hardware):,} runs, accounting {counted}"})

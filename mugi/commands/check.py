@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from mugi.commands.output import closing
 from mugi.config import DEFAULT, check, read
 
 
@@ -15,4 +16,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Check one file the way Snakemake reads it: on top of config.yaml."""
     check(read(DEFAULT) if args.file == DEFAULT else read(DEFAULT, args.file))
-    print(f"{args.file}: no mistakes")
+    closing({args.file: "no mistakes"})

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from mugi.claims import RESULT_COLUMNS, judge, markdown, text
+from mugi.commands.output import as_json, closing
 from mugi.files import read_table, write_table, write_text
 from mugi.ledger import LEDGER, load_ledger
 
@@ -23,6 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record-only", action="store_true", help="status 0 whatever the verdicts; see --check"
     )
+    parser.add_argument("--json", action="store_true", help="print the claims as JSON")
+    parser.add_argument(
+        "--ledger",
+        type=Path,
+        default=LEDGER,
+        help="claims to judge, of your own (docs/howto/claim.md; default: the paper's)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,14 +40,17 @@ def run(args: argparse.Namespace) -> int:
         results["agrees"] = results["agrees"].astype(str) == "True"
     else:
         tables = {path.stem: read_table(path) for path in args.tables}
-        results = judge(ledger=load_ledger(LEDGER), tables=tables, partial=args.partial)
+        results = judge(ledger=load_ledger(args.ledger), tables=tables, partial=args.partial)
         write_table(results, args.output)
         write_text(args.output.with_suffix(".md"), markdown(results))
-        print(text(results))
+        print(as_json(results) if args.json else text(results))
     for claim in results[~results["agrees"].astype(bool)].itertuples():
         print(
             f"mugi claims: {claim.id} is recorded as '{claim.recorded_verdict}' "
             f"but '{claim.verdict}': printed {claim.printed}, computed {float(claim.computed):.6g}",
             file=sys.stderr,
         )
+    odd = (~results["agrees"].astype(bool)).sum()
+    told = f"{len(results)} claims, {odd or 'none'} against the record"
+    closing({args.check or args.output: told}, beside_data=not args.check)
     return int(not (args.record_only or results["agrees"].all()))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mugi.commands.output import closing
 from mugi.errors import InputError, Mistake
 from mugi.files import read_table, write_table
 
@@ -17,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the rows of all tables, in the given order."""
-    write_table(collected(args.tables), args.output)
+    table = collected(args.tables)
+    write_table(table, args.output)
+    closing({args.output: f"{len(table):,} rows of {len(args.tables)} tables"})
 
 
 def collected(paths: list[Path]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from mugi.accuracy.concentration import concentration, read_profile
+from mugi.commands.output import closing
 from mugi.files import write_table
 
 
@@ -17,5 +18,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Describe every profile and write one table."""
-    tables = [concentration(read_profile(path)) for path in args.profiles]
-    write_table(pd.concat(tables), args.output)
+    table = pd.concat([concentration(read_profile(path)) for path in args.profiles])
+    write_table(table, args.output)
+    closing({args.output: table})

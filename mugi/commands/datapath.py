@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mugi.accuracy.datapath import multiply_layers
 from mugi.commands.arguments import add_model_arguments, model_settings, options_named
+from mugi.commands.output import closing
 from mugi.files import check_writable, write_table
 from mugi.methods import parse
 
@@ -29,3 +30,4 @@ def run(args: argparse.Namespace) -> None:
         )
     check_writable(args.output)
     write_table(table, args.output)
+    closing({args.output: table})

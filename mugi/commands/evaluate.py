@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from mugi.assumptions import REGISTRY, pairs
+from mugi.commands.configuration import add_configuration
+from mugi.commands.output import as_json, closing, rows
 from mugi.errors import InputError, Mistake, raise_all
 from mugi.files import TABLES, check_writable, read_table, read_yaml, write_tables
 from mugi.hardware.evaluate import breakdown, breakdowns, evaluate, stream
@@ -16,16 +18,23 @@ from mugi.hardware.runs import KEYS, MOST_RUNS, expand, mistakes_by_run
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mugi evaluate`."""
-    parser.add_argument("runs", nargs="?", help="CSV of configurations, one a row")
+    parser.add_argument(
+        "runs", nargs="?", help="table of configurations, one a row (docs/reference/outputs.md)"
+    )
     parser.add_argument("--grid", help="YAML list of grids; every combination is a run")
     parser.add_argument("-o", "--output", help="results as .csv or .parquet")
     parser.add_argument("--breakdown", help="results by component as .csv or .parquet")
     single = parser.add_argument_group("one configuration, printed")
-    for key in KEYS:
-        single.add_argument(f"--{key.replace('_', '-')}")
+    add_configuration(single)
     single.add_argument(
-        "--assume", action="append", default=[], metavar="NAME=VALUE", help="flip an assumption"
+        "--assume",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="flip an assumption on top of the preset (repeat for more); `mugi assumptions` lists "
+        "names and values",
     )
+    single.add_argument("--json", action="store_true", help="print result and components as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("give a CSV of runs, --grid FILE, or one configuration by its options")
     if args.assume and not chosen:
         raise InputError("--assume is for one configuration; tables have assumption.<name> columns")
+    if args.json and not chosen:
+        raise InputError("--json is for one configuration; tables are .csv or .parquet")
     paths = [path for path in (args.output, args.breakdown) if path]
     wrong = [path for path in paths if not path.endswith(TABLES)]
     raise_all([f"'{path}' must end in {' or '.join(TABLES)}" for path in wrong])
@@ -49,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
             raise_all(list(dict.fromkeys(mistake for _, mistake in mistakes_by_run(runs))))
         raise
     if chosen:
-        print(describe(tables[0].iloc[0], breakdown(runs)))
+        [result], parts = rows(tables[0]), breakdown(runs)
+        as_text = as_json(result | {"components": rows(parts)}) if args.json else ""
+        print(as_text or describe(tables[0].iloc[0], parts))
     for path in paths:
         check_writable(path)
     fitted: list[int] = []
@@ -68,6 +81,13 @@ def run(args: argparse.Namespace) -> int:
             " are fitted (docs/reference/design.md)",
             file=sys.stderr,
         )
+    closing(
+        {
+            args.output or "stdout": f"{len(runs):,} run{'s' * (len(runs) > 1)}",
+            args.breakdown: "by component",
+        },
+        beside_data=bool(chosen) or not paths,
+    )
     return 0
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mugi.commands.output import closing
 from mugi.errors import InputError
 from mugi.explore import check_plot, draw, explore_sweep, load_sweep
 from mugi.files import TABLES, check_writable, write_bytes, write_table
@@ -31,7 +32,6 @@ def run(args: argparse.Namespace) -> None:
     write_table(table, args.output)
     for suffix, content in files.items():
         write_bytes(f"{args.plot}.{suffix}", content)
-    print(f"{args.output}: {len(table)} rows, {table['pareto_front'].sum()} on the front")
     fitted = table["sram_fitted"].sum()
     if fitted:
         print(
@@ -39,3 +39,6 @@ def run(args: argparse.Namespace) -> None:
             " their SRAM costs are fitted (docs/reference/design.md)",
             file=sys.stderr,
         )
+    told = {args.output: f"{len(table):,} rows, {table['pareto_front'].sum():,} on the front"}
+    told |= {f"{args.plot}.{suffix}": "plot" for suffix in files}
+    closing(told)

@@ -6,6 +6,7 @@ from pathlib import Path
 from mugi.analysis.fit import fit
 from mugi.analysis.search import ERRORS
 from mugi.commands.inputs import add_grids, add_inputs, read_grids, read_inputs
+from mugi.commands.output import closing
 from mugi.files import check_writable, write_table
 
 
@@ -41,3 +42,4 @@ def run(args: argparse.Namespace) -> None:
         shifts=args.shift or [0],
     )
     write_table(table, args.output)
+    closing({args.output: table})

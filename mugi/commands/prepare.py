@@ -4,6 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
+from mugi.commands.output import closing
 from mugi.llm.checkpoint import prepare
 
 
@@ -17,3 +18,4 @@ def run(args: argparse.Namespace) -> None:
     """Check the installed weights' sha256 and convert them."""
     os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
     prepare(args.name, args.output)
+    closing({args.output: f"checkpoint of {args.name}"})

@@ -8,6 +8,7 @@ import numpy as np
 
 from mugi.accuracy.profile import RECIPES, profile_inputs
 from mugi.commands.arguments import add_model_arguments, model_settings, options_named
+from mugi.commands.output import closing
 from mugi.files import check_writable, write_bytes, write_table
 
 
@@ -47,3 +48,4 @@ def run(args: argparse.Namespace) -> None:
         np.savez_compressed(content, **profile.samples)
         write_bytes(args.samples, content.getvalue())
     write_table(profile.table, args.output)
+    closing({args.output: profile.table, args.samples: "sampled codes"})

@@ -1,8 +1,8 @@
 """`mugi schema`: the JSON schema of the configuration, or tables of its keys in Markdown."""
 
 import argparse
-import json
 
+from mugi.commands.output import as_json, closing
 from mugi.config import Config
 from mugi.config.docs import key_table, parameter_table
 
@@ -16,4 +16,5 @@ def run(args: argparse.Namespace) -> None:
     if args.markdown:
         print(key_table(), parameter_table(), sep="\n\n")
     else:
-        print(json.dumps(Config.model_json_schema(), indent=2))
+        print(as_json(Config.model_json_schema()))
+    closing({"stdout": "what config.yaml may hold"}, beside_data=True)

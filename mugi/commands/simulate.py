@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mugi.array.converter import Array
 from mugi.array.simulate import simulated
+from mugi.commands.output import closing
 from mugi.files import write_table
 
 
@@ -18,4 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Simulate every operation and write the table."""
-    write_table(simulated(Array(args.array_height), args.windows), args.output)
+    table = simulated(Array(args.array_height), args.windows)
+    write_table(table, args.output)
+    closing({args.output: table})

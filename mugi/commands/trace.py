@@ -14,6 +14,7 @@ from mugi.array.trace import (
     trace_nonlinear,
 )
 from mugi.bf16 import to_bf16
+from mugi.commands.output import closing
 from mugi.errors import InputError
 from mugi.files import write_table
 from mugi.methods import FUNCTIONS, parse
@@ -21,7 +22,7 @@ from mugi.methods.vlp import VLP
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("operation", choices=["gemm", *FUNCTIONS])
+    parser.add_argument("operation", choices=["gemm", *FUNCTIONS], help="what is traced")
     parser.add_argument(
         "--inputs",
         action="append",
@@ -69,6 +70,7 @@ def run(args: argparse.Namespace) -> None:
         inputs = _windows("--inputs", args.inputs or EXAMPLE_INPUTS)
         table = trace_nonlinear(method, args.operation, to_bf16(inputs.T))
     write_table(table, args.output)
+    closing({args.output: table})
 
 
 def _windows(option: str, lists: list[list[float]]) -> np.ndarray:

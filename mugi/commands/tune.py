@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mugi.accuracy.tune import TuneSettings, tune_softmax
 from mugi.commands.arguments import add_model_arguments, model_settings, options_named
+from mugi.commands.output import closing
 from mugi.files import check_writable, write_table
 
 _DEFAULT = {name: field.default for name, field in TuneSettings.__dataclass_fields__.items()}
@@ -59,3 +60,4 @@ def run(args: argparse.Namespace) -> None:
     for path, table in zip(outputs, tables, strict=True):
         if path:
             write_table(table, path)
+    closing(dict(zip(outputs, tables, strict=True)))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mugi.analysis.weigh import weigh
 from mugi.commands.inputs import add_grids, add_inputs, read_grids, read_inputs
+from mugi.commands.output import closing
 from mugi.files import write_table
 
 
@@ -19,3 +20,4 @@ def run(args: argparse.Namespace) -> None:
     """Write one row a method and bin of inputs."""
     table = weigh(methods=read_grids(args), inputs=read_inputs(args), sweep=args.sweep)
     write_table(table, args.output)
+    closing({args.output: table})

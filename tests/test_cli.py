@@ -1,0 +1,131 @@
+"""The command line as people expect it: versions, slips of the pen, help, the last line, JSON."""
+
+import inspect
+import json
+from importlib import import_module
+
+import pandas as pd
+import pytest
+
+import mugi
+from mugi.cli import COMMANDS, Parser, main
+from mugi.hardware.runs import KEYS
+
+RUN = [
+    "--design",
+    "mugi",
+    "--array-height",
+    "64",
+    "--model",
+    "llama_2_7b",
+    "--batch-size",
+    "1",
+    "--seq-len",
+    "128",
+]
+
+
+def left(capsys, *arguments: str) -> tuple[int, str, str]:
+    """Return status, standard output and standard error of a command line."""
+    try:
+        status = main(list(arguments))
+    except SystemExit as exit:
+        status = exit.code
+    return status, *capsys.readouterr()
+
+
+def test_version(capsys):
+    assert left(capsys, "--version") == (0, f"mugi {mugi.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("evalute", "mugi: unknown command 'evalute' (did you mean 'evaluate'?); one of: check"),
+        ("evaluate --desing mugi", "unknown option '--desing' (did you mean '--design'?)"),
+        ("carbon runs.csv --ouptut x.csv", "unknown option '--ouptut' (did you mean '--output'?)"),
+        ("accuracy m -o x --window=1 --windw=2", "unknown option '--windw' (did you mean '--win"),
+        ("accuracy m -o x.csv --dtype bf16", "'bf16' (did you mean 'bfloat16'?); one of: float32"),
+        ("approximate silo -1 1 -o x.csv", "unknown function 'silo' (did you mean 'silu'?)"),
+        ("collect a.csv", "arguments are required: -o/--output; see mugi collect --help"),
+    ],
+)
+def test_a_slip_of_the_pen_is_one_line_with_the_nearest_name(capsys, typed, line):
+    status, printed, told = left(capsys, *typed.split())
+    assert (status, printed, told.count("\n")) == (2, "", 1)
+    assert line in told and told.startswith("mugi")
+
+
+def test_numbers_below_zero_and_options_cut_short_are_no_slips(capsys, tmp_path):
+    given = ["approximate", "exp", "--meth", "exact", "-o", str(tmp_path / "x.csv")]
+    assert left(capsys, *given, "--", "-2", "-1")[0] == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_described(command):
+    parser = Parser()
+    import_module(f"mugi.commands.{command}").add_arguments(parser)
+    assert [action.dest for action in parser._actions if not action.help] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_last_line(command):
+    assert "closing(" in inspect.getsource(import_module(f"mugi.commands.{command}").run)
+
+
+def test_help_of_evaluate_names_the_choices(capsys):
+    status, printed, _ = left(capsys, "evaluate", "--help")
+    assert status == 0
+    for text in [
+        *(f"--{key.replace('_', '-')} N" for key in KEYS),
+        "systolic, tensor",
+        "llama_3_8b",
+    ]:
+        assert text in printed
+    assert "as-published or corrected" in " ".join(printed.split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("approximate exp --method exact -o {}.csv -- -1 0", "{}.csv: 1,027 rows"),
+        ("lookup exp vlp:lut=12,max_exp=3 --input -1 -o {}.csv", "{}.csv: 96 rows"),
+        ("trace exp -o {}.csv", "{}.csv: 248 rows"),
+        (
+            "evaluate " + " ".join(RUN) + " -o {}.csv --breakdown {}.parquet",
+            "{}.csv: 1 run; {}.parq",
+        ),
+        ("assumptions", "stdout: "),
+        ("schema", "stdout: what config.yaml may hold"),
+    ],
+)
+def test_the_last_line_says_what_was_written_where(capsys, tmp_path, typed, line):
+    stem = str(tmp_path / "x")
+    status, printed, told = left(capsys, *typed.replace("{}", stem).split())
+    assert status == 0
+    has_data = len(printed.splitlines()) > 1
+    assert (told if has_data else printed).splitlines()[-1].startswith(line.replace("{}", stem))
+
+
+def test_json_is_the_table_with_its_components(capsys, tmp_path):
+    status, printed, told = left(capsys, "evaluate", *RUN, "--json", "-o", str(tmp_path / "x.csv"))
+    result, table = json.loads(printed), pd.read_csv(tmp_path / "x.csv")
+    assert status == 0 and told.endswith("x.csv: 1 run\n")
+    assert result["tokens_per_s"] == table.loc[0, "tokens_per_s"]
+    area = sum(part["area_mm2"] for part in result["components"] if part["level"] != "dram")
+    assert area == pytest.approx(result["area_mm2"], rel=1e-12)
+    status, printed, _ = left(capsys, "assumptions", "decode_steps", "--json")
+    [entry] = json.loads(printed)
+    assert entry["name"] == "decode_steps" and status == 0
+
+
+def test_json_of_tables_is_refused(capsys):
+    assert "--json is for one configuration" in left(capsys, "evaluate", "x.csv", "--json")[2]
+
+
+def test_a_folder_with_a_package_of_its_own_is_told_which_runs(capsys, tmp_path, monkeypatch):
+    """A project that was copied after `make`, whose environment is still the original's."""
+    (tmp_path / "mugi").mkdir()
+    (tmp_path / "mugi" / "cli.py").touch()
+    monkeypatch.chdir(tmp_path)
+    assert "`make install` repairs it" in left(capsys, "assumptions")[2]
