@@ -8,7 +8,8 @@ import pandas as pd
 from figures import output, paper
 from figures.runs import RUN
 from mugi.files import read_table
-from mugi.hardware.workload import PREFILL_TOKENS, load_model
+from mugi.hardware.model import load_model
+from mugi.hardware.workload import PREFILL_TOKENS
 
 HEADINGS = {
     "layers": "Layers",

@@ -11,7 +11,8 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.errors import InputError
-from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, load_model
+from mugi.hardware.model import load_model
+from mugi.hardware.workload import GROUPS, PREFILL_TOKENS
 
 ALL = list(GROUPS)
 GEMMS = ["projection", "attention", "ffn", "output"]

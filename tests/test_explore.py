@@ -10,7 +10,7 @@ import yaml
 from mugi.cli import main
 from mugi.explore import DERIVED, explore_sweep, load_sweep, metrics, pareto_front
 from mugi.hardware import evaluate
-from mugi.hardware.workload import load_model
+from mugi.hardware.model import load_model
 
 ROOT = Path(__file__).parent.parent
 

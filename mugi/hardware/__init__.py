@@ -2,8 +2,8 @@
 
 from mugi.hardware.design import designs
 from mugi.hardware.evaluate import breakdown, evaluate, evaluate_hardware
+from mugi.hardware.model import models
 from mugi.hardware.runs import check_runs, expand, mistakes_by_run
-from mugi.hardware.workload import models
 
 __all__ = [
     "breakdown",

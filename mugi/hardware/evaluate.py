@@ -12,10 +12,11 @@ from mugi.hardware.activity import Activity, activity
 from mugi.hardware.area import CHIP
 from mugi.hardware.design import given
 from mugi.hardware.energy import EventEnergy, total_energy_j
+from mugi.hardware.model import load_model
 from mugi.hardware.runs import KEYS, PREFIX, by_design, checked, expand
 from mugi.hardware.setups import Setups, distinct
 from mugi.hardware.technology import technology
-from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, load_model, sizes
+from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, sizes
 
 SETUP = ("array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size")
 RUNS_A_PART = 100_000  # evaluated together; their results take about 50 MB

@@ -10,8 +10,9 @@ from mugi import assumptions
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
 from mugi.hardware import technology
 from mugi.hardware.design import Design, given, load_design, variants
+from mugi.hardware.model import load_model
 from mugi.hardware.setups import distinct
-from mugi.hardware.workload import PREFILL_TOKENS, load_model
+from mugi.hardware.workload import PREFILL_TOKENS
 
 KEYS = (
     "design", "variant", "array_height", "array_width", "noc_rows", "noc_cols", "model",

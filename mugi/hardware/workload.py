@@ -7,15 +7,10 @@ paper.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Self
 
 import numpy as np
-from pydantic import Field, model_validator
 
-from mugi.errors import raise_all
-from mugi.hardware import library
-from mugi.schema import Section, validated
+from mugi.hardware.model import Model
 
 PREFILL_TOKENS = 64  # published artifact; decode steps follow up to the sequence length
 GROUP_OF = {
@@ -25,30 +20,6 @@ GROUP_OF = {
     **{name: name for name in ("output", "softmax", "silu")},
 }
 GROUPS = tuple(dict.fromkeys(GROUP_OF.values()))
-Count = Annotated[int, Field(ge=1)]
-
-
-class Model(Section):
-    """Dimensions of a decoder-only model; all are counts. `source` says where they come from."""
-
-    dim: Count
-    layers: Count
-    heads: Count
-    kv_heads: Count
-    ffn_dim: Count
-    vocabulary: Count
-    source: str = ""
-    head_dim: int = Field(default=0, ge=0)  # 0: dim/heads
-
-    @model_validator(mode="after")
-    def _heads_share_what_there_is(self) -> Self:
-        mistakes = []
-        if self.dim % self.heads and not self.head_dim:
-            mistakes.append(f"dim {self.dim} does not divide by {self.heads} heads")
-        if self.heads % self.kv_heads:
-            mistakes.append(f"heads {self.heads} does not divide by {self.kv_heads} heads")
-        raise_all(mistakes)
-        return self
 
 
 @dataclass(frozen=True)
@@ -78,24 +49,6 @@ FIXED_GEMMS = _operations("prefill", *LINEAR, "qkt", "av") + _operations("decode
 FIXED_NONLINEARS = _operations("prefill", "softmax", "silu") + _operations("decode", "silu")
 # Operations that grow with the step.
 STEPPED = _operations("decode", "qkt", "av", "softmax")
-
-
-def models() -> list[str]:
-    """Return the names of the models that come with the package."""
-    return library.names("model")
-
-
-def load_model(name: str) -> Model:
-    """Return a packaged model by name, or one from a YAML file by its path.
-
-    Raises InputError for an unknown name, a missing, unknown or impossible field.
-    """
-    return _checked(*library.source("model", name, models))
-
-
-@cache
-def _checked(name: str, text: str) -> Model:
-    return validated(Model, library.parsed(name, text))
 
 
 def sizes(

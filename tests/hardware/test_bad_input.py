@@ -11,7 +11,7 @@ from mugi.errors import InputError, Mistake
 from mugi.expressions import parse
 from mugi.hardware import check_runs, evaluate, expand
 from mugi.hardware.design import designs, load_design, variants
-from mugi.hardware.workload import load_model
+from mugi.hardware.model import load_model
 
 RUN = {
     "design": "mugi",
