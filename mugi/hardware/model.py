@@ -15,7 +15,7 @@ from mugi.hardware import library
 from mugi.schema import Section, validated
 
 Count = Annotated[int, Field(ge=1)]
-CountOrNone = Annotated[int, Field(ge=0)]  # 0 where it is not said
+CountOrNone = Annotated[int, Field(ge=0)]  # 0 may be written for what there is not
 
 
 class Window(Section):
@@ -97,12 +97,12 @@ class Model(Section):
     Without `layers` it is an encoder only, and `vocabulary` counts what its head tells apart.
     """
 
-    dim: CountOrNone = 0
-    layers: CountOrNone
-    heads: CountOrNone = 0
-    kv_heads: CountOrNone = 0
-    ffn_dim: CountOrNone = 0
-    vocabulary: CountOrNone
+    dim: Count = 0
+    layers: Count = 0
+    heads: Count = 0
+    kv_heads: Count = 0
+    ffn_dim: Count = 0
+    vocabulary: Count
     source: str = ""
     head_dim: CountOrNone = 0  # of queries and keys; 0: dim/heads
     value_dim: CountOrNone = 0  # 0: head_dim
@@ -121,11 +121,9 @@ class Model(Section):
 
     def _missing(self) -> list[Mistake]:
         """Return a mistake for each dimension that is not said."""
-        needed = ["dim", "heads", "kv_heads"] if self.layers else []
-        if self.layers and (not self.experts or self.experts.dense_layers):
+        needed = [] if self.encoder and not self.layers else ["dim", "layers", "heads", "kv_heads"]
+        if needed and (not self.experts or self.experts.dense_layers):
             needed.append("ffn_dim")
-        if not self.layers and not self.encoder:
-            needed.append("layers")
         return [Mistake("missing", name) for name in needed if not getattr(self, name)]
 
     def _contradictions(self) -> list[Mistake]:
