@@ -13,7 +13,6 @@ from mugi.hardware.memory import nonlinear_offchip
 from mugi.hardware.setups import Setups, distinct
 from mugi.hardware.tiling import OFFCHIP_TILE as ROW
 from mugi.hardware.tiling import full_tiles
-from mugi.hardware.workload import PREFILL_TOKENS
 
 FIRST = np.arange(1.0, ROW + 1)  # positions of the first row
 # Positions at which evenly growing values are looked at once more, and how far off they may be.
@@ -32,7 +31,9 @@ SHAPES_AT_ONCE = 64  # whose values take some MB
 def stepped(setups: Setups, name: str, setup: np.ndarray, seq_len: np.ndarray) -> dict:
     """Return counts of events, cycles and DRAM bytes of qkt, av or softmax over decode steps.
 
-    `setup` is each run's place among the setups and `seq_len` its length; values have one a run.
+    `setup` is each run's place among the setups, whose sizes are those of one part, see
+    `parts.cached_sizes`; `seq_len` is the last position of a run's steps, which start behind its
+    prompt. Values have one a run.
     """
     few, table = seq_len.sum() <= FEW, {}
     for runs, shapes, shape, meshes, mesh in _shapes(setups, name, setup):
@@ -56,7 +57,9 @@ def _shapes(setups: Setups, name: str, setup: np.ndarray):
     softmax, symbols, sizes = name == "softmax", setups.symbols, setups.sizes
     events = setups.design.nonlinear if softmax else setups.design.gemm
     batch = sizes["batch"] * sizes["heads" if softmax else "kv_heads"]
-    columns = [batch] if softmax else [batch, sizes["sharing"], sizes["head_dim"]]
+    columns = [batch, sizes["prompt"]]
+    if not softmax:
+        columns += [sizes["sharing"], sizes["key_dim" if name == "qkt" else "value_dim"]]
     columns += [symbols["array_height"][:, 0], symbols["array_width"][:, 0]]
     noc = [symbols[key][:, 0] for key in "RQ"]
     if setups.design.depends(events.names(), {"P", "R", "Q"}):
@@ -208,7 +211,8 @@ def literal(
         told = growth.at(shape[one], rows)
         events = settled(growth.section, *told, fill, alone.symbols, alone.assumptions)
         steps = np.stack([np.broadcast_to(x, (rows, ROW)) for x in events.values()])
-        steps[:, 0, :PREFILL_TOKENS] = 0
+        first = int(alone.sizes["prompt"][0])  # steps start behind it
+        steps.reshape(len(steps), -1)[:, :first] = 0
         before = np.cumsum(steps, axis=1)
         for run in runs:
             row, rest = divmod(seq_len[run] - 1, ROW)
@@ -238,11 +242,12 @@ def compiled(
     special = [growth.place(x) for key, x in growth.growing.items() if key != "dram_bytes"]
     special = [0, 0, *special] if growth.softmax else special
     special.insert(2, growth.place(growth.features["dram_bytes"]))
-    sizes = np.zeros((growth.shapes.count, 9))
+    sizes = np.zeros((growth.shapes.count, 10))
+    sizes[:, 9] = growth.shapes.sizes["prompt"]
     sizes[:, :4] = growth.array_tiles()
     if growth.softmax:
         rows, lanes, elements, width = growth.matrices()
-        sizes[:, 4:] = np.stack([*full_tiles(rows, lanes), elements, width], axis=1)
+        sizes[:, 4:9] = np.stack([*full_tiles(rows, lanes), elements, width], axis=1)
     dram = timing.dram_cycles(meshes.symbols, how) if how["dram_time"] == "per_op" else 0.0
     mode = (
         KINDS.index(how["noc_tiling"]), FILLS.index(how["pipeline_fill"]),

@@ -1,13 +1,12 @@
 """Energy: how often events happen, times what they switch, times the energy of switching it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
 from mugi.hardware.activity import Activity
 from mugi.hardware.events import Event
-
-NONLINEAR = ("softmax", "silu")  # groups of operations with the design's `nonlinear` events
+from mugi.hardware.workload import NONLINEAR
 
 
 class EventEnergy:
@@ -29,11 +28,24 @@ class EventEnergy:
     def of(self, group: str, components: Collection[str]) -> np.ndarray:
         """Return the dynamic energy (nJ) of components in a group's operations: (runs,)."""
         total = np.zeros(len(self.activity.setup))
+        for name, nj in self._by_event(group, components):
+            total += self.activity.counts[group][name] * self.activity.of_runs(nj)
+        return total
+
+    def of_prefill(self, components: Collection[str]) -> np.ndarray:
+        """Return the dynamic energy (nJ) of components in all operations of prefill: (runs,)."""
+        setups, total = self.activity.setups, np.zeros(self.activity.setups.count)
+        for group, counts in self.activity.prefill.items():
+            for name, nj in self._by_event(group, components) if counts else ():
+                total += counts[name] * setups.column(nj)
+        return total[self.activity.setup]
+
+    def _by_event(self, group: str, components: Collection[str]) -> Iterator[tuple]:
+        """Yield each event of a group that switches components, and their energy (nJ) each time."""
         for name, energies in (self.nonlinear if group in NONLINEAR else self.gemm).items():
             chosen = [nj for component, nj in energies.items() if component in components]
             if chosen:
-                total += self.activity.counts[group][name] * self.activity.of_runs(sum(chosen))
-        return total
+                yield name, sum(chosen)
 
 
 def _of_event(event: Event, symbols: Mapping, costs: Mapping) -> dict[str, np.ndarray]:

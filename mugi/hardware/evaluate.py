@@ -10,15 +10,20 @@ from mugi.assumptions import REGISTRY
 from mugi.hardware import area
 from mugi.hardware.activity import Activity, activity
 from mugi.hardware.area import CHIP
-from mugi.hardware.design import given
+from mugi.hardware.design import Design, given
 from mugi.hardware.energy import EventEnergy, total_energy_j
+from mugi.hardware.memory import WEIGHT_BITS
 from mugi.hardware.model import load_model
+from mugi.hardware.parts import is_plain, kv_cache_values, sizes
 from mugi.hardware.runs import KEYS, PREFIX, by_design, checked, expand
 from mugi.hardware.setups import Setups, distinct
 from mugi.hardware.technology import technology
-from mugi.hardware.workload import GROUPS, PREFILL_TOKENS, sizes
+from mugi.hardware.workload import GROUPS, NONLINEAR
 
-SETUP = ("array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size")
+SETUP = (
+    "array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size", "prompt_len",
+)  # fmt: skip
+GEMMS = [group for group in GROUPS if group not in NONLINEAR]
 RUNS_A_PART = 100_000  # evaluated together; their results take about 50 MB
 RUNS_BROKEN_DOWN = 5000  # their components take about 100 MB
 SETUPS_AT_ONCE = 8192  # bounds memory: their operations of fixed size take about 100 MB
@@ -131,18 +136,38 @@ def _grouped(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Setups, np.ndarra
     model_codes, model_names = pd.factorize(runs["model"].astype(str))
     models = [load_model(name) for name in model_names]
     keys = np.column_stack([runs[list(SETUP)].to_numpy(float), model_codes])
+    # Setups evaluated together have the same operations: all plain models, or one of the others.
+    kinds = np.array([-1 if is_plain(model) else code for code, model in enumerate(models)])
     for design, assumptions, rows in by_design(runs):
-        first, setup = distinct(*keys[rows].T)
-        for low in range(0, len(first), SETUPS_AT_ONCE):
-            chosen = rows[first[low : low + SETUPS_AT_ONCE]]
-            *noc, kv, batch, model = keys[chosen].T
-            symbols = {name: values[:, None] for name, values in given(*noc).items()}
-            symbols = design.symbols(symbols, assumptions)
-            symbols["frequency_mhz"] = technology(assumptions["technology"]).frequency_mhz
-            size = sizes(models, model.astype(int), kv, batch)
-            setups = Setups(design, assumptions, symbols, size, len(chosen))
-            among = (setup >= low) & (setup < low + SETUPS_AT_ONCE)
-            yield rows[among], setups, setup[among] - low
+        for alike in _split(rows, kinds[model_codes[rows]]):
+            first, setup = distinct(*keys[alike].T)
+            for low in range(0, len(first), SETUPS_AT_ONCE):
+                chosen = keys[alike[first[low : low + SETUPS_AT_ONCE]]]
+                setups = _setups(design, assumptions, chosen, models)
+                among = (setup >= low) & (setup < low + SETUPS_AT_ONCE)
+                yield alike[among], setups, setup[among] - low
+
+
+def _split(rows: np.ndarray, kinds: np.ndarray) -> list[np.ndarray]:
+    """Return rows by their kind."""
+    return [rows[kinds == kind] for kind in pd.unique(kinds)]
+
+
+def _setups(design: Design, assumptions: Mapping, keys: np.ndarray, models: list) -> Setups:
+    """Return setups from columns of SETUP and a model's place among `models`."""
+    *chip, kv_heads, batch, prompt, model = keys.T
+    used, index = np.unique(model.astype(int), return_inverse=True)
+    used = [models[place] for place in used]
+    symbols = {name: values[:, None] for name, values in given(*chip).items()}
+    symbols = design.symbols(symbols, assumptions)
+    symbols["frequency_mhz"] = technology(assumptions["technology"]).frequency_mhz
+    size = {
+        "batch": batch,
+        "prompt": prompt,
+        "layers": np.array([float(one.depth) for one in used])[index],
+    }
+    parts = sizes(used, index, kv_heads, batch, prompt)
+    return Setups(design, assumptions, symbols, size, len(keys), parts)
 
 
 def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -151,8 +176,9 @@ def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
     costs = setups.design.costs(setups.symbols, assumptions)
     energy = EventEnergy(done, costs)
     seconds = 1 / (setups.symbols["frequency_mhz"] * 1e6)
-    batch, length = setups.sizes["batch"][done.setup], done.seq_len
-    tokens = batch * (length - PREFILL_TOKENS * (assumptions["tokens_counted"] == "generated"))
+    batch, prompt = (setups.sizes[name][done.setup] for name in ("batch", "prompt"))
+    steps = done.seq_len - prompt
+    tokens = batch * (steps if assumptions["tokens_counted"] == "generated" else done.seq_len)
     areas = {level: done.of_runs(area.total(setups, costs, "area_mm2", [level])) for level in CHIP}
     leakage = done.of_runs(area.total(setups, costs, "leakage_mw", CHIP))
     dram_leakage = done.of_runs(area.total(setups, costs, "leakage_mw", ["dram"]))
@@ -164,12 +190,15 @@ def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
         groups[f"dram_energy_{group}_nj"] = energy.of(group, ["dram"])
     dynamic = sum(groups[f"dynamic_energy_{group}_nj"] for group in GROUPS)
     dram = sum(groups[f"dram_energy_{group}_nj"] for group in GROUPS)
-    runtime = done.total_cycles * seconds
+    runtime, first_s = done.total_cycles * seconds, done.prefill_cycles * seconds
     energies = {
         scope: total_energy_j(dynamic, dram, leakage, dram_leakage, runtime, scope)
         for scope in REGISTRY["energy_scope"].choices
     }
-    total = energies[assumptions["energy_scope"]]
+    scope = assumptions["energy_scope"]
+    total = energies[scope]
+    early = (energy.of_prefill(chosen) for chosen in (on_chip, ["dram"]))
+    first_j = total_energy_j(*early, leakage, dram_leakage, first_s, scope)
     return {
         "place": rows,
         "nodes": done.of_runs(setups.symbols["P"]).astype(int),
@@ -190,9 +219,34 @@ def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
         "tokens_per_s_per_j": tokens / runtime / total,
         "tokens_per_j_on_chip": tokens / energies["on_chip"],
         "tokens_per_j_with_dram": tokens / energies["with_dram_background"],
+        "time_to_first_token_s": first_s,
+        "time_per_output_token_s": _a_step(runtime - first_s, steps),
+        "prefill_energy_j": first_j,
+        "energy_per_output_token_j": _a_step(total - first_j, batch * steps),
+        "macs": sum(done.counts[group]["macs"] for group in GEMMS),
+        "array_utilization": _utilization(done),
+        "kv_cache_bytes": kv_cache_values(setups.parts, done.setup, done.seq_len) * WEIGHT_BITS / 8,
         "sram_fitted": done.of_runs(area.fitted(setups, costs)),
         **groups,
     }
+
+
+def _a_step(whole: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return what one of the steps of decode has of the whole; 0 where there are none."""
+    return np.where(steps > 0, whole, 0) / np.maximum(steps, 1)
+
+
+def _utilization(done: Activity) -> np.ndarray:
+    """Return the share of the run time that all cells of the array would need for its products.
+
+    NaN if the design has no event `array_gemm`, whose count is full arrays times cycles.
+    """
+    event = done.setups.design.gemm.events.get("array_gemm")
+    if not event:
+        return np.full(len(done.setup), np.nan)
+    busy = sum(done.counts[group]["array_gemm"] for group in GEMMS)
+    symbols = done.setups.symbols
+    return busy * done.of_runs(event.unit(symbols) / symbols["P"]) / done.total_cycles
 
 
 def _components(done: Activity, rows: np.ndarray) -> pd.DataFrame:

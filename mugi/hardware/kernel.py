@@ -20,9 +20,8 @@ import numpy as np
 from numba import config, njit
 from numba.misc.appdirs import user_cache_dir
 
-from mugi.hardware import memory, tiling, timing, workload
+from mugi.hardware import memory, tiling, timing
 from mugi.hardware.tiling import OFFCHIP_TILE as ROW
-from mugi.hardware.workload import PREFILL_TOKENS
 
 NONE, ALL, OUTPUT, ARRAY, LUT = range(5)  # tiles that work or words are spread by
 NO_FILL, PER_OP, PER_TILE = range(3)  # when the array fills and drains
@@ -41,7 +40,7 @@ def cache_folder() -> Path | None:
     It is in the user's cache folder. Its name depends on the source of all that is compiled, as
     numba does not notice changes in what a function calls.
     """
-    modules = (tiling, workload, memory, timing)
+    modules = (tiling, memory, timing)
     source = Path(__file__).read_text() + "".join(map(getsource, modules))
     name = f"kernel-{hashlib.sha256(source.encode()).hexdigest()[:12]}"
     try:
@@ -72,10 +71,10 @@ def _value(out, value, follow, row, outside):
 
 
 @loops
-def _accumulate(lanes, value, follow, row, outside, hops):
-    """Add a count times hops, rounded down to whole events, to the lanes: a row's positions."""
+def _accumulate(lanes, value, follow, row, first, outside, hops):
+    """Add a count times hops, rounded down to whole events, to the lanes from the first on."""
     base, follows = row * (value[ROW] - value[ROW - 1]), follow[0] != 0 or follow[1] != 0
-    for r in range(PREFILL_TOKENS if row == 0 else 0, ROW):
+    for r in range(first, ROW):
         moved = follow[0] * outside[1, r] + follow[1] * outside[2, r] if follows else 0.0
         lanes[r] += whole((value[r] + base + moved) * hops[r])
 
@@ -204,9 +203,9 @@ def sums(
     plain: values that are counts; routed: (count, tiles of its hops); units: (cycles, count, unit),
     those of one unit together, and whether they can be the busiest of a shape; special: values of
     all_tiles, output_tiles, dram_bytes and the bits of channels; sizes: x, y, z, h of array tiles
-    x ceil((y + z s) / h) at positions s, then what `memory.offchip_tile` takes, a shape each, all 0
-    for matrix products; mode: tiling, fill, whether hops are mean_xy, link bits, cycles of DRAM for
-    a byte.
+    x ceil((y + z s) / h) at positions s, then what `memory.offchip_tile` takes, all 0 for matrix
+    products, then the positions of the prompt, which are left out, a shape each; mode: tiling,
+    fill, whether hops are mean_xy, link bits, cycles of DRAM for a byte.
 
     shapes: (starts, seq_len), where the runs of each shape start, sorted by seq_len; setups:
     (shape, P R Q fill, starts, seq_len), sorted by shape. Returns counts of `plain`, (plain, runs
@@ -228,7 +227,9 @@ def sums(
         setup_before = np.zeros((len(routed) + 1, ROW))
         low, end = shape_start[k], shape_start[k + 1]
         ahead = setup_start[first:last].copy()
-        for row in range((shape_len[end - 1] - 1) // ROW + 1):
+        prompt = int(sizes[k, 9])
+        for row in range(prompt // ROW, max((shape_len[end - 1] - 1) // ROW, prompt // ROW) + 1):
+            lane = max(prompt - ROW * row, 0)
             if sizes[k, 4] > 0:
                 _offchip(outside, steps, row, sizes[k])
             stop = low
@@ -238,7 +239,7 @@ def sums(
                 before[:] = lanes
             for e in range(len(plain)):
                 v = plain[e]
-                _accumulate(lanes[e], values[v, k], follows[v, k], row, outside, once)
+                _accumulate(lanes[e], values[v, k], follows[v, k], row, lane, outside, once)
             _totals(counted[:, low:stop], shape_len[low:stop], row, before, lanes)
             low = stop
             _tiles(tiles, values, follows, special, k, row, sizes[k], outside)
@@ -257,9 +258,11 @@ def sums(
                     v, kind = routed[e, 0], routed[e, 1]
                     if e == 0 or kind != routed[e - 1, 1]:
                         _hops(hops, tiles, kind, mesh[i], mode[2], sizes[k, 4] > 0)
-                    _accumulate(spread_lanes[e], values[v, k], follows[v, k], row, outside, hops)
+                    _accumulate(
+                        spread_lanes[e], values[v, k], follows[v, k], row, lane, outside, hops
+                    )
                 _cycles(steps, busy, tiles, link, dram, mesh[i], mode, buffers[0], buffers[1])
-                for r in range(PREFILL_TOKENS if row == 0 else 0, ROW):
+                for r in range(lane, ROW):
                     spread_lanes[-1, r] += steps[r]
                 _totals(
                     spread[:, start:stop], setup_len[start:stop], row, setup_before, spread_lanes

@@ -150,6 +150,16 @@ class Model(Section):
         return mistakes
 
     @property
+    def depth(self) -> int:
+        """Return the layers of encoder and decoder."""
+        return self.layers + sum(stage.layers for stage in self.encoder)
+
+    @property
+    def chunk(self) -> int:
+        """Return the smallest block that layers attend within; 0 if none is chunked."""
+        return min((window.tokens for window in self.windows if window.chunked), default=0)
+
+    @property
     def key_dim(self) -> int:
         """Return the size of a head's queries and keys."""
         return self.head_dim or self.dim // self.heads

@@ -8,26 +8,27 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
-from mugi.hardware import technology
+from mugi.hardware import lengths, technology
 from mugi.hardware.design import Design, given, load_design, variants
 from mugi.hardware.model import load_model
 from mugi.hardware.setups import distinct
-from mugi.hardware.workload import PREFILL_TOKENS
 
 KEYS = (
     "design", "variant", "array_height", "array_width", "noc_rows", "noc_cols", "model",
-    "kv_heads", "batch_size", "seq_len", "preset", "technology",
+    "kv_heads", "batch_size", "seq_len", "prompt_len", "output_len", "preset", "technology",
 )  # fmt: skip
-REQUIRED = ("design", "array_height", "model", "batch_size", "seq_len")
+REQUIRED = ("design", "array_height", "model", "batch_size")
 TEXT = {"variant": "", "preset": assumptions.DEFAULT_PRESET, "technology": technology.DEFAULT}
 COUNTS = (
     "array_height", "array_width", "noc_rows", "noc_cols", "kv_heads", "batch_size", "seq_len",
+    "prompt_len", "output_len",
 )  # fmt: skip
 PREFIX = "assumption."
 MHA_70B = f"{PREFIX}mha_70b_kv_heads"
 MOST_RUNS = 5_000_000  # results of a million runs take about 2 GB
 LIKE_A_COLUMN = 0.8  # how alike a name is that is rather a slip of the pen than a column carried on
 LARGEST_COUNT = 2**31
+LEAST = {"output_len": 0}
 ByRun = list[tuple[int, Mistake]]  # runs are counted from 0
 
 
@@ -79,11 +80,15 @@ def mistakes_by_run(runs: pd.DataFrame) -> ByRun:
 def _by_run(runs: pd.DataFrame) -> tuple[ByRun, pd.DataFrame | None]:
     """Return the mistakes, and the runs that have none so far with all columns filled in."""
     mistakes = [Mistake(f"column '{name}' is missing") for name in REQUIRED if name not in runs]
+    if not {"seq_len", "output_len"} & set(runs.columns) and not _all_encode(runs):
+        mistakes.append(Mistake("column 'seq_len' is missing"))
     mistakes += [m for m in map(_column_mistake, runs.columns.difference(KEYS)) if m]
     if not mistakes and runs.empty:
         mistakes = [Mistake("there are no runs")]
     raise_all(mistakes)
     by_run, complete = _text_mistakes(runs) + _number_mistakes(runs), None
+    good = np.delete(np.arange(len(runs)), [run for run, _ in by_run])
+    by_run += [(int(good[run]), mistake) for run, mistake in lengths.mistakes(runs.iloc[good])]
     good = np.delete(np.arange(len(runs)), [run for run, _ in by_run])
     if len(good):
         complete = filled(runs.iloc[good] if by_run else runs)
@@ -146,7 +151,7 @@ def _number_mistakes(runs: pd.DataFrame) -> ByRun:
     for column in (name for name in COUNTS if name in runs):
         empty = blank(runs[column]).to_numpy()
         numbers = pd.to_numeric(runs[column], errors="coerce").to_numpy(float)
-        least = PREFILL_TOKENS if column == "seq_len" else 1
+        least = LEAST.get(column, 1)
         wrong = ~(numbers >= least) | (numbers != np.floor(numbers)) | (numbers > LARGEST_COUNT)
         for run in np.flatnonzero(np.where(empty, column in REQUIRED, wrong)):
             value = runs[column].iloc[run]
@@ -157,11 +162,35 @@ def _number_mistakes(runs: pd.DataFrame) -> ByRun:
     return by_run
 
 
+def _all_encode(runs: pd.DataFrame) -> bool:
+    """Return whether all models are encoders, which have the length of what they encode."""
+    try:
+        return "model" in runs and all(
+            not load_model(str(m)).layers for m in runs["model"].unique()
+        )
+    except InputError:
+        return False
+
+
+def _heads(name: str) -> tuple[int, int]:
+    """Return heads and KV heads of a model's decoder, or of an encoder's last stage."""
+    model = load_model(name)
+    if model.layers:
+        return model.heads, model.kv_heads
+    last = model.encoder[-1]
+    return last.heads, last.kv_heads or last.heads
+
+
 def _size_mistakes(runs: pd.DataFrame) -> ByRun:
     """Return what the designs' checks and the models' heads say about sizes of filled runs."""
-    heads = _of_each(lambda name: load_model(name).heads, runs["model"])
-    heads, kv_heads = heads.to_numpy(), runs["kv_heads"].to_numpy()
+    heads = _of_each(lambda name: _heads(name)[0], runs["model"]).to_numpy()
+    kv_heads = runs["kv_heads"].to_numpy()
+    own = _of_each(_fixed_kv_heads, runs["model"]).to_numpy()
     by_run = [
+        (int(run), Mistake(f"kv_heads of this model are {own[run]}, not {kv_heads[run]}"))
+        for run in np.flatnonzero((own > 0) & (kv_heads != own))
+    ]
+    by_run += [
         (int(run), Mistake(f"{heads[run]} heads do not divide among {kv_heads[run]} kv_heads"))
         for run in np.flatnonzero(heads % kv_heads)
     ]
@@ -177,6 +206,12 @@ def _size_mistakes(runs: pd.DataFrame) -> ByRun:
     return by_run
 
 
+def _fixed_kv_heads(name: str) -> int:
+    """Return KV heads that a run cannot change, of latent attention and encoders, or else 0."""
+    model = load_model(name)
+    return _heads(name)[1] if model.latent or not model.layers else 0
+
+
 def filled(runs: pd.DataFrame) -> pd.DataFrame:
     """Return checked runs with every default filled in and counts as whole numbers."""
     runs = runs.copy()
@@ -185,6 +220,7 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
     for column in COUNTS:
         values = runs.get(column, pd.Series(np.nan, runs.index))
         runs[column] = pd.to_numeric(values, errors="coerce")
+    runs[list(lengths.LENGTHS)] = lengths.completed(runs)
     runs[["noc_rows", "noc_cols"]] = runs[["noc_rows", "noc_cols"]].fillna(1)
     default = _of_each(lambda name: variants(name)[0], runs["design"])
     runs["variant"] = runs["variant"].where(runs["variant"] != "", default)
@@ -196,7 +232,7 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
                 {"array_height": height}
             )
     runs["model"] = models = runs["model"].astype(str)
-    heads = _of_each(lambda name: load_model(name).kv_heads, models)
+    heads = _of_each(lambda name: _heads(name)[1], models)
     if MHA_70B in runs:
         switch = assumptions.REGISTRY["mha_70b_kv_heads"]
         flipped = pd.to_numeric(runs[MHA_70B], errors="coerce").fillna(switch.published)

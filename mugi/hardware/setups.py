@@ -1,7 +1,7 @@
 """Setups evaluated together. A setup is all that a run is but its length: chip, model, batch."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,8 @@ class Setups:
     """Setups of one design and one set of assumptions.
 
     symbols: what the design's expressions may name, numbers or arrays of shape (setups, 1);
-    sizes: of the models, see `workload.sizes`, (setups,); count: how many setups there are.
+    sizes: batch, prompt and layers, or those of one part; parts: kind and sizes of each part of the
+    models, see `parts.sizes`, (setups,); count: how many setups there are.
     """
 
     design: Design
@@ -22,6 +23,7 @@ class Setups:
     symbols: dict
     sizes: Mapping
     count: int
+    parts: Sequence[tuple[str, Mapping]] = ()
 
     def take(self, chosen: np.ndarray, names: Iterable[str] | None = None) -> "Setups":
         """Return some of the setups, with some of the symbols only if they are named."""
@@ -30,7 +32,7 @@ class Setups:
             for name, value in ((name, self.symbols[name]) for name in names or self.symbols)
         }
         sizes = {name: values[chosen] for name, values in self.sizes.items()}
-        return Setups(self.design, self.assumptions, symbols, sizes, len(chosen))
+        return replace(self, symbols=symbols, sizes=sizes, count=len(chosen), parts=())
 
     def column(self, value: object) -> np.ndarray:
         """Return a number or an array that broadcasts to (setups, 1) as (setups,)."""
