@@ -12,6 +12,7 @@ from mugi.hardware import lengths, technology
 from mugi.hardware.design import Design, given, load_design, variants
 from mugi.hardware.model import load_model
 from mugi.hardware.setups import distinct
+from mugi.hardware.workload import PREFILL_TOKENS
 
 KEYS = (
     "design", "variant", "array_height", "array_width", "noc_rows", "noc_cols", "model",
@@ -151,13 +152,16 @@ def _number_mistakes(runs: pd.DataFrame) -> ByRun:
     for column in (name for name in COUNTS if name in runs):
         empty = blank(runs[column]).to_numpy()
         numbers = pd.to_numeric(runs[column], errors="coerce").to_numpy(float)
-        least = LEAST.get(column, 1)
+        least = np.full(len(runs), LEAST.get(column, 1))
+        if column == "seq_len":
+            alone = lengths.said(runs)[["prompt_len", "output_len"]].isna().all(axis=1)
+            least = np.where(alone, PREFILL_TOKENS, least)
         wrong = ~(numbers >= least) | (numbers != np.floor(numbers)) | (numbers > LARGEST_COUNT)
         for run in np.flatnonzero(np.where(empty, column in REQUIRED, wrong)):
             value = runs[column].iloc[run]
             value = f"{value:g}" if isinstance(value, float) else value
             shown = "empty" if empty[run] else f"'{value}'"
-            what = f"{column} must be a whole number of at least {least}, not {shown}"
+            what = f"{column} must be a whole number of at least {least[run]}, not {shown}"
             by_run.append((int(run), Mistake(what)))
     return by_run
 
