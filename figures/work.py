@@ -1,4 +1,4 @@
-"""What runs computed, in closed form, and how fast and with how much energy they did it.
+"""What runs computed, and how fast and with how much energy they did it.
 
 A Gop is 1e9 operations, two to a multiply-accumulate; a Gelem is 1e9 elements of a nonlinear
 function. Energies are on chip: dynamic, and leakage over the time.
@@ -12,11 +12,13 @@ import pandas as pd
 from mugi import assumptions
 from mugi.errors import InputError
 from mugi.hardware.model import load_model
-from mugi.hardware.workload import GROUPS, PREFILL_TOKENS
+from mugi.hardware.workload import GROUPS, NONLINEAR, PREFILL_TOKENS
 
 ALL = list(GROUPS)
-GEMMS = ["projection", "attention", "ffn", "output"]
+GEMMS = [group for group in GROUPS if group not in NONLINEAR]
 COSTS = [
+    *(f"macs_{group}" for group in GEMMS),
+    *(f"elements_{name}" for name in NONLINEAR),
     "leakage_mw",
     *(f"runtime_{group}_s" for group in GROUPS),
     *(f"dynamic_energy_{group}_nj" for group in GROUPS),
@@ -71,36 +73,9 @@ def efficiencies(metrics: dict[str, str], rule: Mapping) -> dict[str, str]:
 
 
 def operations(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return by group the Gop of matrix products and the Gelem of softmax and silu.
-
-    Counted over the whole model. As published, there are 4096 decode steps of everything but
-    attention and softmax at any length, and one of the language-model head.
-    """
-    models = {name: load_model(name) for name in runs["model"].unique()}
-
-    def of_model(field: str) -> pd.Series:
-        return runs["model"].map(lambda name: float(getattr(models[name], field)))
-
-    dim, heads, ffn, layers = (of_model(name) for name in ["dim", "heads", "ffn_dim", "layers"])
-    batch, head_dim = runs["batch_size"], dim / heads
-    steps = runs["seq_len"] - PREFILL_TOKENS
-    repeated = steps.mask(assumed(runs, "decode_steps") == "fixed_4096", 4096)
-    linear = batch * (PREFILL_TOKENS + repeated)
-    last_only = assumed(runs, "lm_head_prefill") == "last_position"
-    once = assumed(runs, "lm_head_decode") == "once"
-    outputs = batch * (last_only.map({True: 1, False: PREFILL_TOKENS}) + repeated.mask(once, 1))
-    attended = steps * (runs["seq_len"] + PREFILL_TOKENS + 1) / 2  # 65 + 66 + … + seq_len
-    pairs = batch * heads * (PREFILL_TOKENS**2 + attended)
-    shared = runs["kv_heads"] * head_dim
-    work = {
-        "projection": 2 * linear * layers * 2 * dim * (dim + shared),
-        "attention": 2 * layers * 2 * pairs * head_dim,
-        "ffn": 2 * linear * layers * 3 * dim * ffn,
-        "output": 2 * outputs * dim * of_model("vocabulary"),
-        "softmax": layers * pairs,
-        "silu": linear * layers * ffn,
-    }
-    return pd.DataFrame(work) / 1e9
+    """Return by group the Gop of matrix products and the Gelem of softmax and silu."""
+    gops = {group: 2 * runs[f"macs_{group}"] for group in GEMMS}
+    return pd.DataFrame(gops | {name: runs[f"elements_{name}"] for name in NONLINEAR}) / 1e9
 
 
 def published_elements(runs: pd.DataFrame, event: str) -> pd.Series:

@@ -11,7 +11,8 @@ from mugi.hardware.parts import cached_sizes
 from mugi.hardware.setups import Setups
 from mugi.hardware.workload import GROUPS, NONLINEAR, PHASES, STEPPED, Operation
 
-Counts = dict[str, dict[str, np.ndarray]]  # of events, dram_bytes and macs, by group
+Counts = dict[str, dict[str, np.ndarray]]  # of events, dram_bytes and work, by group
+HEADS = {"qkt": "key_dim", "av": "value_dim"}
 
 
 @dataclass
@@ -19,9 +20,9 @@ class Activity:
     """Events and cycles of the whole model; arrays have one value a run, of prefill one a setup.
 
     setup: each run's place among the setups; seq_len: tokens of its sequences; counts: how often
-    events happen, dram_bytes and macs (multiply-accumulates of matrix products), by group; cycles:
-    by group; total_cycles: of the run, less what overlaps; prefill: counts of prefill alone, and
-    prefill_cycles its part of total_cycles, one a run.
+    events happen, dram_bytes and work (multiply-accumulates of matrix products, elements of
+    nonlinear functions), by group; cycles: by group; total_cycles: of the run, less what overlaps;
+    prefill: counts of prefill alone, and prefill_cycles its part of total_cycles, one a run.
     """
 
     setups: Setups
@@ -97,7 +98,7 @@ def _fixed(setups: Setups) -> Iterator[tuple[Operation, dict[str, np.ndarray]]]:
         else:
             features = gemm_features(*sizes, design, symbols, how)
             table = outcome(design.gemm, features, symbols["fill"], symbols, how)
-            table["macs"] = np.prod(sizes, axis=0)
+        table["work"] = np.prod(sizes, axis=0)
         table = {event: np.broadcast_to(values, shape) for event, values in table.items()}
         for column, operation in enumerate(chosen):
             yield operation, {event: values[:, column] for event, values in table.items()}
@@ -115,10 +116,8 @@ def _stepped(setups: Setups, setup: np.ndarray, seq_len: np.ndarray) -> Iterator
         positions = (last * (last + 1.0) - prompt * (prompt + 1)) / 2  # their sum
         for name in STEPPED:
             table = decode.stepped(alike, name, setup, last)
-            if name != "softmax":
-                batch, _, *sizes = workload.stepped_gemm(name, cached, np.ones((1, 1)))
-                one = batch * cached["sharing"][:, None] * sizes[0] * sizes[1]
-                table["macs"] = one[setup, 0] * positions
+            head = cached[HEADS[name]] if name in HEADS else 1.0
+            table["work"] = (cached["batch"] * cached["heads"] * head)[setup] * positions
             yield name, {event: layers * values for event, values in table.items()}
 
 

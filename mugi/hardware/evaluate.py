@@ -188,6 +188,8 @@ def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
         groups[f"runtime_{group}_s"] = done.cycles[group] * seconds
         groups[f"dynamic_energy_{group}_nj"] = energy.of(group, on_chip)
         groups[f"dram_energy_{group}_nj"] = energy.of(group, ["dram"])
+        kind = "elements" if group in NONLINEAR else "macs"
+        groups[f"{kind}_{group}"] = done.counts[group]["work"]
     dynamic = sum(groups[f"dynamic_energy_{group}_nj"] for group in GROUPS)
     dram = sum(groups[f"dram_energy_{group}_nj"] for group in GROUPS)
     runtime, first_s = done.total_cycles * seconds, done.prefill_cycles * seconds
@@ -223,7 +225,7 @@ def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
         "time_per_output_token_s": _a_step(runtime - first_s, steps),
         "prefill_energy_j": first_j,
         "energy_per_output_token_j": _a_step(total - first_j, batch * steps),
-        "macs": sum(done.counts[group]["macs"] for group in GEMMS),
+        "macs": sum(done.counts[group]["work"] for group in GEMMS),
         "array_utilization": _utilization(done),
         "kv_cache_bytes": kv_cache_values(setups.parts, done.setup, done.seq_len) * WEIGHT_BITS / 8,
         "sram_fitted": done.of_runs(area.fitted(setups, costs)),

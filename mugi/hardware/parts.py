@@ -77,8 +77,9 @@ def _ffn_parts(model: Model) -> list[Part]:
 
 def is_plain(model: Model) -> bool:
     """Return whether a model has the parts of the paper's, so that they differ in size only."""
-    kinds = tuple(part.kind for part in parts(model))
-    return kinds == PLAIN and not model.windows and model.key_dim == model.values_dim
+    if model.encoder or model.windows or model.key_dim != model.values_dim:
+        return False
+    return tuple(part.kind for part in parts(model)) == PLAIN
 
 
 def sizes(

@@ -10,18 +10,20 @@ from figures import fig12, fig14, fig16, fig17, table3, work
 from mugi import assumptions
 from mugi.errors import InputError
 from mugi.files import write_table
+from mugi.hardware import evaluate
 from tests.figures.tables import PRESETS, ROOT, hardware
 
 
 def test_work_follows_the_assumptions_of_each_run():
-    keys = {"model": "llama_2_7b", "kv_heads": 32, "batch_size": 2, "seq_len": 128}
+    keys = {"design": "mugi", "array_height": 64, "model": "llama_2_7b", "batch_size": 2}
+    keys["seq_len"] = 128
     runs = pd.DataFrame([keys | {"preset": preset} for preset in [*PRESETS, "as-published"]])
     runs["assumption.decode_steps"] = ["", "", "sequence"]
     runs["assumption.lm_head_decode"] = ["", "", "every_step"]
-    gops = work.operations(runs)
+    gops = work.operations(evaluate(runs))
     assert gops.loc[2].tolist() == gops.loc[1].tolist() != gops.loc[0].tolist()
     runs["assumption.lm_head_prefill"] = ["", "last_position", ""]
-    assert work.operations(runs)["output"][1] == gops["output"][1] * (64 + 1) / (64 + 64)
+    assert work.operations(evaluate(runs))["output"][1] == gops["output"][1] * (64 + 1) / (64 + 64)
 
 
 def flipped(**flips) -> pd.DataFrame:

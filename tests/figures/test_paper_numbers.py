@@ -10,6 +10,7 @@ import pytest
 from figures import fig11, fig12, fig13, fig14, fig15, fig16, fig17, roofline, work
 from figures.runs import pick
 from mugi.files import read_table
+from mugi.hardware import evaluate
 from tests.figures.tables import PRESETS, default_tables, hardware
 
 
@@ -192,9 +193,9 @@ def test_double_counting_can_be_had_of_both_presets(sums):
 
 def test_work_is_what_the_model_computes():
     """A dense layer of w weights takes 2w operations a token; attention is a sum over steps."""
-    keys = {"model": "llama_2_7b", "kv_heads": 32, "batch_size": 2, "seq_len": 128}
-    runs = pd.DataFrame([keys | {"preset": preset} for preset in PRESETS])
-    gops = work.operations(runs) * 1e9
+    keys = {"design": "mugi", "array_height": 64, "model": "llama_2_7b", "batch_size": 2}
+    runs = pd.DataFrame([keys | {"seq_len": 128, "preset": preset} for preset in PRESETS])
+    gops = work.operations(evaluate(runs)) * 1e9
     attended = 32 * 2 * 32 * (64 * 64 + sum(range(65, 129)))
     assert gops["softmax"].tolist() == [attended, attended]
     assert gops["attention"].tolist() == [2 * 2 * 128 * attended] * 2
