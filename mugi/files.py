@@ -178,6 +178,12 @@ def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[
     return table
 
 
+def check_frame(table: object, name: str) -> None:
+    """Raise InputError unless `table`, the argument `name` of a function, is a pandas frame."""
+    if not isinstance(table, pd.DataFrame):
+        raise InputError(f"{name} must be a pandas DataFrame, not {type(table).__name__}")
+
+
 def check_writable(path: str | Path, endings: tuple[str, ...] = ()) -> None:
     """Make the folder of `path`; raises InputError if a file cannot be written there.
 

@@ -23,7 +23,7 @@ from mugi.accuracy.settings import DataSettings, TaskSettings, TextSettings
 from mugi.errors import InputError, Mistake
 from mugi.llm import checkpoint, texts
 from mugi.llm.settings import ModelSettings, device_kind
-from mugi.methods import NATIVE, Approximation
+from mugi.methods import NATIVE, Approximation, parse_operations
 from mugi.methods.references import references_of
 
 KEYS = ["model", *Approximation._fields, "task"]
@@ -51,10 +51,10 @@ class Accuracy(NamedTuple):
 
 
 def evaluate_accuracy(
+    model: str | Path | ModelSettings,
     *,
-    model: ModelSettings,
-    approximations: Sequence[Approximation],
-    texts: Sequence[TextSettings] = (),
+    approximations: str | Sequence[str | Approximation],
+    texts: Sequence[str | TextSettings] = (),
     tasks: Sequence[TaskSettings] = (),
     data: DataSettings | None = None,
     batch_size: int | str = "auto",
@@ -63,14 +63,21 @@ def evaluate_accuracy(
 ) -> Accuracy:
     """Return the accuracy of a model under approximations.
 
-    data: for models of speech and vision, instead of texts and tasks. batch_size: sequences at a
-    time on a GPU, or `auto`. cells: folder where finished measurements are kept. progress: whether
-    to show a bar on the error stream. Raises InputError for settings that do not fit the model, for
-    unknown tasks, and where memory runs out.
+    model: a checkpoint folder, a hub id, or the settings of one. approximations: as in
+    `mugi.emulated`, texts such as `softmax=vlp:lut=12,max_exp=3` or what `parse_operations` makes
+    of them. texts, tasks: what is measured; a text's name alone takes the default settings. data:
+    for models of speech and vision, instead of texts and tasks. batch_size: sequences at a time on
+    a GPU, or `auto`. cells: folder where finished measurements are kept. progress: whether to show
+    a bar on the error stream. Raises InputError for settings that do not fit the model, for unknown
+    tasks, and where memory runs out.
     """
     if not (texts or tasks or data):
         raise InputError("nothing to measure: no texts, tasks or data")
+    model = model if isinstance(model, ModelSettings) else ModelSettings(str(model))
     model.check()
+    given = [approximations] if isinstance(approximations, str) else approximations
+    approximations = [parse_operations(one) if isinstance(one, str) else one for one in given]
+    texts = [TextSettings(name=text) if isinstance(text, str) else text for text in texts]
     with tqdm(total=0, unit="run", desc=model.name, file=sys.stderr, disable=not progress) as bar:
         study = _Study(model, approximations, batch_size, cells, bar)
         study.find_tasks(tasks)

@@ -7,6 +7,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from mugi.assumptions import REGISTRY
+from mugi.errors import InputError
+from mugi.files import check_frame
 from mugi.hardware import area
 from mugi.hardware.activity import Activity, activity
 from mugi.hardware.area import CHIP
@@ -30,7 +32,7 @@ SETUPS_AT_ONCE = 8192  # bounds memory: their operations of fixed size take abou
 
 
 def evaluate_hardware(
-    *, runs: pd.DataFrame | None = None, grids: Sequence[Mapping] = (), components: bool = False,
+    runs: pd.DataFrame | None = None, *, grids: Sequence[Mapping] = (), components: bool = False,
     progress: bool = False,
 ) -> pd.DataFrame:  # fmt: skip
     """Cost accelerators running language models: time, energy and area, a row a run.
@@ -40,7 +42,13 @@ def evaluate_hardware(
     `components`, return area, leakage and energy of every component of every run instead, as
     `breakdown` does. Raises InputError with all that is wrong before anything is computed.
     """
-    table = expand(list(grids)) if runs is None else runs
+    if (runs is None) == (not len(grids)):
+        raise InputError("give runs (a pandas DataFrame) or grids (a list of mappings)")
+    if runs is None:
+        table = expand([grids] if isinstance(grids, Mapping) else list(grids))
+    else:
+        check_frame(runs, "runs")
+        table = runs
     return (breakdown if components else evaluate)(table, progress)
 
 

@@ -54,6 +54,8 @@ def emulated(
     Raises InputError for a text that names no approximation, or if the operations of the model or
     the sequence do not fit the number of layers in the model's configuration.
     """
+    if not (isinstance(model, Module) and hasattr(model, "config")):
+        raise InputError(f"model must be one of transformers, not {type(model).__name__}")
     layers, cross_layers = layer_counts(model)
     if isinstance(approximation, str | Approximation):
         approximation = [approximation] * layers

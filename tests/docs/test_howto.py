@@ -126,6 +126,7 @@ def test_accuracy_from_python(folder):
     with contextlib.chdir(folder):
         exec(program, names)
     table = names["measured"].table
+    pd.testing.assert_frame_equal(table, names["same"].table)
     assert {"exact", "native"} <= set(table["reference"])
 
 

@@ -32,8 +32,7 @@ def test_one_entry_function():
     pd.testing.assert_frame_equal(evaluate_hardware(grids=grids), evaluate(RUNS))
     parts = evaluate_hardware(grids=grids, components=True)
     pd.testing.assert_frame_equal(parts, breakdown(RUNS))
-    with pytest.raises(TypeError):
-        evaluate_hardware(RUNS)
+    pd.testing.assert_frame_equal(evaluate_hardware(RUNS), evaluate(RUNS))
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
