@@ -3,10 +3,10 @@
 import argparse
 
 from mugi.assumptions import DEFAULT_PRESET, PRESETS
-from mugi.hardware.design import designs, variants
+from mugi.hardware import designs, models
+from mugi.hardware.design import variants
 from mugi.hardware.runs import KEYS
 from mugi.hardware.technology import DEFAULT, technologies
-from mugi.hardware.workload import models
 
 COUNTED = {
     "array_height": "rows of the array, such as 256; required",
@@ -15,7 +15,9 @@ COUNTED = {
     "noc_cols": "columns of nodes of the network on chip (default: 1)",
     "kv_heads": "heads of keys and values (default: the model's)",
     "batch_size": "sequences at once, such as 8; required",
-    "seq_len": "tokens of a sequence, the prefill of 64 included, such as 4096; required",
+    "seq_len": "tokens of a sequence, prompt and output, such as 4096; required, or output_len",
+    "prompt_len": "tokens of the prompt, which prefill takes (default: 64, as the paper)",
+    "output_len": "tokens that decode generates (default: the rest of seq_len)",
 }
 
 
