@@ -91,6 +91,14 @@ class Expression:
             raise self._error("divides by zero or is not finite")
         return value
 
+    def number(self, symbols: Symbols, least: float = 0):
+        """Return the value; raises InputError if it is text, not finite or below `least`."""
+        with np.errstate(all="ignore"):
+            value = self(symbols)
+        if _is_text(value) or np.any(self.checked(value) < least):
+            raise self._error(f"must be a number of at least {least:g}")
+        return value
+
     def _error(self, what: str) -> InputError:
         return InputError(Mistake(f"{_quoted(self.text)} {what}", self.where))
 

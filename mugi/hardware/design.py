@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,8 @@ from mugi.expressions import Expression, check_names, parse
 from mugi.files import Document
 from mugi.hardware import library
 from mugi.hardware.events import GEMM_SYMBOLS, NONLINEAR_SYMBOLS, Event, Events
-from mugi.hardware.technology import PER, technology, unit_cost
+from mugi.hardware.technology import PER, sizes_of, technology, unit_cost
+from mugi.hardware.unread import unread
 from mugi.schema import Section, validated
 
 GIVEN = ("array_height", "array_width", "R", "Q", "P")  # symbols every expression may use
@@ -136,12 +138,12 @@ class Design:
         table = technology(assumptions["technology"])
         result = {}
         for name, component in self.components.items():
-            sizes = {key: expression(symbols) for key, expression in component.sizes.items()}
-            cost = unit_cost(str(component.kind(symbols)), sizes, assumptions, table)
-            count = component.instances(symbols)
-            if isinstance(count, str) or not np.all(np.asarray(count) >= 0):
-                what = f"'{component.instances.text}' must be a number of at least 0"
-                raise InputError(Mistake(what, component.instances.where))
+            sizes = {key: expression.number(symbols) for key, expression in component.sizes.items()}
+            try:
+                cost = unit_cost(str(component.kind(symbols)), sizes, assumptions, table)
+            except InputError as error:
+                raise error.at(component.kind.where) from None
+            count = component.instances.number(symbols)
             nodes = 1 if name == "dram" else symbols["P"]
             result[name] = cost | {"instances": count * nodes}
         return result
@@ -169,7 +171,20 @@ def load_design(name: str, variant: str = "") -> Design:
     Raises InputError with file, line and key of every mistake: unknown keys, components, classes,
     tags or symbols, and expressions that are not arithmetic.
     """
-    return (_built if name.endswith(library.ENDINGS) else _packaged)(name, variant)
+    if not name.endswith(library.ENDINGS):
+        return _packaged(name, variant)
+    design = _built(name, variant)
+    others = (_built(name, other) for other in variants(name) if other != variant)
+    raise_all(unread(_own_documents(name), chain([design], others), NEEDED))
+    return design
+
+
+def _own_documents(name: str) -> list[Document]:
+    """Return the files of the user that a design is made of, itself and what it extends."""
+    document = _read(name)
+    parents = document.content.get("extends", [])
+    mine = (parent for parent in parents if parent.endswith(library.ENDINGS))
+    return [document, *(more for parent in mine for more in _own_documents(parent))]
 
 
 def _read(name: str) -> Document:
@@ -223,6 +238,9 @@ class _Builder:
     def design(self) -> Design:
         """Return the design; raises InputError with all mistakes."""
         file, parameters = self.file, self.expressions(self.file.parameters, "parameters")
+        for name in sorted(parameters.keys() & {*GIVEN, *acting_in("evaluate")}):
+            what = "is the name of a size or of an assumption, which it would hide"
+            self.mistake(Mistake(what), "parameters", name)
         for name in NEEDED:
             if name not in parameters:
                 self.mistake(Mistake(f"{name} is missing"), "parameters")
@@ -233,6 +251,9 @@ class _Builder:
             message: self.expression(test, "checks", test) for test, message in file.checks.items()
         }
         width = self.expression(file.array_width, "array_width")
+        if odd := width.names - {"array_height"}:
+            what = f"may name array_height only, not {', '.join(sorted(odd))}"
+            self.mistake(Mistake(what), "array_width")
         ordered = self.ordered(parameters)
         raise_all(list(dict.fromkeys(self.mistakes)))
         return Design(
@@ -262,17 +283,16 @@ class _Builder:
         key, kind = ("components", name), str(entry.kind)
         if entry.tag is None:
             self.mistake(unknown("tag", None, TAGS), *key)
-        known = [*technology().logic, "sram", "dram"]
-        if kind.isidentifier():
-            if kind not in known:
-                self.mistake(unknown("component class", kind, known), *key, "class")
-            kind = repr(kind)
         given = {size: getattr(entry, size) for size in PER if getattr(entry, size) is not None}
         sizes = self.expressions(given, *key)
-        if kind == "'sram'":
-            for size in ("width", "depth"):
-                if size not in sizes:
-                    self.mistake(Mistake(f"{size} is missing"), *key)
+        if kind.isidentifier():
+            needed = sizes_of(technology())
+            if kind not in needed:
+                self.mistake(unknown("component class", kind, needed), *key, "class")
+            for size in sorted(sizes.keys() ^ set(needed.get(kind, sizes))):
+                what = f"{kind} has no {size}" if size in sizes else f"{size} is missing"
+                self.mistake(Mistake(what), *key, *([size] if size in sizes else []))
+            kind = repr(kind)
         instances = self.expression(entry.instances, *key, "instances")
         return Component(self.expression(kind, *key, "class"), sizes, instances, entry.tag)
 

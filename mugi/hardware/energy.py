@@ -53,7 +53,7 @@ def _of_event(event: Event, symbols: Mapping, costs: Mapping) -> dict[str, np.nd
     energy: dict[str, np.ndarray] = {}
     for target, activations in event.use.items():
         component, _, access = target.partition(".")
-        switched = activations(symbols) * costs[component]["energy_nj"][access]
+        switched = activations.number(symbols) * costs[component]["energy_nj"][access]
         energy[component] = energy.get(component, 0.0) + switched
     return energy
 

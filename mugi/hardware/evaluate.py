@@ -7,7 +7,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from mugi.assumptions import REGISTRY
-from mugi.errors import InputError
+from mugi.errors import InputError, Mistake
 from mugi.files import check_frame
 from mugi.hardware import area
 from mugi.hardware.activity import Activity, activity
@@ -114,6 +114,7 @@ def _parts(runs: pd.DataFrame, size: int, compute: Callable, progress: bool) -> 
 def _broken_down(runs: pd.DataFrame, bar: tqdm) -> pd.DataFrame:
     """Return the components of checked runs that their chips have."""
     table = pd.concat(_evaluated(runs, _components, bar)).sort_index(kind="stable")
+    _refuse_not_finite(table, runs.iloc[table.index])
     table = table[(table["instances"] > 0) | (table["dynamic_energy_nj"] > 0)]
     keys = [key for key in runs if key in KEYS or key.startswith(PREFIX)]
     left = runs[keys].iloc[table.index].reset_index(drop=True)
@@ -126,7 +127,20 @@ def _table(runs: pd.DataFrame, bar: tqdm) -> pd.DataFrame:
     # A frame a group would take longer than the results of a few runs do.
     columns = {name: np.concatenate([group[name] for group in groups]) for name in groups[0]}
     results = pd.DataFrame(columns).set_index("place").sort_index().set_axis(runs.index)
+    _refuse_not_finite(results, runs)
     return pd.concat([runs[runs.columns.difference(results.columns, sort=False)], results], axis=1)
+
+
+def _refuse_not_finite(results: pd.DataFrame, runs: pd.DataFrame) -> None:
+    """Raise InputError if a result of one of `runs`, row by row, is no number or below 0."""
+    numbers = results.select_dtypes("number")
+    values = numbers.to_numpy(float)
+    wrong = np.argwhere(~(np.isfinite(values) & (values >= 0)))
+    if len(wrong):
+        row, column = wrong[0]
+        run = ", ".join(f"{key} {runs.iloc[row][key]}" for key in KEYS if runs.iloc[row][key] != "")
+        what = f"{numbers.columns[column]} would be {values[row, column]:g}"
+        raise InputError(Mistake(f"{what}: look at its design, technology and sizes", run))
 
 
 def _evaluated(runs: pd.DataFrame, collect: Callable, bar: tqdm) -> list:
@@ -134,7 +148,8 @@ def _evaluated(runs: pd.DataFrame, collect: Callable, bar: tqdm) -> list:
     collected = []
     for rows, setups, setup in _grouped(runs):
         done = activity(setups, setup, runs["seq_len"].to_numpy(int)[rows])
-        collected.append(collect(done, rows))
+        with np.errstate(all="ignore"):  # what is not finite then is refused
+            collected.append(collect(done, rows))
         bar.update(len(rows))
     return collected
 

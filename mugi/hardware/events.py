@@ -63,7 +63,7 @@ class Events:
 
         def value(expression: Expression) -> np.ndarray:
             if expression.text not in known:
-                known[expression.text] = expression.checked(expression(scope))
+                known[expression.text] = expression.number(scope, -np.inf)
             return known[expression.text]
 
         with np.errstate(all="ignore"):

@@ -203,7 +203,8 @@ def _size_mistakes(runs: pd.DataFrame) -> ByRun:
         try:
             symbols = design.symbols(given(*sizes[rows].T), assumed)
             for text, test in design.checks.items():
-                wrong = ~np.broadcast_to(test(symbols), len(rows))
+                held = np.asarray(test.number(symbols, -np.inf), bool)
+                wrong = ~np.broadcast_to(held, len(rows))
                 by_run += [(int(run), Mistake(text)) for run in rows[wrong]]
         except InputError as error:
             by_run += [(int(rows[0]), mistake) for mistake in error.mistakes]
@@ -232,9 +233,11 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
         chosen = (runs["design"] == name) & runs["array_width"].isna()
         if chosen.any():
             height = runs.loc[chosen, "array_height"].to_numpy()
-            runs.loc[chosen, "array_width"] = load_design(name).array_width(
-                {"array_height": height}
-            )
+            width = load_design(name).array_width
+            widths = width.number({"array_height": height}, least=1)
+            if np.any(widths != np.floor(widths)):
+                raise InputError(Mistake(f"'{width.text}' must be a whole number", width.where))
+            runs.loc[chosen, "array_width"] = widths
     runs["model"] = models = runs["model"].astype(str)
     heads = _of_each(lambda name: _heads(name)[1], models)
     if MHA_70B in runs:

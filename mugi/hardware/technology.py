@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from mugi.errors import InputError, unknown
+from mugi.errors import InputError, raise_all, unknown
 from mugi.hardware import cacti, library
 from mugi.schema import Section, validated
 
@@ -112,6 +112,15 @@ def _checked(name: str, shown: str, text: str) -> Technology:
     return validated(Technology, library.merged(lambda name: library.parsed(*_source(name)), name))
 
 
+def sizes_of(table: Technology) -> dict[str, tuple[str, ...]]:
+    """Return the sizes that each component class has."""
+    return {
+        **{name: tuple(logic.per) for name, logic in table.logic.items()},
+        "sram": ("width", "depth"),
+        "dram": (),
+    }
+
+
 def unit_cost(name: str, sizes: Sizes, assumptions: Mapping, table: Technology) -> dict:
     """Return the cost of one instance of a component class.
 
@@ -131,9 +140,10 @@ def unit_cost(name: str, sizes: Sizes, assumptions: Mapping, table: Technology) 
     if name not in table.logic:
         raise InputError(unknown("component class", name, [*table.logic, "sram", "dram"]))
     logic, scaling = table.logic[name], table.scaling
+    raise_all([f"{size} is missing" for size in logic.per if size not in sizes])
     scale = energy_scale = 1.0
     for size, reference in logic.per.items():
-        factor = sizes.get(size, 1) / reference
+        factor = sizes[size] / reference
         scale = scale * factor
         if size == "depth":
             grows = assumptions["fifo_depth_energy"]
@@ -157,6 +167,8 @@ def sram_cost(width: np.ndarray, depth: np.ndarray, table: Technology) -> dict:
     key `sram` says so.
     """
     width, depth = np.broadcast_arrays(np.asarray(width, float), np.asarray(depth, float))
+    if not (np.all(width > 0) and np.all(depth > 0)):
+        raise InputError("an SRAM needs a width and a depth above 0")
     pairs = list(zip(width.ravel().tolist(), depth.ravel().tolist(), strict=True))
     known = {(row.width, row.depth): sram_row(row) for row in table.sram_rows}
     rows = tuple(sorted((*key, *costs) for key, costs in known.items()))

@@ -84,6 +84,10 @@ def test_all_mistakes_by_line_and_nothing_written(tmp_path, capsys):
     assert not output.parent.exists()
 
 
+ADDER = {"class": "adderbf16", "tag": "pe"}
+USED = {"gemm": {"events": {"e": {"count": "B", "use": {"x": 1}}}}}
+
+
 def design_file(tmp_path, **changes) -> str:
     table = {"extends": ["mac_array"], "array_width": "array_height"}
     table["parameters"] = {
@@ -132,6 +136,16 @@ BAD_DESIGNS = [
     ({"default_variant": "b", "variants": {"a": {}}}, "default_variant: unknown variant 'b'"),
     ({"extends": "common"}, "extends: must be a list of designs, not 'common'"),
     ({"vector_unit": "yes"}, "vector_unit: must be a valid boolean (got 'yes')"),
+    ({"array_width": "H"}, "array_width: may name array_height only, not H"),
+    ({"parameters": {"P": 4}}, "parameters.P: is the name of a size or of an assumption, which"),
+    ({"parameters": {"dram_time": 4}}, "parameters.dram_time: is the name of a size or of an"),
+    ({"components": {"x": {"class": "fifo", "tag": "pe", "width": 1}}}, "x: depth is missing"),
+    ({"components": {"adder": {"width": 8}}}, "components.adder.width: adderbf16 has no width"),
+    (
+        {"components": {"dram": {"bandwidth": 8}}},
+        "components.dram.bandwidth: dram has no bandwidth",
+    ),
+    ({"components": {"isram": {"inputs": 8}}}, "components.isram.inputs: sram has no inputs"),
 ]
 
 
@@ -154,14 +168,40 @@ def test_a_design_that_extends_itself(tmp_path):
     [
         ({"parameters": {"W": "0*array_height"}}, "the array has no row, column or lane"),
         ({"parameters": {"W": "9**9**9**9"}}, "parameters.W: '9**9**9**9' divides by zero or is"),
+        *[
+            (
+                {"components": {"x": ADDER | {"instances": text}}} | USED,
+                f"components.x.instances: '{text}' must be a number of at least 0",
+            )
+            for text in ("H - 200", "'few'")
+        ],
         (
-            {"components": {"x": {"class": "fifo", "tag": "pe", "instances": "H - 200"}}},
-            "components.x.instances: 'H - 200' must be a number of at least 0",
+            {"components": {"x": ADDER | {"instances": "1/(H - 128)"}}} | USED,
+            "components.x.instances: '1/(H - 128)' divides by zero or is not finite",
         ),
         (
-            {"components": {"x": {"class": "fifo", "tag": "pe", "instances": "'few'"}}},
-            "components.x.instances: ''few'' must be a number of at least 0",
+            {"components": {"ififo": {"width": "0/(H - 128)"}}},
+            "components.ififo.width: '0/(H - 128)' divides by zero or is not finite",
         ),
+        (
+            {"gemm": {"events": {"array_gemm": {"use": {"adder": "H/(H - 128)"}}}}},
+            "gemm.events.array_gemm.use.adder: 'H/(H - 128)' divides by zero or is not finite",
+        ),
+        (
+            {"gemm": {"events": {"array_gemm": {"use": {"adder": "64 - H"}}}}},
+            "use.adder: '64 - H' must be a number of at least 0",
+        ),
+        (
+            {"gemm": {"events": {"array_gemm": {"cycles": "'long'"}}}},
+            "gemm.events.array_gemm.cycles: ''long'' must be a number",
+        ),
+        (
+            {"checks": {"H % 7": "H is 7"}, "array_width": "array_height/3"},
+            "must be a whole number",
+        ),
+        ({"array_width": "array_height/(array_height - 128)"}, "array_width: 'array_height/("),
+        ({"checks": {"H/(H - 128)": "H"}}, "checks.H/(H - 128): 'H/(H - 128)' divides by zero"),
+        ({"parameters": {"i_depth": "H - 128"}}, "a row of the array is wider than an SRAM bank"),
     ],
 )
 def test_designs_that_are_impossible_for_a_size(tmp_path, changes, expected):
@@ -178,6 +218,33 @@ def test_division_by_zero_names_file_and_key(tmp_path):
     path = design_file(tmp_path, parameters={"i_width": "128/(H - 128)"})
     [mistake] = check_runs(pd.DataFrame([RUN | {"design": path}]))
     assert "divides by zero" in mistake.what
+
+
+@pytest.mark.parametrize("table", [[], ["--breakdown", "parts.csv"]])
+@pytest.mark.filterwarnings("error")
+def test_numbers_too_large_to_be_any_stop_a_run(tmp_path, table, monkeypatch, capsys):
+    """Each finite in its file; nothing is written of the good run before it."""
+    monkeypatch.chdir(tmp_path)
+    huge = {"extends": "45nm", "logic": {"adderbf16": {"area_mm2": 1e307}}}
+    (tmp_path / "huge.yaml").write_text(yaml.safe_dump(huge))
+    pd.DataFrame([RUN, RUN | {"technology": "huge.yaml"}]).to_csv("runs.csv", index=False)
+    assert main(["evaluate", "runs.csv", *(table or ["-o", "results.csv"])]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "area_mm2 would be inf" in line and "technology huge.yaml" in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["huge.yaml", "runs.csv"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_design_without_any_time(tmp_path):
+    events = {"unit": 0}
+    names = load_design("carat").gemm.events, load_design("carat").nonlinear.events
+    gemm, nonlinear = ({"events": dict.fromkeys(section, events)} for section in names)
+    path = tmp_path / "fast.yaml"
+    fast = {"extends": ["carat"], "parameters": {"fill": 0}, "gemm": gemm, "nonlinear": nonlinear}
+    path.write_text(yaml.safe_dump(fast))
+    run = RUN | {"design": str(path), "assumption.dram_time": "none"}
+    with pytest.raises(InputError, match="tokens_per_s would be inf"):
+        evaluate(pd.DataFrame([run]))
 
 
 def test_design_that_is_not_yaml(tmp_path):
