@@ -13,8 +13,8 @@ from mugi.commands.evaluate import read_grids
 from mugi.errors import InputError
 from mugi.explore import load_sweep
 from mugi.hardware.design import load_design
+from mugi.hardware.model import load_model
 from mugi.hardware.technology import technology
-from mugi.hardware.workload import load_model
 from mugi.ledger import load_ledger
 
 ROOT = Path(__file__).parents[1]
