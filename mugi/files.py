@@ -5,7 +5,9 @@ Mistakes name the file, the line (of YAML and CSV) and the key or column.
 
 import hashlib
 import io
+import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -92,6 +94,22 @@ def parse_yaml(name: str | Path, text: str, kind: type = dict) -> Document:
         what = "keys and values" if kind is dict else "a list"
         raise InputError(Mistake(f"must hold {what}", name))
     return Document(name, content, places)
+
+
+def parse_json(name: str | Path, text: str) -> Document:
+    """Return the object that JSON text holds, as `read_yaml` does for a file called `name`."""
+    name, text = str(name), text.removeprefix("\ufeff")
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(Mistake(f"not JSON: {error.msg}", f"{name}:{error.lineno}")) from None
+    except RecursionError:
+        raise InputError(Mistake("not JSON of a configuration: nested too deeply", name)) from None
+    if not isinstance(content, dict):
+        raise InputError(Mistake("must hold keys and values", name))
+    # JSON is YAML, whose reader knows lines, but for halves of characters and tabs.
+    plain = re.sub(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}", "\\\\u003f", text).replace("\t", " ")
+    return Document(name, content, parse_yaml(name, plain).places)
 
 
 def _refuse_repeats(root: yaml.Node | None, name: str, value_of: Callable) -> None:

@@ -11,7 +11,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from mugi.errors import Mistake, raise_all
-from mugi.hardware import library
+from mugi.files import Document, parse_json, yaml_text
+from mugi.hardware import huggingface, library
+from mugi.hardware.huggingface import Translation
 from mugi.schema import Section, validated
 
 Count = Annotated[int, Field(ge=1)]
@@ -48,6 +50,10 @@ class Experts(Section):
         if self.active > self.number:
             raise_all([Mistake(f"{self.active} active of {self.number} experts")])
         return self
+
+    def parameters(self, width: int, matrices: int, running: int) -> int:
+        """Return those of a layer between `width` wide inputs, with `running` of its experts."""
+        return width * (self.number + matrices * (running * self.dim + self.shared_width))
 
     @property
     def shared_width(self) -> int:
@@ -89,6 +95,14 @@ class Stage(Section):
     def _heads_share_what_there_is(self) -> Self:
         raise_all(_head_mistakes(self.dim, self.heads, self.kv_heads or self.heads, self.head_dim))
         return self
+
+    @property
+    def parameters(self) -> int:
+        """Return how many numbers the stage's matrices have."""
+        head_dim = self.head_dim or self.dim // self.heads
+        attention = 2 * self.dim * head_dim * (self.heads + (self.kv_heads or self.heads))
+        ffn = (3 if self.gated else 2) * self.dim * self.ffn_dim
+        return self.layers * (attention + ffn) + self.merged_dim * self.dim
 
 
 class Model(Section):
@@ -169,6 +183,52 @@ class Model(Section):
         """Return the size of a head's values."""
         return self.value_dim or self.key_dim
 
+    @property
+    def parameters(self) -> int:
+        """Return how many numbers all matrices have, embeddings and routers among them.
+
+        Left out are biases, norms, positions, convolutions and vectors such as gates and sinks.
+        """
+        return self._parameters(self.experts.number if self.experts else 0)
+
+    @property
+    def active_parameters(self) -> int:
+        """Return how many of `parameters` one token passes: all but the experts it skips."""
+        return self._parameters(self.experts.active if self.experts else 0)
+
+    def _parameters(self, running: int) -> int:
+        """Return all parameters, with `running` experts a layer."""
+        encoders = sum(stage.parameters for stage in self.encoder)
+        if not self.layers:
+            return encoders + self.encoder[-1].dim * self.vocabulary
+        matrices = 3 if self.gated else 2
+        dense, mixed = self.layers, 0
+        if self.experts:
+            dense = self.experts.dense_layers
+            mixed = self.experts.parameters(self.dim, matrices, running)
+        return (
+            encoders
+            + self.layers * self._attention_parameters()
+            + dense * matrices * self.dim * self.ffn_dim
+            + (self.layers - dense) * mixed
+            + (1 if self.tied_output else 2) * self.dim * self.vocabulary
+        )
+
+    def _attention_parameters(self) -> int:
+        """Return the parameters of a decoder layer's attention, to itself and to an encoder."""
+        queries, values = self.heads * self.key_dim, self.heads * self.values_dim
+        output = values * self.dim
+        if self.latent:
+            rank, kv_rank = self.latent.query_rank, self.latent.kv_rank
+            inward = rank * (self.dim + queries) if rank else self.dim * queries
+            inward += self.dim * (kv_rank + self.latent.rope_dim)
+            return inward + output + kv_rank * (queries - self.heads * self.latent.rope_dim + values)
+        kv = self.kv_heads * (self.key_dim + self.values_dim)
+        crossing = 0
+        if self.cross_attention:
+            crossing = self.dim * queries + self.encoder[-1].dim * kv + output
+        return self.dim * (queries + kv) + output + crossing
+
 
 def _head_mistakes(dim: int, heads: int, kv_heads: int, head_dim: int) -> list[str]:
     mistakes = []
@@ -185,13 +245,43 @@ def models() -> list[str]:
 
 
 def load_model(name: str) -> Model:
-    """Return a packaged model by name, or one from a YAML file by its path.
+    """Return a packaged model by name, or what a file describes.
 
-    Raises InputError for an unknown name, a missing, unknown or impossible field.
+    A file is a model's YAML or a Hugging Face config.json, by its path, that of its folder or its
+    hub id in the local cache. Raises InputError for an unknown name, a missing, unknown or
+    impossible field, and what a config.json has that cannot be costed.
     """
-    return _checked(*library.source("model", name, models))
+    return _checked(*_source(name))
+
+
+def translation(name: str) -> Translation | None:
+    """Return how the config.json that `name` leads to was read; None for a model's own YAML."""
+    return _translated(*_source(name))
+
+
+def _source(name: str) -> tuple[str, str]:
+    """Return the file name and the text of a model."""
+    if name not in models() and not name.endswith(library.ENDINGS) and name.strip():
+        path = huggingface.config_path(name)
+        if path:
+            return str(path), yaml_text(path)
+    return library.source("model", name, models)
 
 
 @cache
 def _checked(name: str, text: str) -> Model:
-    return validated(Model, library.parsed(name, text))
+    translation = _translated(name, text)
+    if not translation:
+        return validated(Model, library.parsed(name, text))
+    return validated(Model, Document(name, translation.content, {}))
+
+
+@cache
+def _translated(name: str, text: str) -> Translation | None:
+    is_json = name.endswith(".json")
+    document = parse_json(name, text) if is_json else library.parsed(name, text)
+    if not is_json and not huggingface.is_config(document):
+        return None
+    model_type = document.content.get("model_type", "no model_type")
+    source = document.content.get("source") or f"{name} ({model_type})"
+    return huggingface.translated(document, str(source))
