@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from mugi.errors import InputError, Mistake
 from mugi.hardware.families import Family, Keys
 
-UNNAMED_LABELS = 2  # transformers' num_labels, where a classifier's configuration has no labels
+UNNAMED_LABELS = 2  # num_labels of transformers' configurations that name none
 
 
 def speech(keys: Keys, family: Family, content: Mapping) -> dict:
@@ -66,7 +66,7 @@ def windowed_image(keys: Keys, family: Family, content: Mapping) -> dict:
         stage |= {"tokens": high * wide, "window": side * side}
         stages.append(stage | ({"merged_dim": 2 * dim} if i else {}))
         high, wide = (high + 1) // 2, (wide + 1) // 2
-    return {"layers": 0, "vocabulary": _labels(content), "encoder": stages}
+    return {"vocabulary": _labels(content), "encoder": stages}
 
 
 BUILDERS = {
@@ -81,7 +81,7 @@ def _one_stage(keys: Keys, family: Family, content: Mapping, tokens: int) -> dic
     stage |= {"heads": keys.num_attention_heads, "ffn_dim": ffn_dim, "tokens": tokens}
     if keys.use_swiglu_ffn:  # as wide as keeps the parameters of two matrices, in eights
         stage |= {"ffn_dim": (int(ffn_dim * 2 / 3) + 7) // 8 * 8, "gated": True}
-    return {"layers": 0, "vocabulary": _labels(content), "encoder": [stage]}
+    return {"vocabulary": _labels(content), "encoder": [stage]}
 
 
 def _grid(image_size: int | list[int], patch_size: int | list[int]) -> tuple[int, int]:
@@ -94,9 +94,5 @@ def _grid(image_size: int | list[int], patch_size: int | list[int]) -> tuple[int
 
 
 def _labels(content: Mapping) -> int:
-    """Return how many labels a classifier tells apart; 0 for a backbone."""
-    named = (content.get("architectures") or [""])[0]
-    labels = len(content.get("id2label") or ()) or content.get("num_labels")
-    if "Classification" in str(named):
-        return labels or UNNAMED_LABELS
-    return 0 if named else labels or 0
+    """Return how many labels a classifier tells apart; a backbone is costed as one of two."""
+    return len(content.get("id2label") or ()) or content.get("num_labels") or UNNAMED_LABELS

@@ -47,7 +47,7 @@ class Keys(Section):
     add_cross_attention: bool | None = None
     # Experts.
     num_experts: CountOrNone | None = None
-    num_experts_per_tok: Count | None = None
+    num_experts_per_tok: CountOrNone | None = None
     moe_intermediate_size: Count | None = None
     intermediate_size_mlp: Count | None = None
     shared_expert_intermediate_size: CountOrNone | None = None

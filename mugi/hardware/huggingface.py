@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
 from mugi.files import Document
-from mugi.hardware.encoders import BUILDERS
+from mugi.hardware.encoders import BUILDERS, UNNAMED_LABELS
 from mugi.hardware.families import Families, Family, Keys, known
 from mugi.hardware.layers import decoder
 from mugi.schema import validated
@@ -229,7 +229,7 @@ def _not_read(file: _File, given: Mapping) -> list[Mistake]:
                 mistakes.append(Mistake(what, file.part.where((key,))))
     for key in content.keys() - read:
         near = closest(key, family.reads - given.keys(), LIKE)
-        if near:
+        if near and not key.startswith("_"):
             mistakes.append(Mistake("is not known", file.part.where((key,)), nearest=near))
     return mistakes
 
@@ -261,6 +261,8 @@ def _notes(file: _File, content: Mapping) -> list[str]:
         left_out.append("quantization_config: formats of numbers are the design's")
     notes = [f"left out: {', '.join(left_out)}"]
     named = (whole.get("architectures") or [""])[0]
+    if not content.get("layers") and not (whole.get("id2label") or whole.get("num_labels")):
+        notes.append(f"no labels: costed with an output of {UNNAMED_LABELS}")
     if file.family.kind == "decoder" and "Classification" in str(named):
         notes.append(f"{named} is costed as a language model, with an output of the vocabulary")
     return notes
