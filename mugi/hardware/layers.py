@@ -78,7 +78,9 @@ def windows(keys: Keys, family: Family) -> list[dict]:
     if sees["window"]:
         tokens = keys.sliding_window if family.windows != "attention_types" else keys.window_size
         if not tokens:
-            raise InputError(Mistake("layers have a window, but no size is given", "sliding_window"))
+            raise InputError(
+                Mistake("layers have a window, but no size is given", "sliding_window")
+            )
         found.append({"layers": sees["window"], "tokens": tokens})
     if sees["chunk"]:
         if not keys.attention_chunk_size:

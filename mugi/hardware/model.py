@@ -222,7 +222,9 @@ class Model(Section):
             rank, kv_rank = self.latent.query_rank, self.latent.kv_rank
             inward = rank * (self.dim + queries) if rank else self.dim * queries
             inward += self.dim * (kv_rank + self.latent.rope_dim)
-            return inward + output + kv_rank * (queries - self.heads * self.latent.rope_dim + values)
+            return (
+                inward + output + kv_rank * (queries - self.heads * self.latent.rope_dim + values)
+            )
         kv = self.kv_heads * (self.key_dim + self.values_dim)
         crossing = 0
         if self.cross_attention:

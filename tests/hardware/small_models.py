@@ -45,9 +45,9 @@ SMALL = {
     "gemma2": ("gemma2", SIZED | {"sliding_window": 7}),
     "gemma3_text": ("gemma3_text", SIZED | {"sliding_window": 7}),
     "vaultgemma": ("vaultgemma", SIZED),
-    "phi": ("phi", GROUPED),
+    "phi": ("phi", GROUPED | {"hidden_size": 48}),
     "phi3": ("phi3", GROUPED),
-    "phimoe": ("phimoe", MIXED),
+    "phimoe": ("phimoe", MIXED | {"num_experts_per_tok": 2}),
     "olmo": ("olmo", GROUPED),
     "olmo2": ("olmo2", GROUPED),
     "olmo3": ("olmo3", GROUPED),
@@ -82,10 +82,10 @@ SMALL = {
         "xglm",
         {"vocab_size": 131, "d_model": 36, "num_layers": 5, "attention_heads": 6, "ffn_dim": 53},
     ),
-    "persimmon": ("persimmon", PLAIN),
+    "persimmon": ("persimmon", PLAIN | {"hidden_size": 48}),
     "nemotron": ("nemotron", SIZED),
     "starcoder2": ("starcoder2", GROUPED),
-    "stablelm": ("stablelm", GROUPED),
+    "stablelm": ("stablelm", GROUPED | {"hidden_size": 48}),
     "cohere": ("cohere", GROUPED),
     "cohere2": ("cohere2", GROUPED | {"sliding_window": 7}),
     "granite": ("granite", GROUPED),
@@ -218,5 +218,5 @@ def built(config):
     if config.model_type in images:
         kind = transformers.AutoModelForImageClassification
     if config.model_type == "deit":  # which the Auto class takes for one with a teacher
-        return kind(config)
+        return kind._from_config(config, attn_implementation="eager")
     return kind.from_config(config, attn_implementation="eager")
