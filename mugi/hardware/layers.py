@@ -94,8 +94,10 @@ def windows(keys: Keys, family: Family) -> list[dict]:
 def _sees(keys: Keys, family: Family) -> list[str]:
     """Return of each layer whether it sees all, a window or a chunk."""
     number = keys.num_hidden_layers
+    is_off = "use_sliding_window" in family.reads and not keys.use_sliding_window
     if keys.layer_types is not None:
-        return _said(keys.layer_types, number)
+        sees = _said(keys.layer_types, number)
+        return ["all" if is_off and kind == "window" else kind for kind in sees]
     if family.config.startswith("GraniteMoeHybrid"):
         raise InputError(Mistake("without it all layers are of a state space", "layer_types"))
     rope = keys.no_rope_layers or [
@@ -108,7 +110,7 @@ def _sees(keys: Keys, family: Family) -> list[str]:
         return ["chunk" if has else "all" for has in rope]
     if family.windows == "attention_types":
         return _expanded(keys.attention_types or [[["global", "local"], 12]], number)
-    if not keys.sliding_window or not (keys.use_sliding_window in (None, True)):
+    if not keys.sliding_window or is_off:
         return ["all"] * number
     pattern = family.pattern or keys.sliding_window_pattern or 1
     if not isinstance(pattern, int):
