@@ -30,6 +30,7 @@ COMMANDS = {
     "collect": "tables with the same columns as one table",
     "evaluate": "time, energy and area of accelerators on LLMs",
     "explore": "sweeps over any column, and their Pareto fronts",
+    "models": "list models, or translate a Hugging Face config.json",
     "assumptions": "list the switches of the cost model",
     "carbon": "operational and embodied carbon of evaluated runs",
     "claims": "judge the paper's claims from the result tables",

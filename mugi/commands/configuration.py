@@ -36,7 +36,8 @@ def _named() -> dict[str, str]:
     return {
         "design": f"accelerator: {', '.join(designs())}, or the path of a YAML file; required",
         "variant": f"kind of the design, by default its first: {listed}",
-        "model": f"LLM: {', '.join(models())}, or the path of a YAML file; required",
+        "model": f"LLM: {', '.join(models())}, or the path of a YAML file or of a config.json (its "
+        "folder, its hub id in the local cache); required",
         "preset": f"assumptions: {' or '.join(PRESETS)} (default: {DEFAULT_PRESET})",
         "technology": f"process: {', '.join(technologies())}, or the path of a YAML file (default: "
         f"{DEFAULT})",

@@ -99,16 +99,18 @@ def config_path(name: str) -> Path | None:
     None if it leads to none. Raises InputError for a file that is not there, a folder without one,
     and a hub id that is not in the local cache; nothing is fetched.
     """
-    path = Path(os.path.expanduser(name))  # which raises nothing for ~nobody
-    if path.is_dir() and (path / CONFIG).is_file():
-        return path / CONFIG
-    if path.is_dir():
+    path = os.path.expanduser(name)
+    is_folder = os.path.isdir(path)  # unlike Path's, it raises for no name, however odd
+    inside = os.path.join(path, CONFIG)
+    if is_folder and not os.path.isfile(inside):
         raise InputError(f"model folder '{name}' has no {CONFIG}")
-    if name.endswith(".json"):
-        if not path.is_file():
-            raise InputError(f"model file '{name}' does not exist")
-        return path
-    return _cached(name)
+    if is_folder:
+        return Path(inside)
+    if not name.endswith(".json"):
+        return _cached(name)
+    if not os.path.isfile(path):
+        raise InputError(f"model file '{name}' does not exist")
+    return Path(path)
 
 
 def _cached(name: str) -> Path | None:
@@ -256,7 +258,7 @@ def _notes(file: _File, content: Mapping) -> list[str]:
     left_out += [f"the model of {key}" for key in towers]
     ahead = whole.get("num_nextn_predict_layers") or whole.get("num_mtp_layers")
     if ahead:
-        left_out.append(f"{ahead} layers that predict further tokens")
+        left_out.append("what predicts tokens after the next")
     if whole.get("quantization_config"):
         left_out.append("quantization_config: formats of numbers are the design's")
     notes = [f"left out: {', '.join(left_out)}"]

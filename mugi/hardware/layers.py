@@ -39,7 +39,8 @@ def decoder(keys: Keys, family: Family, content: Mapping) -> dict:
         "tied_output": bool(keys.tie_word_embeddings),
     }
     sizes |= {key: value for key, value in extras.items() if value}
-    return sizes | {"gated": family.gated, "vocabulary": keys.vocab_size}
+    sizes |= {} if family.gated else {"gated": False}
+    return sizes | {"vocabulary": keys.vocab_size}
 
 
 def _heads(keys: Keys, family: Family, content: Mapping) -> dict:

@@ -31,7 +31,8 @@ def source(kind: str, name: str, known: Callable[[], list[str]]) -> tuple[str, s
     elif not path.is_file() and kind != "design":
         raise InputError(f"{kind} file '{name}' does not exist")
     if not path.is_file():
-        raise InputError(unknown(kind, name, [*known(), "or the path of a YAML file"]))
+        path = "a YAML file or config.json" if kind == "model" else "a YAML file"
+        raise InputError(unknown(kind, name, [*known(), f"or the path of {path}"]))
     return shown, yaml_text(path)
 
 
