@@ -32,14 +32,15 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("import needs a config.json: mugi models import CONFIG [-o FILE]")
     if args.json if args.action else args.output:
         raise InputError("-o goes with import, --json with the list")
-    if args.action:
-        _import(args.config, args.output)
-    else:
-        _list(args.json)
+    told = _imported(args.config, args.output) if args.action else _listed(args.json)
+    closing({args.output or "stdout": told}, beside_data=not args.output)
 
 
-def _list(json: bool) -> None:
-    """Print a row a model: parameters, all and those that one token passes, and the source."""
+def _listed(json: bool) -> str:
+    """Print a row a model: parameters, all and those that one token passes, and the source.
+
+    Returns what was printed, in words.
+    """
     rows = []
     for name in models():
         model = load_model(name)
@@ -53,11 +54,14 @@ def _list(json: bool) -> None:
             cells = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row]
             padded = (cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True))
             print("  ".join(padded))
-    closing({"stdout": f"{len(table)} models; --model takes one's name"}, beside_data=True)
+    return f"{len(table)} models; --model takes one's name"
 
 
-def _import(config: str, output: str | None) -> None:
-    """Print or write the YAML of a config.json; nothing is written if it cannot be costed."""
+def _imported(config: str, output: str | None) -> str:
+    """Print or write the YAML of a config.json; nothing is written if it cannot be costed.
+
+    Returns how large the model is, in words.
+    """
     if output:
         if not output.endswith(ENDINGS):
             raise InputError(f"'{output}' must end in {' or '.join(ENDINGS)}")
@@ -70,10 +74,8 @@ def _import(config: str, output: str | None) -> None:
         write_text(output, text)
     else:
         print(text, end="")
-    size = (
-        f"{model.parameters / 1e9:.4g} B parameters, {model.active_parameters / 1e9:.4g} B active"
-    )
-    closing({output or "stdout": size}, beside_data=not output)
+    size, active = model.parameters / 1e9, model.active_parameters / 1e9
+    return f"{size:.4g} B parameters, {active:.4g} B of them for one token"
 
 
 def as_yaml(content: dict, notes: tuple[str, ...]) -> str:

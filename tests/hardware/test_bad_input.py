@@ -27,7 +27,7 @@ RUN = {
     [
         ({"design": "mugy"}, "unknown design 'mugy' (did you mean 'mugi'?)"),
         ({"design": None}, "unknown design ''; one of: carat, mugi"),
-        ({"model": None}, "unknown model ''; one of: llama_2_13b"),
+        ({"model": None}, "unknown model ''; one of: deepseek_v3"),
         ({"variant": "mac"}, "unknown variant of mugi 'mac'; one of: vlp, lut"),
         ({"model": "llama_2_8b"}, "unknown model 'llama_2_8b'"),
         ({"model": "nowhere.yaml"}, "model file 'nowhere.yaml' does not exist"),

@@ -5,8 +5,10 @@ import re
 
 import pytest
 
+from mugi.files import read_yaml
 from mugi.hardware.families import known
 from mugi.hardware.model import load_model
+from tests.docs.pages import ROOT
 from tests.hardware.small_models import COMPOSITE, SMALL, built, small_config
 
 # What a description leaves out, by the names that parameters have in transformers.
@@ -47,3 +49,21 @@ def test_every_family_has_a_small_copy():
     texts = {known().composites[model_type].text for model_type, _ in COMPOSITE.values()}
     assert known().families.keys() == tested | texts
     assert known().composites.keys() == {model_type for model_type, _ in COMPOSITE.values()}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    read_yaml(ROOT / "docs" / "examples" / "public_models.yaml", list).content,
+    ids=lambda entry: entry["name"],
+)
+def test_published(entry, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(entry["config"]))
+    model = load_model(str(path))
+    beside = entry.get("beside_b", 0)  # of a model of images that the figure includes
+    assert model.parameters / 1e9 + beside == pytest.approx(entry["published_b"], rel=0.01)
+    active = model.active_parameters
+    if entry.get("active_without_embedding"):
+        active -= model.dim * model.vocabulary
+    if "active_b" in entry:  # printed with two digits, and counted in more ways than one
+        assert active / 1e9 == pytest.approx(entry["active_b"], rel=0.025)
