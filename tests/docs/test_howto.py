@@ -73,12 +73,14 @@ def test_add_an_assumption(checkout):
 
 def test_add_a_model(folder):
     """To the cost model; and to accuracy, where the page's configurations have no mistakes."""
-    shown = commands(HOWTO / "model.md")
-    evaluate = next(command for command in shown if command.startswith("mugi evaluate"))
-    assert "throughput" in run_here(evaluate, folder)
-    (folder / "results" / "models" / "smollm2_135m").mkdir(parents=True)
     text = (HOWTO / "model.md").read_text(encoding="utf-8")
-    written = re.findall(r"cat > (\S+) <<EOF\n(.*?)EOF\n", text, flags=re.DOTALL)
+    (config, content), *written = re.findall(r"cat > (\S+) <<EOF\n(.*?)EOF\n", text, re.DOTALL)
+    (folder / config).write_text(content)
+    shown = [text for text in commands(HOWTO / "model.md") if text.startswith("mugi ")]
+    assert "30.53 B parameters, 3.353 B of them" in run_here(shown[0], folder)
+    for evaluate in shown[1:3]:
+        assert "throughput" in run_here(evaluate, folder)
+    (folder / "results" / "models" / "smollm2_135m").mkdir(parents=True)
     assert [name for name, _ in written] == ["mine.yaml", "vision.yaml"]
     for name, content in written:
         (folder / name).write_text(content)
