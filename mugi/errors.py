@@ -72,5 +72,10 @@ def raise_all(mistakes: Sequence[Mistake | str]) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of what a library's exception says, or else the exception's name."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """Return the first line of what a library's exception says, or else the exception's name.
+
+    A line that ends with a colon says nothing without the next.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    count = next((n for n, line in enumerate(lines, 1) if not line.endswith(":")), len(lines))
+    return " ".join(lines[:count]) or type(error).__name__

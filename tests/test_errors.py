@@ -2,7 +2,7 @@
 
 import pytest
 
-from mugi.errors import InputError, Mistake, closest, raise_all, unknown
+from mugi.errors import InputError, Mistake, closest, first_line, raise_all, unknown
 
 
 def test_a_mistake_is_a_line():
@@ -33,3 +33,10 @@ def test_nothing_is_raised_for_no_mistakes():
 def test_what_is_too_different_is_not_suggested():
     assert closest("batchsize", ["batch_size", "seq_len"]) == "batch_size"
     assert closest("zzz", ["batch_size"]) == ""
+
+
+def test_the_first_line_is_whole():
+    assert first_line(ValueError("wrong\nmore")) == "wrong"
+    assert first_line(ValueError("one of: \n(1) this:\n\n that \nmore")) == "one of: (1) this: that"
+    assert first_line(ValueError("ends so:")) == "ends so:"
+    assert first_line(ValueError()) == "ValueError"

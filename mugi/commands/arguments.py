@@ -13,7 +13,7 @@ from mugi.llm.settings import ATTENTIONS, DEVICES, DTYPES, ModelSettings
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that name a model and how it runs."""
     default = {field.name: field.default for field in fields(ModelSettings)}
-    parser.add_argument("model", help="checkpoint folder, or hub id (needs network)")
+    parser.add_argument("model", help="checkpoint folder, GGUF file, or hub id (needs network)")
     parser.add_argument("--name", help="the model's name in the table (default: its last part)")
     parser.add_argument(
         "--dtype",

@@ -22,16 +22,17 @@ from mugi.config.fields import (
 )
 from mugi.errors import InputError, Mistake, closest, unknown
 from mugi.llm.embedded import DIGITS, HUB_ID
+from mugi.llm.settings import is_checkpoint
 from mugi.llm.texts import TASKS
 from mugi.methods import FUNCTIONS, parse
 from mugi.schema import Section
 
 
 def _check_source(source: str) -> None:
-    if source != "embedded" and not HUB_ID.fullmatch(source) and not Path(source).is_dir():
-        allowed = ("embedded", "a hub id (org/name)", "an existing checkpoint folder")
+    if source != "embedded" and not HUB_ID.fullmatch(source) and not is_checkpoint(source):
+        allowed = ("embedded", "a hub id (org/name)", "an existing checkpoint folder or GGUF file")
         near = closest(source, ["embedded"])
-        raise InputError(Mistake(f"no folder '{source}'", allowed=allowed, nearest=near))
+        raise InputError(Mistake(f"no model '{source}'", allowed=allowed, nearest=near))
 
 
 def _check_data(data: str) -> None:
@@ -50,7 +51,7 @@ class Model(Section):
     """A model and how it is loaded."""
 
     source: checked(_check_source) = Field(
-        description="embedded, a hub id such as org/name, or a checkpoint folder"
+        description="embedded, a hub id such as org/name, a checkpoint folder, or a GGUF file"
     )
     dtype: Literal["bfloat16", "float16", "float32"] = Field(description="precision of the model")
     attention: Literal["eager", "sdpa"] = Field(description="attention of the native model")

@@ -15,6 +15,7 @@ from mugi.files import sha256_of, write_text
 from mugi.llm.embedded import EMBEDDED, EmbeddedModel
 
 CHECKSUMS = "SHA256SUMS"
+CONFIG, GGUF = "config.json", ".gguf"
 
 
 def prepare(name: str, folder: Path) -> None:
@@ -62,11 +63,13 @@ def _unpacked(embedded: EmbeddedModel) -> tuple:
 
 
 def model_digest(source: str) -> str:
-    """Return a digest of a checkpoint folder's files, or the commit of a hub model.
+    """Return a digest of a checkpoint folder's files or of a GGUF file, or a hub model's commit.
 
     Raises InputError if a file that the folder's SHA256SUMS lists is missing or another.
     """
     folder = Path(source)
+    if folder.is_file():
+        return _digest({folder.name: sha256_of(folder)})
     if not folder.is_dir():
         from mugi.llm.load import commit
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
+from mugi.llm.checkpoint import GGUF
 from mugi.llm.embedded import HUB_ID
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -16,12 +17,12 @@ DEVICES = "cpu, cuda, cuda:N, or auto: the layers spread over all GPUs"
 class ModelSettings:
     """One model and how it runs.
 
-    source: checkpoint folder or hub id (org/name); name: in tables, by default the source's last
-    part; dtype: of weights and of all that is not approximated (in float32 the log-loss moves by
-    less than 0.001 nats from one processor to another, in bfloat16 by more than VLP costs);
-    attention: the model's own where no table replaces its softmax, `sdpa` (`eager` for the few
-    models without it) or `eager`; device: see `DEVICES`; threads: of the CPU. Two jobs of one
-    thread are faster than one job of two, so that one is the default and jobs fill the cores.
+    source: checkpoint folder, GGUF file or hub id (org/name); name: in tables, by default the
+    source's last part; dtype: of weights and of all that is not approximated (in float32 the
+    log-loss moves by less than 0.001 nats from one processor to another, in bfloat16 by more than
+    VLP costs); attention: the model's own where no table replaces its softmax, `sdpa` (`eager` for
+    the few models without it) or `eager`; device: see `DEVICES`; threads: of the CPU. Two jobs of
+    one thread are faster than one job of two, so that one is the default and jobs fill the cores.
     """
 
     source: str
@@ -37,8 +38,8 @@ class ModelSettings:
 
     @property
     def is_local(self) -> bool:
-        """Whether the model is a folder, which needs no network."""
-        return Path(self.source).is_dir()
+        """Whether the model is a folder or a GGUF file, which needs no network."""
+        return is_checkpoint(self.source)
 
     def check(self) -> None:
         """Raise InputError, a mistake a line, for settings that name no model, or none here."""
@@ -51,15 +52,22 @@ class ModelSettings:
             mistakes.append(unknown("attention", self.attention, ATTENTIONS))
         if not self.is_local and not HUB_ID.fullmatch(self.source):
             folder = Path(self.source)
-            near = closest(folder.name, [path.name for path in folder.parent.glob("*/")])
-            allowed = ("a checkpoint folder", "a hub id (org/name)")
-            mistakes.append(Mistake(f"no folder '{self.source}'", allowed=allowed, nearest=near))
+            others = [path.name for path in folder.parent.glob("*") if is_checkpoint(path)]
+            near = closest(folder.name, others)
+            allowed = ("a checkpoint folder", "a GGUF file", "a hub id (org/name)")
+            mistakes.append(Mistake(f"no model '{self.source}'", allowed=allowed, nearest=near))
         if not re.fullmatch("cpu|cuda(:[0-9]+)?|auto", self.device):
             near = closest(self.device, ["cpu", "cuda", "auto"])
             what = "must be cpu, cuda, cuda:N or auto"
             mistakes.append(Mistake(what, where=f"device {self.device}", nearest=near))
         raise_all(mistakes)
         device_kind(self.device)
+
+
+def is_checkpoint(source: str | Path) -> bool:
+    """Return whether `source` is a folder or a GGUF file."""
+    path = Path(source)
+    return path.is_dir() or (path.is_file() and path.suffix == GGUF)
 
 
 def device_kind(device: str) -> str:

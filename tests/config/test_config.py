@@ -113,7 +113,7 @@ MISTAKES = {
     ),
     "missing checkpoint folder": (
         {"models": {"smollm2_135m": {"source": "./nowhere"}}},
-        ["models.smollm2_135m.source", "no folder './nowhere'", "hub id"],
+        ["models.smollm2_135m.source", "no model './nowhere'", "hub id"],
     ),
     "unknown precision": (
         {"models": {"smollm2_135m": {"dtype": "bfloat"}}},

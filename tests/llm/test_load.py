@@ -1,5 +1,7 @@
 """Loading checkpoints: precision, attention, place and threads; what fails is one line."""
 
+import json
+
 import pytest
 import torch
 import transformers
@@ -93,6 +95,39 @@ def test_what_the_hub_says_is_one_line(raised, token, line, monkeypatch):
             asked()
         assert line in str(error.value)
         assert "\n" not in str(error.value) and "hf_secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_code_of_a_checkpoint_never_runs(checkpoint, monkeypatch, file):
+    """Nor is anybody asked at the terminal."""
+    (checkpoint / "own.py").write_text("raise SystemExit('it ran')")
+    path = checkpoint / file
+    own = {"AutoConfig": "own.C", "AutoModelForCausalLM": "own.M", "AutoTokenizer": ["own.T", None]}
+    changes = {"auto_map": own, "model_type": "my_new_model", "tokenizer_class": "MyTokenizer"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    monkeypatch.setattr("builtins.input", lambda *text: pytest.fail("asks at the terminal"))
+    with pytest.raises(InputError) as error:
+        load(ModelSettings(str(checkpoint)))
+    assert "it brings Python code of its own, which would run with all your" in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+    if file == "config.json":
+        with pytest.raises(InputError, match="refused, and no option allows it"):
+            commit(str(checkpoint))
+
+
+def test_code_that_transformers_has_is_its_own(checkpoint, caplog):
+    path = checkpoint / "config.json"
+    changes = {"auto_map": {"AutoModelForCausalLM": "own.M"}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    load(ModelSettings(str(checkpoint)))
+    assert "its own Python code is not run, but llama of transformers" in caplog.text
+
+
+def test_pickled_code_is_refused(checkpoint):
+    (checkpoint / "model.safetensors").unlink()
+    (checkpoint / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
+    with pytest.raises(InputError, match="pickled Python that would run code: refused; allowed:"):
+        load(ModelSettings(str(checkpoint)))
 
 
 def test_offline_is_said(monkeypatch):

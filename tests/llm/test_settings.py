@@ -30,7 +30,7 @@ def test_defaults(tmp_path):
         ({"device": "tpu"}, "device tpu: must be cpu, cuda, cuda:N or auto (did you mean 'cpu'?)"),
         (
             {"source": "smolm2"},
-            "no folder 'smolm2' (did you mean 'smollm2'?); one of: a checkpoint",
+            "no model 'smolm2' (did you mean 'smollm2'?); one of: a checkpoint",
         ),
     ],
 )

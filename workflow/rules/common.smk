@@ -79,11 +79,14 @@ def files_of(name):
 
 
 def checkpoint_of(wildcards):
-    """The prepared checkpoint of an embedded model, the files of a folder, nothing for a hub id."""
+    """The files of an embedded model's checkpoint or of a folder, a GGUF file, nothing of a hub."""
     source = config["models"][wildcards.model]["source"]
     if source != "embedded":
-        folder = Path(source)
-        return sorted(map(str, [*folder.glob("*.safetensors"), *folder.glob("*.json")]))
+        place = Path(source)
+        if place.is_file():
+            return [source]
+        kinds = ("safetensors", "json", "gguf")
+        return sorted(str(path) for kind in kinds for path in place.glob(f"*.{kind}"))
     return expand("results/models/{{model}}/{file}", file=CHECKPOINT)
 
 
