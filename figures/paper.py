@@ -72,7 +72,15 @@ PUBLISHED_FIG08 = {
     ("gelu", "vlp:lut=11,max_exp=1"),
     ("gelu", "pwl:segments=22,range=5"),
 }
-FUNCTIONS = {"exp": "exp (softmax)", "silu": "SiLU", "gelu": "GELU", "gelu_tanh": "GELU"}
+FUNCTIONS = {
+    "exp": "exp (softmax)",
+    "silu": "SiLU",
+    "gelu": "GELU",
+    "gelu_tanh": "GELU",
+    "quick_gelu": "GELU (sigmoid)",
+    "relu": "ReLU",
+    "relu2": "ReLU²",
+}
 KINDS = {
     "pwl": "PWL",
     "taylor": "Taylor",

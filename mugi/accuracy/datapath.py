@@ -52,7 +52,7 @@ def _captured(model, tokens, last: int) -> Iterator[tuple[dict, np.ndarray, np.n
     middle and the last block, float64 values of BF16 numbers."""
     import torch
 
-    from mugi.llm.quantise import blocks_of
+    from mugi.llm.matrices import blocks_of
 
     blocks, seen = blocks_of(model), {}
     linear = {

@@ -22,10 +22,19 @@ from mugi.array.converter import (
     check_codes,
     row_signals,
 )
-from mugi.bf16 import INF_CODE, SPECIAL_EXPONENT, ZERO_EXPONENT, Fields, join, split
+from mugi.bf16 import (
+    INF_CODE,
+    SPECIAL_EXPONENT,
+    ZERO_EXPONENT,
+    Fields,
+    from_bf16,
+    join,
+    split,
+    to_bf16,
+)
 from mugi.errors import InputError, unknown
 from mugi.methods import FUNCTIONS
-from mugi.methods.functions import exact_codes, exact_table
+from mugi.methods.functions import beyond, exact_codes, exact_table
 from mugi.methods.vlp import VLP
 
 SIGN_BIT = 0x8000
@@ -266,15 +275,16 @@ def post_process(method: VLP, function: str, mapped: Mapping, selected: np.ndarr
     """Return the outputs: underflow, overflow, zeros, infinities and NaN by the method's policies.
 
     Beyond the LUT `flush` gives the function's limit: the input itself for a positive input of an
-    activation. Zeros and specials have the exact function's value.
+    activation (ReLU²: its square). Zeros and specials have the exact function's value.
     """
     sign, _, exponent = mapped.fields
     window_low, lut_low = mapped.window[:, :, None]
     zero_code = np.where(sign, SIGN_BIT, 0).astype(np.uint16)
     at_zero = np.full_like(zero_code, 0x3F80) if function == "exp" else zero_code
-    limit = (
-        np.where(sign, 0, INF_CODE) if function == "exp" else np.where(sign, SIGN_BIT, mapped.code)
-    )
+    if function == "exp":
+        limit = np.where(sign, 0, INF_CODE)
+    else:
+        limit = np.where(sign, SIGN_BIT, to_bf16(beyond(function, from_bf16(mapped.code))))
 
     underflow = exponent < window_low
     if method.underflow != "zero":

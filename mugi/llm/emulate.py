@@ -97,12 +97,31 @@ class _Lookup:
 
 class Heads(NamedTuple):
     """Queries, keys and values of attention: (batch, heads, tokens, head dim); KV heads may be
-    fewer than query heads (GQA). Scores are kept within ±softcap (Gemma 2) if there is one."""
+    fewer than query heads (GQA), and values narrower or wider than keys (MLA).
+
+    softcap: scores are kept within ±softcap (Gemma 2); sinks: a score a query head, (heads,), that
+    takes part in each row's maximum and sum but weighs no value (gpt-oss); bias: what is added to
+    the scores, broadcast to (batch, heads, queries, keys) (T5).
+    """
 
     query: torch.Tensor
     key: torch.Tensor
     value: torch.Tensor
     softcap: float | None = None
+    sinks: torch.Tensor | None = None
+    bias: torch.Tensor | None = None
+
+
+def hidden_below(dtype: torch.dtype) -> float:
+    """Return the score at and below which a key counts as masked: models mask by the lowest
+    number of a dtype, some of them divide the scores afterwards."""
+    return -1e30 if dtype != torch.float16 else torch.finfo(dtype).min / 2
+
+
+def _empty_output(heads: Heads) -> torch.Tensor:
+    """Return room for the attention output, (batch, queries, heads, value dim)."""
+    batch, query_heads, queries, _ = heads.query.shape
+    return heads.query.new_empty(batch, queries, query_heads, heads.value.shape[3])
 
 
 class TableAttention:
@@ -113,7 +132,8 @@ class TableAttention:
     multiplied by the BF16 reciprocal). The BF16 probabilities weigh the values in the model's
     dtype. Masked keys get probability 0, a row without any key all zeros. Under `rows`, `group`
     contiguous queries of one head share the window of each key column, tiles counted from the
-    sequence's first real token to its last, so that padding changes no result.
+    sequence's first real token to its last, so that padding changes no result (where scores have a
+    bias, tiles count from the first query). A sink is one more column.
     """
 
     def __init__(self, method: Method, device: torch.device):
@@ -135,12 +155,12 @@ class TableAttention:
         without it every key is seen, or under `causal` every key up to the query's own.
         """
         self.lookup = self.on(heads.query.device)
-        if self._is_strided:
+        if self._is_strided or heads.bias is not None:
             return self._whole(heads, mask, scaling, causal)
         if mask is None:
             return self._tiles(heads, None, scaling, causal)
         queries = heads.query.shape[2]
-        out = torch.zeros_like(heads.query.transpose(1, 2), memory_format=torch.contiguous_format)
+        out = _empty_output(heads).zero_()
         own = heads.key.shape[2] - queries  # key index of the first query's own token
         for index, seen in enumerate(mask.expand(len(out), -1, -1, -1)):
             real = seen.any(dim=(0, 1)).nonzero()
@@ -154,19 +174,22 @@ class TableAttention:
                 if visible.any():
                     query = heads.query[index, None, :, query_range]
                     key, value = (kv[index, None, :, key_range] for kv in heads[1:3])
-                    sequence = Heads(query, key, value, heads.softcap)
+                    sequence = heads._replace(query=query, key=key, value=value)
                     out[index, query_range] = self._tiles(sequence, visible, scaling, False)[0]
         return out
 
     def softmax(self, scores: torch.Tensor) -> torch.Tensor:
         """Return the BF16 softmax of `scores`, (batch, heads, queries, keys), over the keys.
 
-        The scores hold all that the model adds to them. What it masks is known only by its value:
-        at most half the lowest finite number of their dtype. Tiles count from the first query.
+        The scores hold all that the model adds to them. What it masks is known only by its value,
+        see `hidden_below`. Tiles count from the first query.
         """
         self.lookup = self.on(scores.device)
-        hidden = scores <= torch.finfo(scores.dtype).min / 2
-        scores = scores.masked_fill(hidden, -math.inf).to(torch.bfloat16)
+        hidden = scores <= hidden_below(scores.dtype)
+        return self._rows(scores.masked_fill(hidden, -math.inf).to(torch.bfloat16))
+
+    def _rows(self, scores: torch.Tensor) -> torch.Tensor:
+        """Return the BF16 softmax of BF16 `scores`, -inf where masked."""
         if self._is_strided:
             return self._strided(scores)
         out = torch.empty_like(scores)
@@ -188,7 +211,7 @@ class TableAttention:
         kv_heads, keys = heads.key.shape[1:3]
         shared = query_heads // kv_heads
         folded = heads.query.view(batch, kv_heads, shared, queries, head_dim)
-        out = torch.empty_like(heads.query.transpose(1, 2), memory_format=torch.contiguous_format)
+        out = _empty_output(heads)
         for start in range(0, queries, self.lookup.stack.group):
             stop = min(start + self.lookup.stack.group, queries)
             seen = keys - queries + stop if causal else keys
@@ -202,21 +225,31 @@ class TableAttention:
                 hidden = ~mask[:, :, start:stop].transpose(2, 3).expand(-1, query_heads, -1, -1)
                 hidden = hidden.unflatten(1, (kv_heads, shared)).transpose(2, 3)
                 scores.masked_fill_(hidden, -math.inf)
+            if heads.sinks is not None:
+                sinks = heads.sinks.to(scores.dtype).view(kv_heads, 1, shared, 1)
+                scores = torch.cat([scores, sinks.expand(batch, -1, -1, -1, stop - start)], 2)
             weights = self._softmax(scores, 2, lambda members: self.lookup.pick(members, 4, 2))
-            weights = weights.view(batch, kv_heads, seen, -1).to(heads.value.dtype)
+            weights = weights[:, :, :seen].flatten(3).to(heads.value.dtype)
             mixed = heads.value[:, :, :seen].transpose(2, 3) @ weights
-            mixed = mixed.view(batch, kv_heads, head_dim, shared, -1).permute(0, 4, 1, 3, 2)
-            out[:, start:stop].view(batch, stop - start, kv_heads, shared, head_dim).copy_(mixed)
+            mixed = mixed.unflatten(3, (shared, -1)).permute(0, 4, 1, 3, 2)
+            out[:, start:stop].unflatten(2, (kv_heads, shared)).copy_(mixed)
         return out
 
     def _scores(
-        self, left: torch.Tensor, right: torch.Tensor, scaling: float, softcap: float | None
+        self,
+        left: torch.Tensor,
+        right: torch.Tensor,
+        scaling: float,
+        softcap: float | None,
+        bias: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return left @ right in BF16; product, scaling and cap are in the model's dtype."""
+        """Return left @ right in BF16; product, scaling, cap and bias are in the model's dtype."""
         scores = self.lookup.buffer("scores", (*left.shape[:3], right.shape[3]), left.dtype)
         torch.matmul(left, right, out=scores).mul_(scaling)
         if softcap is not None:
             scores.div_(softcap).tanh_().mul_(softcap)
+        if bias is not None:
+            scores.add_(bias)
         return scores.to(torch.bfloat16)
 
     def _softmax(self, scores: torch.Tensor, dim: int, pick) -> torch.Tensor:
@@ -239,16 +272,22 @@ class TableAttention:
     def _whole(
         self, heads: Heads, mask: torch.Tensor | None, scaling: float, causal: bool
     ) -> torch.Tensor:
-        """Run the published grouping, for which the scores of all queries are needed at once."""
+        """Run with the scores of all queries at once: for the published grouping, and with a bias.
+
+        A sink is one more key behind the others, without a value.
+        """
         queries, keys = heads.query.shape[2], heads.key.shape[2]
         shared = heads.query.shape[1] // heads.key.shape[1]
         key, value = (kv.repeat_interleave(shared, 1) for kv in (heads.key, heads.value))
-        scores = self._scores(heads.query, key.transpose(2, 3), scaling, heads.softcap)
+        scores = self._scores(heads.query, key.transpose(2, 3), scaling, heads.softcap, heads.bias)
         if causal and mask is None:
             mask = scores.new_ones(queries, keys, dtype=torch.bool).tril(keys - queries)
         if mask is not None:
             scores.masked_fill_(~mask, -math.inf)
-        return (self._strided(scores).to(value.dtype) @ value).transpose(1, 2)
+        if heads.sinks is not None:
+            sinks = heads.sinks.to(scores.dtype).view(1, -1, 1, 1)
+            scores = torch.cat([scores, sinks.expand(*scores.shape[:3], 1)], 3)
+        return (self._rows(scores)[..., :keys].to(value.dtype) @ value).transpose(1, 2)
 
     def _strided(self, scores: torch.Tensor) -> torch.Tensor:
         """The published grouping: rows of the flattened (batch, heads, queries) matrix that are
@@ -275,12 +314,11 @@ class TableActivation(torch.nn.Module):
         super().__init__()
         self.on = cache(partial(_Lookup, method.stack(function), negative_only=False))
         self.lookup = self.on(device)
-        self.calls = 0
+        self.function = function
 
     @torch.no_grad()
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the function of `inputs`, any shape, in the inputs' dtype."""
-        self.calls += 1
         self.lookup = self.on(inputs.device)
         rounded = inputs.to(torch.bfloat16).contiguous()
         if self.lookup.fused:

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from mugi.errors import InputError
 from mugi.llm.attention import attending
+from mugi.llm.blocks import layer_kinds
 from mugi.llm.emulate import TableAttention
 from mugi.methods import Method, parse
 
@@ -27,6 +28,7 @@ class Layers:
         self.model = model
         self.decoder = model.base_model
         self.all = self.decoder.layers
+        self.kinds = layer_kinds(self.decoder.config)
         self.assignment: list[Method] = [EXACT] * len(self.all)
         self.watch: Callable | None = None
         self.attention = cache(partial(TableAttention, device=model.device))  # of a method
@@ -64,11 +66,16 @@ class Layers:
     @contextmanager
     def _only(self, first: int, last: int) -> Iterator[None]:
         """Leave the decoder the layers from `first` to `last`, that one left out."""
+        config = self.decoder.config
         self.decoder.layers = torch.nn.ModuleList(list(self.all)[first:last])
         try:
+            if self.kinds:  # by which layers pick their masks, by their place
+                config.layer_types = self.kinds[first:last]
             yield
         finally:
             self.decoder.layers = self.all
+            if self.kinds:
+                config.layer_types = self.kinds
 
 
 @contextmanager

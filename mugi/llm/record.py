@@ -6,6 +6,7 @@ computed exactly in BF16.
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,11 @@ import torch
 from transformers import PreTrainedModel
 
 from mugi.bf16 import INF_CODE
+from mugi.errors import InputError
+from mugi.llm.activations import Watched, activation_layers
 from mugi.llm.attention import attending
-from mugi.llm.emulate import TableAttention
-from mugi.llm.inject import activation_sites
+from mugi.llm.blocks import language_model, layers_of
+from mugi.llm.emulate import Heads, TableAttention
 from mugi.methods import parse
 
 COLUMNS = ["operation", "function", "recipe", "layer", "layers", "seq_len", "code", "count"]
@@ -55,10 +58,12 @@ def profile_as_published(model: PreTrainedModel, tokens: torch.Tensor, length: i
             count.scores(layer, scores, place)
 
     def activation(layer: int, inputs: torch.Tensor) -> None:
+        if inputs.ndim < 3:
+            raise InputError("the inputs of one token are not told apart where experts take them")
         for place, count in counts.items():
             count.inputs(layer, inputs[:, place])
 
-    _observe(model, tokens.unfold(0, length, length), softmax, activation)
+    _observe(model, tokens.unfold(0, length, length), softmax, activation, sinks=False)
     return _sorted([count.table(place + 1) for place, count in counts.items()], "published")
 
 
@@ -77,7 +82,8 @@ def samples(model: PreTrainedModel, tokens: torch.Tensor) -> dict[str, np.ndarra
         codes_by_layer[f"softmax_layer{layer:02}"] = np.where(codes == 0, codes, codes | 0x8000)
 
     def activation(layer: int, inputs: torch.Tensor) -> None:
-        codes = _codes(inputs[0, :_SAMPLED_TOKENS]).cpu().numpy()
+        rows = inputs.reshape(-1, inputs.shape[-1])  # of experts: the tokens that one of them takes
+        codes = _codes(rows[:_SAMPLED_TOKENS]).cpu().numpy()
         codes_by_layer[f"activation_layer{layer:02}"] = codes.astype(np.uint16)
 
     _observe(model, [tokens], softmax, activation)
@@ -91,8 +97,8 @@ class _Counts:
     """
 
     def __init__(self, model: PreTrainedModel):
-        self.functions = {"softmax": "exp", "activation": activation_sites(model)[0]}
-        shape = (len(self.functions), model.config.num_hidden_layers, _CODES)
+        self.functions = {"softmax": "exp", "activation": activation_layers(model)[0]}
+        shape = (len(self.functions), layers_of(language_model(model)).count, _CODES)
         self.counts = torch.zeros(shape, dtype=torch.int64, device=model.device)
 
     def below_maximum(self, layer: int, scores: torch.Tensor) -> None:
@@ -156,27 +162,27 @@ def _observe(
     windows: Iterable[torch.Tensor],
     softmax: Observer,
     activation: Observer,
+    sinks: bool = True,
 ) -> None:
     """Run the model on windows of tokens, one at a time, and call `softmax(layer, scores)` for
-    each tile of queries and `activation(layer, inputs)`."""
+    each tile of queries and `activation(layer, inputs)`. Scores hold attention sinks, behind those
+    of the keys, unless `sinks` is False."""
     attention = TableAttention(parse("exact"), model.device)
-    own, running = attention._softmax, 0
+    own, running, behind = attention._softmax, 0, 0
 
-    def attend(layer: int, *arguments) -> torch.Tensor:
-        nonlocal running
-        running = layer
-        return attention(*arguments)
+    def attend(layer: int, heads: Heads, *arguments) -> torch.Tensor:
+        nonlocal running, behind
+        running, behind = layer, int(heads.sinks is not None and not sinks)
+        return attention(heads, *arguments)
 
     def observed(scores: torch.Tensor, *others) -> torch.Tensor:
-        softmax(running, scores)
+        softmax(running, scores[:, :, : scores.shape[2] - behind])
         return own(scores, *others)
-
-    def before(layer: int) -> Callable[..., None]:
-        return lambda module, inputs: activation(layer, inputs[0])
 
     with attending(model, attend), ExitStack() as hooks:
         attention._softmax = observed  # not before: the run that counts the layers is not observed
-        for layer, (_, _, site) in enumerate(activation_sites(model)[1]):
-            hooks.enter_context(site.register_forward_pre_hook(before(layer)))
+        for layer, sites in enumerate(activation_layers(model)[1]):
+            for site in sites:
+                hooks.enter_context(site.by(Watched(site.own, partial(activation, layer))))
         for window in windows:
             model(window[None], use_cache=False, logits_to_keep=1)

@@ -45,8 +45,42 @@ def gelu_tanh(x: np.ndarray) -> np.ndarray:
         return _above_half(x, np.where(np.isneginf(x), -0.0, x / (1 + np.exp(-gate))))
 
 
-FUNCTIONS = {"exp": exp, "silu": silu, "gelu": gelu, "gelu_tanh": gelu_tanh}
+def quick_gelu(x: np.ndarray) -> np.ndarray:
+    """x·sigmoid(1.702·x), the sigmoid form of GELU, of CLIP and of the SwiGLU of gpt-oss; -0 at
+    -inf."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _above_half(x, np.where(np.isneginf(x), -0.0, x / (1 + np.exp(-1.702 * x))))
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    """max(x, 0), the activation of OPT; a zero keeps the sign of what it stands for."""
+    return np.where(np.isnan(x) | (x > 0), x, np.copysign(0.0, x))
+
+
+def relu2(x: np.ndarray) -> np.ndarray:
+    """max(x, 0)², the activation of Nemotron; zeros as `relu`."""
+    with np.errstate(over="ignore"):
+        return np.copysign(relu(x) ** 2, x)
+
+
+FUNCTIONS = {
+    "exp": exp,
+    "silu": silu,
+    "gelu": gelu,
+    "gelu_tanh": gelu_tanh,
+    "quick_gelu": quick_gelu,
+    "relu": relu,
+    "relu2": relu2,
+}
 """Function name -> float64 array function."""
+ACTIVATIONS = tuple(name for name in FUNCTIONS if name != "exp")
+"""Functions of feed-forward layers."""
+
+
+def beyond(function: str, x: np.ndarray) -> np.ndarray:
+    """Return what an activation tends to for large positive `x`, where a method has no entries:
+    the input itself, which hardware passes through, or its square (ReLU²)."""
+    return relu2(x) if function == "relu2" else x
 
 
 def exact_codes(function: str, codes: np.ndarray) -> np.ndarray:

@@ -3,13 +3,14 @@
 from typing import NamedTuple
 
 from mugi.errors import InputError, Mistake, raise_all, unknown
+from mugi.methods.functions import ACTIVATIONS
 from mugi.methods.method import Method
 from mugi.methods.quantisers import Quantiser
 from mugi.methods.registry import parse
 
 OPERATIONS = {
     "softmax": ("exp",),
-    "activation": ("silu", "gelu", "gelu_tanh"),
+    "activation": ACTIVATIONS,
     "cross_softmax": ("exp",),
     "woq": ("weights",),
     "kvq": ("cache",),

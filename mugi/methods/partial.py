@@ -11,7 +11,7 @@ from mugi.bf16 import rounded
 from mugi.methods.method import Method, table_of
 from mugi.methods.tables import TableStack
 
-_SLOPE = {"silu": 1.0, "gelu": 1.702, "gelu_tanh": 1.702}
+_SLOPE = {"silu": 1.0, "gelu": 1.702, "gelu_tanh": 1.702, "quick_gelu": 1.702}
 
 
 class Partial(Method):

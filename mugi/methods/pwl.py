@@ -1,6 +1,7 @@
 """Piecewise linear approximation (PWL): one slope and intercept a segment of the input range.
 
-Inputs below the range give 0; an activation passes inputs above the range through.
+Inputs below the range give 0; an activation passes inputs above the range through (ReLU²: their
+square).
 """
 
 from functools import cache
@@ -11,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from mugi.bf16 import rounded
-from mugi.methods.functions import FUNCTIONS
+from mugi.methods.functions import FUNCTIONS, beyond
 from mugi.methods.method import Method, table_of
 from mugi.methods.tables import TableStack
 
@@ -63,7 +64,7 @@ class PWL(Method):
         else:
             result = _evaluate(inside, *self.fit(function))
         result = np.where(x < low, 0.0, result)
-        return result if function == "exp" else np.where(x > high, x, result)
+        return result if function == "exp" else np.where(x > high, beyond(function, x), result)
 
 
 def _published(function: str, x: np.ndarray, low: float, high: float, segments: int) -> np.ndarray:

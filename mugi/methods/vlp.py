@@ -22,8 +22,18 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from mugi.bf16 import CODES, INF_CODE, SPECIAL_EXPONENT, ZERO_EXPONENT, Fields, join, split
-from mugi.methods.functions import exact_table
+from mugi.bf16 import (
+    CODES,
+    INF_CODE,
+    SPECIAL_EXPONENT,
+    ZERO_EXPONENT,
+    Fields,
+    from_bf16,
+    join,
+    split,
+    to_bf16,
+)
+from mugi.methods.functions import beyond, exact_table
 from mugi.methods.method import Method
 from mugi.methods.tables import Adaption, TableStack
 
@@ -202,11 +212,17 @@ class VLP(Method):
             # for positive inputs) for exp
             limit = exact[INF_CODE | (CODES & 0x8000)]
             if function != "exp":
-                limit = np.where(CODES < 0x8000, CODES, limit)
+                limit = np.where(CODES < 0x8000, _beyond(function), limit)
             result = np.where(exponent > lut_high, limit, result)
         # zeros, infinities and NaN do not go through the LUT
         bypassed = np.abs(exponent) == SPECIAL_EXPONENT
         return np.where(bypassed, exact, result).astype(np.uint16)
+
+
+@cache
+def _beyond(function: str) -> np.ndarray:
+    """Return the codes of an activation above the LUT, by the input's code."""
+    return to_bf16(beyond(function, from_bf16(CODES)))
 
 
 @cache

@@ -9,9 +9,10 @@ from transformers import AttentionInterface, AttentionMaskInterface
 
 from mugi.bf16 import from_bf16, to_bf16
 from mugi.errors import InputError
-from mugi.llm.attention import layer_counts
+from mugi.llm.activations import activation_layers
+from mugi.llm.blocks import layers_of
 from mugi.llm.emulate import TableActivation
-from mugi.llm.inject import activation_layers, emulated
+from mugi.llm.inject import emulated
 from mugi.methods import Approximation, parse
 from mugi.methods.tables import look_up
 from tests.llm.tiny_models import FAMILIES, LAYERS, built, inputs_of
@@ -80,7 +81,7 @@ def test_every_layer_has_its_own_method(family):
     """Sites are counted, and the first, last and all layers each matter."""
     model = built(family)
     layers = LAYERS.get(family, 2)
-    assert layer_counts(model)[0] == layers
+    assert layers_of(model).count == layers
     assert [len(sites) for sites in activation_layers(model)[1]] == [1] * layers
     fine, coarse = Approximation(EXACT, EXACT), Approximation(COARSE, COARSE)
     found = []
@@ -194,10 +195,10 @@ def test_models_without_interface_are_what_their_definition_says(family, functio
     with emulated(model, Approximation(SLIDING, SLIDING)):
         found = output(model)
     monkeypatch.setattr(functional, "softmax", lambda x, **others: softmax_by_hand(x, SLIDING))
-    for ((parent, name, _),) in activation_layers(model)[1]:
+    for (site,) in activation_layers(model)[1]:
         hand = torch.nn.Module()
         hand.forward = lambda x: activation_by_hand(x, SLIDING, function)
-        setattr(parent, name, hand)
+        setattr(site.parent, site.name, hand)
     torch.testing.assert_close(found, output(model), rtol=1e-9, atol=1e-9)
 
 
@@ -254,16 +255,11 @@ def test_a_model_without_the_operation_is_refused():
     mamba = transformers.MambaForCausalLM(
         transformers.MambaConfig(vocab_size=61, hidden_size=16, num_hidden_layers=2, state_size=4)
     )
-    line = "no attention found whose softmax could be swapped in MambaForCausalLM with"
-    assert refused(mamba, Approximation(EXACT)).startswith(line)
-    assert "activation 'relu'" in refused(
-        built("ViT", hidden_act="relu"), Approximation(None, EXACT)
+    line = "MambaForCausalLM has no softmax in its layers, all of which are linear_attention"
+    assert refused(mamba, Approximation(EXACT)) == line
+    assert "activation 'mish'" in refused(
+        built("ViT", hidden_act="mish"), Approximation(None, EXACT)
     )
-    t5 = transformers.T5ForConditionalGeneration(
-        transformers.T5Config(vocab_size=61, d_model=16, d_kv=4, d_ff=24, num_layers=2, num_heads=4)
-    )
-    line = "attention with position_bias cannot be emulated yet"
-    assert refused(t5, Approximation(EXACT)) == line
 
 
 @pytest.mark.parametrize("family", ["Llama", "Swinv2"])
@@ -302,12 +298,21 @@ def test_activations_that_the_model_does_not_call_are_noticed(monkeypatch):
     assert refused(model, Approximation(EXACT, EXACT)) == line
 
 
-def test_a_mask_of_numbers_is_refused():
+@torch.inference_mode()
+def test_a_mask_of_numbers_is_added_to_the_scores():
+    """Its lowest numbers hide keys as a boolean mask does; what else it holds are ALiBi's."""
     model = built("Llama")
-    mask = torch.zeros(2, 1, 14, 14)
-    line = "attention with a mask of numbers cannot be emulated yet"
-    with emulated(model, Approximation(EXACT)), pytest.raises(InputError, match=line):
-        model(**inputs_of(model), attention_mask=mask)
+    seen = torch.ones(2, 1, 14, 14, dtype=torch.bool).tril()
+    lowest = torch.zeros(2, 1, 14, 14).masked_fill(~seen, torch.finfo(torch.float32).min)
+    slopes = 0.3 * (torch.arange(14)[None] - torch.arange(14)[:, None])
+    inputs = inputs_of(model)
+    with emulated(model, Approximation(SLIDING)):
+        by_numbers = model(**inputs, attention_mask=lowest).logits
+        assert torch.equal(by_numbers, model(**inputs, attention_mask=seen).logits)
+    native = model(**inputs, attention_mask=lowest + slopes).logits
+    with emulated(model, Approximation(EXACT)):
+        exact = model(**inputs, attention_mask=lowest + slopes).logits
+    assert 0 < distance(exact, native) < 0.05 < distance(by_numbers, native)
 
 
 def test_a_configuration_that_does_not_say_its_layers_is_refused():
@@ -315,4 +320,4 @@ def test_a_configuration_that_does_not_say_its_layers_is_refused():
     model.config = transformers.PreTrainedConfig()
     line = "the configuration of this  model has no num_hidden_layers"
     with pytest.raises(InputError, match=line):
-        layer_counts(model)
+        layers_of(model)

@@ -6,9 +6,9 @@ import torch
 
 from mugi.bf16 import from_bf16, to_bf16
 from mugi.llm import record
+from mugi.llm.activations import activation_layers
 from mugi.llm.attention import attending
 from mugi.llm.emulate import TableAttention
-from mugi.llm.inject import activation_sites
 from mugi.methods import parse
 
 TOKENS = torch.arange(48) * 37 % 257
@@ -30,8 +30,8 @@ def scores_by_hand(model, window: torch.Tensor) -> tuple[list[np.ndarray], list[
         return exact(heads, mask, scaling, causal)
 
     hooks = [
-        site.register_forward_pre_hook(lambda _, x: inputs.append(to_bf16(x[0][0].numpy())))
-        for _, _, site in activation_sites(model)[1]
+        site.own.register_forward_pre_hook(lambda _, x: inputs.append(to_bf16(x[0][0].numpy())))
+        for (site,) in activation_layers(model)[1]
     ]
     with attending(model, attend), torch.inference_mode():
         scores.clear(), inputs.clear()

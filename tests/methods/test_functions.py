@@ -12,7 +12,7 @@ from mugi.methods import parse
 from mugi.methods.functions import exact_table as table
 from tests.bf16_oracle import INF, nearest_code, value_of
 
-FUNCTIONS = ["exp", "silu", "gelu", "gelu_tanh"]
+FUNCTIONS = ["exp", "silu", "gelu", "gelu_tanh", "quick_gelu", "relu", "relu2"]
 MINUS_ZERO, MINUS_INF = 0x8000, 0xFF80
 ORACLES = {
     "exp": mp.exp,
@@ -22,6 +22,9 @@ ORACLES = {
     "gelu_tanh": lambda x: (
         x / (1 + mp.exp(-2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)))
     ),
+    "quick_gelu": lambda x: x / (1 + mp.exp(-mp.mpf("1.702") * x)),
+    "relu": lambda x: max(x, mp.mpf(0)),
+    "relu2": lambda x: max(x, mp.mpf(0)) ** 2,
 }
 
 
@@ -42,11 +45,12 @@ def correctly_rounded(function: str, code: int) -> int:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_exact_table_is_correctly_rounded_on_every_number(function):
     found = table(function)
-    # beyond ±1024 every function is at its limit; mpmath need not go there
-    for code in range(1, 0x4480):
+    # beyond ±1024 every function is at its limit; mpmath need not go there, but for squares
+    last = INF if function == "relu2" else 0x4480
+    for code in range(1, last):
         for signed in (code, code | MINUS_ZERO):
             assert found[signed] == correctly_rounded(function, signed), hex(signed)
-    large = CODES[(CODES & 0x7FFF >= 0x4480) & (CODES & 0x7FFF < INF)]
+    large = CODES[(last <= CODES & 0x7FFF) & (CODES & 0x7FFF < INF)]
     positive = large < MINUS_ZERO
     if function == "exp":
         expected = np.where(positive, INF, 0)
@@ -62,6 +66,9 @@ def test_exact_table_is_correctly_rounded_on_every_number(function):
         ("silu", [0, MINUS_ZERO, INF, MINUS_ZERO]),
         ("gelu", [0, MINUS_ZERO, INF, MINUS_ZERO]),
         ("gelu_tanh", [0, MINUS_ZERO, INF, MINUS_ZERO]),
+        ("quick_gelu", [0, MINUS_ZERO, INF, MINUS_ZERO]),
+        ("relu", [0, MINUS_ZERO, INF, MINUS_ZERO]),
+        ("relu2", [0, MINUS_ZERO, INF, MINUS_ZERO]),
     ],
 )
 @pytest.mark.parametrize("method", ["exact", "vlp:lut=4,max_exp=1", "vlp:lut=12,min_exp=-8"])

@@ -54,15 +54,17 @@ def test_pwl_tables(function):
             expected = chords(function, X[inside], low, high, method.segments)
         (table,) = method.stack(function).tables
         # through (0, 0), where an intercept is nothing but the rounding errors of float64
-        noise = 1e-12 if method.coefficients == "fp32" else 0
+        noise = 1e-11 if method.coefficients == "fp32" else 0
         wrong = np.abs(from_bf16(table[inside]) - from_bf16(expected)) > noise
         assert not wrong.any(), (str(method), X[inside][wrong][:5])
         beyond = FINITE & (high < X) & (function != "exp")
-        assert np.array_equal(table[beyond], CODES[beyond])
+        passed = to_bf16(X[beyond] ** 2) if function == "relu2" else CODES[beyond]
+        assert np.array_equal(table[beyond], passed)
         assert (from_bf16(table[FINITE & (low > X)]) == 0).all()
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+# two segments are ReLU, without an error
+@pytest.mark.parametrize("function", sorted({*FUNCTIONS} - {"relu"}))
 @pytest.mark.parametrize("segments, reach", [(5, 8), (22, 16), (22, 5)])
 def test_minimax_segments_have_equal_errors(function, segments, reach):
     """Of the lines before BF16 rounds them: all but the last segment are as wrong as the worst."""

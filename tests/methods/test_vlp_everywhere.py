@@ -46,7 +46,8 @@ def vlp_reference(method: VLP, function: str, window) -> np.ndarray:
         if function == "exp":
             limit = np.where(NEGATIVE, 0, 0x7F80)
         else:
-            limit = np.where(NEGATIVE, 0x8000, CODES)
+            limit = table if function == "relu2" else CODES  # ReLU² tends to its square
+            limit = np.where(NEGATIVE, 0x8000, limit)
         found = np.where(exponent > lut_high, limit, found)
     return np.where(FINITE & (MAGNITUDE > 0), found, table)
 
