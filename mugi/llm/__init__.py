@@ -1,5 +1,5 @@
 """Language models whose softmax, activation, weights and KV cache are emulated."""
 
-VERSION = 1
+VERSION = 2
 """Of how a model computes under an approximation, in the keys of finished measurements: raise it
 with every change of its numbers (tests/accuracy/test_versions.py notices them)."""

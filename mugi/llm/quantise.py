@@ -23,8 +23,9 @@ def quantised(
     never the embeddings, the head and the routers of experts. Cache: keys (after the rotary
     embedding) and values of every token and head, groups along the head dimension (`axis=channel`:
     those of keys along the tokens), or what is cached in their place (`mugi.llm.kvcache`); every
-    read is quantised, also that of the newest token. Both are restored bit for bit. Raises InputError for a model without such weights or
-    cache, or if the number of patched sites does not fit its layers.
+    read is quantised, also that of the newest token. Both are restored bit for bit. Raises
+    InputError for a model without such weights or cache, or if the number of patched sites does
+    not fit its layers.
     """
     with ExitStack() as stack:
         if weights:
