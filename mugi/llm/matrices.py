@@ -21,6 +21,8 @@ _INPUTS_FIRST = {
 _ROUTER = re.compile(r"Router|TopKGating")
 _ROUTER_NAMES = {"gate", "router", "shared_expert_gate"}
 _CONSTANTS = {"A_log"}  # of state spaces, no matrices that inputs multiply
+_PLAIN = {torch.float32, torch.float16, torch.bfloat16, torch.float64}
+_PACKED = {"qweight", "weight_packed"}  # buffers of GPTQ, AWQ and compressed-tensors
 
 
 class Matrix(NamedTuple):
@@ -62,9 +64,15 @@ def matrices_of(model: PreTrainedModel) -> list[Matrix]:
     """Return the matrices of the blocks, each once: of linear layers and of experts; the routers
     of experts, which choose, are left out.
 
-    Raises InputError if the blocks hold other matrices, of which nothing is known.
+    Raises InputError if the blocks hold other matrices, of which nothing is known, or matrices that
+    are stored quantised, whose codes are no numbers to round.
     """
     blocks = blocks_of(model)
+    if stored := [path for path, module in blocks.named_modules() if _is_quantised(module)]:
+        raise InputError(
+            f"woq: {len(stored)} layers of this model are stored quantised, for example {stored[0]}"
+            "; allowed: plain weights"
+        )
     experts = expert_counts(model)
     matrices, seen, unknown = [], set(), []
     for path, module in blocks.named_modules():
@@ -88,6 +96,13 @@ def matrices_of(model: PreTrainedModel) -> list[Matrix]:
     if not matrices:
         raise InputError(f"woq: no linear layers in the {len(blocks)} blocks of this model")
     return matrices
+
+
+def _is_quantised(module: Module) -> bool:
+    """Tell whether a module holds codes instead of numbers."""
+    matrices = [p for p in module.parameters(recurse=False) if p.ndim > 1]
+    buffers = {name for name, _ in module.named_buffers(recurse=False)}
+    return any(matrix.dtype not in _PLAIN for matrix in matrices) or bool(_PACKED & buffers)
 
 
 def expert_counts(model: PreTrainedModel) -> set[int]:

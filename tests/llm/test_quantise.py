@@ -227,3 +227,15 @@ def test_models_that_do_not_fit(tiny_llama):
     layers = ["woq=int4:group=8", "native", "native"]
     with pytest.raises(InputError, match="give every layer the same"), emulated(tiny_llama, layers):
         pass
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.float8_e4m3fn, None])
+def test_codes_are_not_rounded_once_more(tiny_llama, dtype):
+    layer = tiny_llama.model.layers[1].mlp.up_proj
+    if dtype:  # as bitsandbytes and FP8 layers hold their weights
+        layer.weight = torch.nn.Parameter(layer.weight.data.to(dtype), requires_grad=False)
+    else:  # as those of GPTQ do
+        layer.register_buffer("qweight", torch.zeros(4, 48, dtype=torch.int32))
+    line = "woq: 1 layers of this model are stored quantised, for example 1.mlp.up_proj; allowed"
+    with pytest.raises(InputError, match=line), emulated(tiny_llama, "woq=int4:group=-1"):
+        pass
