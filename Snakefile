@@ -11,8 +11,8 @@
 #   results/docs               what README.md and docs/ quote of the tables
 #   results/logs, benchmarks   of each rule: what it said, time and memory
 #
-# Paths of results, and those that a configuration names, are relative to the working directory
-# (--directory), all others to this file.
+# Paths of results are relative to the working directory (--directory). So are those that a
+# configuration names, unless there is such a file beside it; all others are relative to this file.
 from pathlib import Path
 from os.path import relpath
 

@@ -96,7 +96,7 @@ class Sheet(Section):
 
 def load_sweep(path: str | Path) -> Sweep:
     """Read a sweep; raises InputError with every mistake, those of single runs too."""
-    document = read_yaml(path)
+    document = read_yaml(path).located()
     sheet = validated(Sheet, document)
     runs = pd.DataFrame()
     try:

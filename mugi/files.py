@@ -3,16 +3,19 @@
 Mistakes name the file, the line (of YAML and CSV) and the key or column.
 """
 
+import csv
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -20,6 +23,7 @@ from mugi.errors import InputError, Mistake, closest, raise_all
 
 Key = tuple[str | int, ...]  # the way to a value: keys of mappings, places in lists
 TABLES = (".csv", ".parquet")
+COMMAS = "cells must be separated by commas, and decimals by points"
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,19 @@ class Document:
         place = self.places.get(known, self.name)
         return f"{place}: {'.'.join(map(str, key))}" if key else place
 
+    def located(self) -> "Document":
+        """Return this document with every path in it as `beside` finds it, from its own file."""
+
+        def found(value: object, key: Key) -> object:
+            if isinstance(value, dict):
+                return {name: found(inner, (*key, name)) for name, inner in value.items()}
+            if isinstance(value, list):
+                return [found(item, (*key, number)) for number, item in enumerate(value)]
+            file = self.places.get(key, "").rpartition(":")[0]
+            return beside(value, file or ".") if isinstance(value, str) else value
+
+        return replace(self, content=found(self.content, ()))
+
     def part(self, *key: str | int) -> "Document":
         """Return the value under a key as a document of its own."""
         content = self.content
@@ -51,6 +68,24 @@ class Document:
         """Return this document with changes on top, key by key as Snakemake's --configfile."""
         content = merge(self.content, changes.content)
         return Document(changes.name, content, {**self.places, **changes.places})
+
+
+def beside(text: str, file: str) -> str:
+    """Return a path that a file names as it is found from here: beside that file, `~` expanded.
+
+    What is no path or not there stays as it is, such as names, hub ids and methods; a number of
+    windows may follow (`text=windows`). What is found inside the working directory is relative.
+    """
+    name, equals, windows = text.rpartition("=") if re.search(r"=\d+$", text) else (text, "", "")
+    if not re.search(r"^~|[/.]", name) or "\n" in name:
+        return text
+    said = Path(name).expanduser()
+    path = Path(os.path.normpath(Path(file).expanduser().parent / said))
+    if not (name.startswith("~") or path.exists()):
+        return text
+    here = Path.cwd()
+    within = path.is_absolute() and not said.is_absolute() and path.is_relative_to(here)
+    return f"{path.relative_to(here) if within else path}{equals}{windows}"
 
 
 def read_yaml(path: str | Path, kind: type = dict) -> Document:
@@ -164,36 +199,71 @@ def merge(base: dict, changes: dict) -> dict:
 
 
 def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[str] = (), **how):
-    """Read a table from CSV or Parquet, by its ending; empty cells of a CSV are empty text.
+    """Read a table from CSV or Parquet, by its ending; empty cells of text are empty text.
 
     Raises InputError if one of the `columns` or of `numbers` is missing, if a cell of `numbers` is
-    not a number, or if there are no rows. `how` goes to `pandas.read_csv`, such as `dtype=str`.
+    not a finite number, if there are no rows, or if cells are not separated by commas. `how` goes
+    to `pandas.read_csv`, such as `dtype=str`.
     """
     path, numbers = Path(path), list(numbers)
     try:
         path.open("rb").close()  # pyarrow would not say why a file cannot be read
         if path.suffix == ".parquet":
             table = pd.read_parquet(path)
+            texts = table.select_dtypes(["object", "str"]).columns
+            table[texts] = table[texts].fillna("")
         else:
+            _check_heading(path, how.get("sep", ","))
             table = pd.read_csv(path, keep_default_na=False, low_memory=False, **how)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:  # of pandas and pyarrow too
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        if cells := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason):
+            reason = f"line {cells[2]} has {cells[3]} cells, the heading {cells[1]}; {COMMAS}"
         raise InputError(Mistake(reason, str(path))) from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much as an index
+        raise InputError(Mistake(f"rows have more cells than the heading; {COMMAS}", str(path)))
     mistakes = [
         Mistake(f"missing column '{name}'", str(path), nearest=closest(name, table.columns))
         for name in dict.fromkeys([*columns, *numbers])
         if name not in table
     ]
     for name in [name for name in numbers if name in table]:
-        wrong = table.index[pd.to_numeric(table[name], errors="coerce").isna()]
+        values = pd.to_numeric(table[name], errors="coerce")  # what is none is refused here
+        wrong = table.index[~np.isfinite(values)]
         if len(wrong):
-            cell = table.loc[wrong[0], name]
+            cell = str(table.loc[wrong[0], name])
             place = f"{path}: line {wrong[0] + 2}, {name}"
-            mistakes.append(Mistake(f"'{cell}' is not a number", place))
+            what = (
+                "is not finite" if values[wrong[0]] in (math.inf, -math.inf) else "is not a number"
+            )
+            mistakes.append(Mistake(f"'{cell}' {what}{comma_hint(cell)}", place))
     if not len(table) and not mistakes:
         mistakes.append(Mistake("no rows", str(path)))
     raise_all(mistakes)
     return table
+
+
+def _check_heading(path: Path, separator: str) -> None:
+    """Raise InputError for a CSV with another separator or with a column that is there twice."""
+    if not path.is_file():  # a pipe is read once only
+        return
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        line = file.readline()
+    others = [sign for sign in ";\t|" if sign != separator and sign in line]
+    if others and separator not in line:
+        sign = {"\t": "tabs"}.get(others[0], f"'{others[0]}'")
+        what = f"columns are separated by {sign}; {COMMAS}"
+        raise InputError(Mistake(what, f"{path}:1"))
+    names = next(csv.reader([line], delimiter=separator), [])
+    twice = [name for number, name in enumerate(names) if name and name in names[:number]]
+    raise_all([Mistake(f"column '{name}' is there twice", f"{path}:1") for name in twice])
+
+
+def comma_hint(cell: str) -> str:
+    """Return what to say of a number with a decimal comma, or nothing."""
+    return " (a decimal comma: use a point)" if re.fullmatch(r"[-+]?\d+,\d+", cell.strip()) else ""
 
 
 def check_frame(table: object, name: str) -> None:

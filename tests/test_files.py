@@ -4,6 +4,7 @@ import os
 
 import pandas as pd
 import pytest
+import yaml
 
 from mugi import files
 from mugi.errors import InputError
@@ -107,7 +108,23 @@ def test_a_table_is_read_as_it_was_written(ending, tmp_path):
         ("name,value\na,\n", "t.csv: line 2, value: '' is not a number"),
         ("name,value\n", "t.csv: no rows"),
         ("", "t.csv: No columns"),
-        ("a,b\n1,2,3\n4,5,6,7\n", "t.csv: Error tokenizing"),
+        ("a,b\n1,2,3\n4,5,6,7\n", r"t.csv: line 3 has 4 cells, the heading 3; cells must be separ"),
+        (
+            "name;value\na;1\n",
+            r"t.csv:1: columns are separated by ';'; cells must",
+        ),
+        ("name;value\na;1,5\n", r"t.csv:1: columns are separated by ';'"),
+        ("name\tvalue\na\t1\n", "t.csv:1: columns are separated by tabs"),
+        ("name|value\na|1\n", r"t.csv:1: columns are separated by '\|'"),
+        ("name,value\na,1,5\nb,2,5\n", "t.csv: rows have more cells than the heading; cells must"),
+        ("name,value\na,1,5\nb,2\n", "t.csv: rows have more cells than the heading"),
+        (
+            'name,value\na,"1,5"\n',
+            r"line 2, value: '1,5' is not a number \(a decimal comma",
+        ),
+        ("name,value,name\na,1,b\n", "t.csv:1: column 'name' is there twice"),
+        ("name,value\na,inf\n", "t.csv: line 2, value: 'inf' is not finite"),
+        ("name,value\na,nan\n", "t.csv: line 2, value: 'nan' is not a number"),
     ],
 )
 def test_a_table_with_a_mistake_is_one_line(text, said, tmp_path):
@@ -115,6 +132,49 @@ def test_a_table_with_a_mistake_is_one_line(text, said, tmp_path):
     path.write_text(text)
     with pytest.raises(InputError, match=said):
         read_table(path, ["name"], ["value"])
+
+
+def test_empty_cells_of_text_are_empty_text_in_both_kinds(tmp_path):
+    table = pd.DataFrame({"name": ["a", None], "value": [1.0, 2.0]})
+    for ending in ("csv", "parquet"):
+        write_table(table, tmp_path / f"t.{ending}")
+        assert read_table(tmp_path / f"t.{ending}")["name"].tolist() == ["a", ""]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    (tmp_path / "t.csv").write_text("name,value\na,1\n", "utf-8-sig")
+    assert list(read_table(tmp_path / "t.csv")) == ["name", "value"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("mine.yaml", "sets/mine.yaml"),
+        ("./mine.yaml", "sets/mine.yaml"),
+        ("../top.txt=20", "top.txt=20"),
+        ("deep/x", "sets/deep/x"),
+        ("missing.yaml", "missing.yaml"),
+        ("deep", "deep"),  # a name, whatever is called so
+        ("org/name", "org/name"),
+        ("softmax=vlp:lut=8", "softmax=vlp:lut=8"),
+        ("H/8", "H/8"),
+        ("~/missing.yaml", "/nowhere/missing.yaml"),
+    ],
+)
+def test_a_path_is_found_beside_the_file_that_names_it(text, found, tmp_path, monkeypatch):
+    (tmp_path / "sets" / "deep" / "x").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    for name in ("top.txt", "sets/mine.yaml", "sets/list.yaml"):
+        (tmp_path / name).write_text(yaml.safe_dump({"a": [{"b": text}]}))
+    monkeypatch.setenv("HOME", "/nowhere")
+    monkeypatch.chdir(tmp_path)
+    for name in ("sets/list.yaml", str(tmp_path / "sets" / "list.yaml")):
+        assert files.beside(text, name) == found
+    located = parse_yaml("sets/list.yaml", yaml.safe_dump({"a": [{"b": text}, 1]})).located()
+    assert located.content == {"a": [{"b": found}, 1]}
+    monkeypatch.chdir(tmp_path / "other")  # outside of which paths are absolute
+    if (tmp_path / found.partition("=")[0]).exists() and found != text:
+        assert files.beside(text, str(tmp_path / "sets" / "list.yaml")) == str(tmp_path / found)
 
 
 def test_a_file_that_is_no_parquet_is_one_line(tmp_path):

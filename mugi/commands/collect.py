@@ -12,8 +12,8 @@ from mugi.files import read_table, write_table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `mugi collect`."""
-    parser.add_argument("tables", type=Path, nargs="+", help="CSV files with the same columns")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="CSV of all their rows")
+    parser.add_argument("tables", type=Path, nargs="+", help="tables with the same columns")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="table of all their rows")
 
 
 def run(args: argparse.Namespace) -> None:

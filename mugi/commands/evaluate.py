@@ -98,10 +98,12 @@ def one_run(chosen: dict[str, str], assumed: list[str]) -> pd.DataFrame:
 
 
 def read_runs(path: str) -> pd.DataFrame:
-    """Read a CSV of configurations; raises InputError if it is not there or not a table.
+    """Read a table of configurations; raises InputError if it is not there or not a table.
 
-    A file of more than MOST_RUNS lines is not read.
+    A CSV of more than MOST_RUNS lines is not read.
     """
+    if path.endswith(".parquet"):
+        return read_table(path)
     try:
         with open(path, "rb") as file:
             lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
@@ -114,7 +116,7 @@ def read_runs(path: str) -> pd.DataFrame:
 
 def read_grids(path: str) -> list[dict]:
     """Read a YAML list of grids; raises InputError for values that are no values or lists."""
-    document = read_yaml(path, list)
+    document = read_yaml(path, list).located()
     mistakes = []
     for number, grid in enumerate(document.content):
         if not isinstance(grid, dict):

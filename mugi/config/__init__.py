@@ -40,8 +40,11 @@ class Config(Section):
 
 
 def read(*paths: Path) -> Document:
-    """Return YAML files on top of each other, merged as Snakemake merges its --configfiles."""
-    return reduce(Document.updated, map(read_yaml, paths))
+    """Return YAML files on top of each other, merged as Snakemake merges its --configfiles.
+
+    Paths in them are found beside the file that names them.
+    """
+    return reduce(Document.updated, map(read_yaml, paths)).located()
 
 
 def check(document: Document) -> Config:

@@ -12,7 +12,7 @@ from pydantic import Field
 from mugi.assumptions import acting_in
 from mugi.errors import InputError, Mistake, raise_all, unknown
 from mugi.expressions import Expression, check_names, parse
-from mugi.files import Document
+from mugi.files import Document, beside
 from mugi.hardware import library
 from mugi.hardware.events import GEMM_SYMBOLS, NONLINEAR_SYMBOLS, Event, Events
 from mugi.hardware.technology import PER, sizes_of, technology, unit_cost
@@ -183,7 +183,7 @@ def _own_documents(name: str) -> list[Document]:
     """Return the files of the user that a design is made of, itself and what it extends."""
     document = _read(name)
     parents = document.content.get("extends", [])
-    mine = (parent for parent in parents if parent.endswith(library.ENDINGS))
+    mine = (beside(parent, name) for parent in parents if parent.endswith(library.ENDINGS))
     return [document, *(more for parent in mine for more in _own_documents(parent))]
 
 

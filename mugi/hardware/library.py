@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from mugi.errors import InputError, Mistake, unknown
-from mugi.files import Document, parse_yaml, yaml_text
+from mugi.files import Document, beside, parse_yaml, yaml_text
 
 ENDINGS = (".yaml", ".yml")  # of what is read from a path
 FOLDERS = {"design": "designs", "technology": "technology", "model": "models"}
@@ -24,7 +24,7 @@ def source(kind: str, name: str, known: Callable[[], list[str]]) -> tuple[str, s
 
     Raises InputError for a file that cannot be read and for a name that is not one of `known()`.
     """
-    shown, path = name, Path(name)
+    shown, path = name, Path(name).expanduser()
     if not name.endswith(ENDINGS):
         shown = f"{name}.yaml"
         path = files("mugi.hardware").joinpath(FOLDERS[kind], shown)
@@ -47,7 +47,8 @@ def merged(
     result = Document(document.name, {}, {})
     for parent in parents if isinstance(parents, list) else [parents]:
         try:
-            result = result.updated(merged(read, str(parent), (*heirs, name)))
+            parent = beside(parent, document.name) if str(parent).endswith(ENDINGS) else str(parent)
+            result = result.updated(merged(read, parent, (*heirs, name)))
         except InputError as error:
             is_placed = any(mistake.where for mistake in error.mistakes)
             raise (error if is_placed else error.at(place)) from None

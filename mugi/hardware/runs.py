@@ -8,6 +8,7 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
+from mugi.files import comma_hint
 from mugi.hardware import lengths, technology
 from mugi.hardware.design import Design, given, load_design, variants
 from mugi.hardware.model import load_model
@@ -160,7 +161,7 @@ def _number_mistakes(runs: pd.DataFrame) -> ByRun:
         for run in np.flatnonzero(np.where(empty, column in REQUIRED, wrong)):
             value = runs[column].iloc[run]
             value = f"{value:g}" if isinstance(value, float) else value
-            shown = "empty" if empty[run] else f"'{value}'"
+            shown = "empty" if empty[run] else f"'{value}'{comma_hint(str(value))}"
             what = f"{column} must be a whole number of at least {least[run]}, not {shown}"
             by_run.append((int(run), Mistake(what)))
     return by_run

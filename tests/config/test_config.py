@@ -20,6 +20,37 @@ def plain(settings: dict) -> Document:
     return Document("config", settings, {})
 
 
+def test_paths_are_found_beside_the_file_that_names_them(tmp_path, monkeypatch):
+    """And not beside config.yaml, below which its own are."""
+    (tmp_path / "mine" / "checkpoint").mkdir(parents=True)
+    (tmp_path / "mine" / "text.txt").write_text("words")
+    (tmp_path / "mine" / "array.yaml").write_text("extends: [carat]")
+    mine = tmp_path / "mine" / "config.yaml"
+    node = {"design": ["mugi", "array.yaml"], "array_height": 64, "model": "llama_2_7b"}
+    model = {"source": "./checkpoint", "dtype": "float32", "attention": "sdpa", "device": "cpu"}
+    changes = {
+        "models": {"mine": model},
+        "accuracy": {"corpora": ["prose", "text.txt=3", "~/mine/text.txt"]},
+        "tuning": {"text": "text.txt"},
+        "hardware": [node | {"batch_size": 1, "seq_len": 128}],
+        "figures": ["fig02"],
+    }
+    mine.write_text(yaml.safe_dump(changes))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir("/")
+    document = read(ROOT / "config.yaml", mine)
+    folder, content = tmp_path / "mine", document.content
+    inside = folder.relative_to("/")
+    assert content["models"]["mine"]["source"] == f"{inside}/checkpoint"
+    assert content["accuracy"]["corpora"] == [
+        "prose", f"{inside}/text.txt=3", f"{folder}/text.txt"
+    ]  # fmt: skip
+    assert content["tuning"]["text"] == f"{inside}/text.txt"
+    assert content["hardware"][0]["design"] == ["mugi", f"{inside}/array.yaml"]
+    assert content["accuracy"]["approximations"] == DEFAULT["accuracy"]["approximations"]
+    check(document)
+
+
 # changes to the default configuration -> what its one line says
 MISTAKES = {
     "unknown section": ({"acuracy": {}}, ["acuracy", "did you mean 'accuracy'?", "one of: models"]),

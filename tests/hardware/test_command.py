@@ -164,6 +164,49 @@ def test_bad_grids(text, said, tmp_path, capsys):
     assert said in line and "line 3" not in line
 
 
+MODEL = {"dim": 64, "layers": 2, "heads": 4, "kv_heads": 2, "ffn_dim": 96, "vocabulary": 100}
+
+
+@pytest.mark.parametrize("kind", ["grid", "sweep", "csv"])
+def test_files_of_ones_own_are_found_beside_the_one_that_names_them(kind, tmp_path, monkeypatch):
+    """From another folder; a design beside what it extends; `~` anywhere."""
+    folder = tmp_path / "mine"
+    (folder / "base").mkdir(parents=True)
+    (folder / "base" / "array.yaml").write_text("extends: [carat]\n")
+    (folder / "array.yaml").write_text("extends: [base/array.yaml]\nsummary: mine\n")
+    (folder / "clock.yaml").write_text("extends: 45nm\nfrequency_mhz: 800\n")
+    (folder / "model.yaml").write_text(yaml.safe_dump(MODEL))
+    names = {"design": ["array.yaml"], "model": "model.yaml", "technology": "~/mine/clock.yaml"}
+    run = GRID | {"seq_len": 128} | names
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir("/")
+    source, results = folder / "runs.yaml", tmp_path / "results.csv"
+    if kind == "grid":
+        source.write_text(yaml.safe_dump([run]))
+        assert main(["evaluate", "--grid", str(source), "-o", str(results)]) == 0
+    elif kind == "sweep":
+        source.write_text(yaml.safe_dump({"runs": [run], "minimize": "area_mm2"}))
+        assert main(["explore", str(source), "-o", str(results)]) == 0
+    else:  # which is no YAML: its paths are those of the command line, `~` too
+        source, home = folder / "runs.csv", "~/mine/"
+        paths = {key: f"{home}{key}.yaml" for key in ("model",)} | {"design": f"{home}array.yaml"}
+        expand([run | paths]).to_csv(source, index=False)
+        assert main(["evaluate", str(source), "-o", str(results)]) == 0
+    written = pd.read_csv(results)
+    assert len(written) == 4
+    assert (written["runtime_s"] * 800e6).to_numpy() == pytest.approx(written["cycles"].to_numpy())
+
+
+def test_runs_may_be_parquet(tmp_path):
+    RUNS.to_parquet(tmp_path / "runs.parquet")
+    results = tmp_path / "results.parquet"
+    assert main(["evaluate", str(tmp_path / "runs.parquet"), "-o", str(results)]) == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(results), evaluate(RUNS), check_dtype=False)
+    both = [str(results), str(results)]
+    assert main(["collect", *both, "-o", str(tmp_path / "both.parquet")]) == 0
+    assert len(pd.read_parquet(tmp_path / "both.parquet")) == 2 * len(RUNS)
+
+
 def test_more_runs_than_memory_are_not_read(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "MOST_RUNS", 3)
     RUNS.to_csv(tmp_path / "runs.csv", index=False)

@@ -33,6 +33,18 @@ def test_keys_that_stand_twice_stop_it_before_the_first_job(project, tmp_path, o
     assert line.startswith(f"config: {path}:{len(twice[option].splitlines())}: key ")
 
 
+def test_files_beside_a_configuration_elsewhere(project, tmp_path):
+    """Named relative to it, planned from another folder, with results in a third."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "array.yaml").write_text("extends: [carat]")
+    node = {"design": "array.yaml", "array_height": 64, "model": "llama_2_7b", "batch_size": 1}
+    settings = {"hardware": [node | {"seq_len": 128}], "figures": ["fig02"]}
+    (tmp_path / "mine" / "config.yaml").write_text(yaml.safe_dump(settings))
+    into = ["-s", str(project / "Snakefile"), "--directory", str(tmp_path / "into")]
+    config = ["--configfile", "mine/config.yaml"]
+    assert "evaluate_hardware" in planned(project, *into, "hardware", *config, folder=tmp_path)
+
+
 @pytest.mark.slow
 def test_bigbench_is_a_target_of_its_own(project):
     assert "fetch_bigbench" in planned(project, "bigbench")

@@ -13,7 +13,7 @@ try:
     # Snakemake's own reader takes a key that stands twice and knows no lines. It lists config.yaml
     # behind the files that --configfile puts on top of it.
     *on_top, default = map(Path, workflow.configfiles)
-    document = replace(read(default, *on_top), content=config)
+    document = replace(read(default, *on_top), content=config).located()
     for typed_values in typed_config():
         document = document.updated(typed_values)
     check(document)
