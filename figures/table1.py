@@ -8,6 +8,7 @@ import pandas as pd
 from figures import output, paper
 from figures.runs import RUN
 from mugi.files import read_table
+from mugi.hardware.memory import WEIGHT_BITS
 from mugi.hardware.model import load_model
 from mugi.hardware.workload import PREFILL_TOKENS
 
@@ -39,20 +40,18 @@ def models(hardware: pd.DataFrame) -> pd.DataFrame:
 def describe(name: str, kv_heads: int, runs: pd.DataFrame) -> dict:
     """Return one row of the table."""
     model = load_model(name)
-    head = model.head_dim or model.dim // model.heads
-    shared = kv_heads * head
-    layer = 2 * model.dim * (model.heads * head + shared) + 3 * model.dim * model.ffn_dim
+    model = model.model_copy(update={"kv_heads": kv_heads}) if model.layers else model
     return {
         "model": name,
         "layers": model.layers,
         "hidden_size": model.dim,
         "heads": model.heads,
         "kv_heads": kv_heads,
-        "head_size": head,
+        "head_size": model.key_dim,
         "ffn_size": model.ffn_dim,
         "vocabulary": model.vocabulary,
-        "weights_billion": (model.layers * layer + model.dim * model.vocabulary) / 1e9,
-        "kv_cache_bytes_per_token": model.layers * 2 * shared * 4 // 8,
+        "weights_billion": model.multiplied_parameters / 1e9,
+        "kv_cache_bytes_per_token": model.cached_values * WEIGHT_BITS // 8,
         "batch_sizes": " ".join(str(size) for size in sorted(runs["batch_size"].unique())),
         "sequence_lengths": " ".join(str(length) for length in sorted(runs["seq_len"].unique())),
     }

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mugi import assumptions
-from mugi.errors import InputError
+from mugi.errors import InputError, raise_all
 from mugi.hardware.model import load_model
+from mugi.hardware.parts import is_plain
 from mugi.hardware.workload import GROUPS, NONLINEAR, PREFILL_TOKENS
 
 ALL = list(GROUPS)
@@ -84,6 +85,8 @@ def published_elements(runs: pd.DataFrame, event: str) -> pd.Series:
     They are of full columns, as many as lanes, rounded down to whole columns in every step. Taylor
     series add nine times an element; the published program divides softmax by that, SiLU not.
     """
+    odd = [name for name in runs["model"].unique() if not is_plain(load_model(name))]
+    raise_all([f"Fig. 11 counts as published elements of dense decoders, not of {m}" for m in odd])
     elements, fixed = [], assumed(runs, "decode_steps") == "fixed_4096"
     for run, fixed_steps in zip(runs.itertuples(), fixed, strict=True):
         model, lanes = load_model(run.model), 128 if run.design == "tensor" else run.array_height

@@ -15,6 +15,14 @@ from mugi.hardware.evaluate import breakdown, breakdowns, evaluate, stream
 from mugi.hardware.report import describe
 from mugi.hardware.runs import KEYS, MOST_RUNS, expand, mistakes_by_run
 
+# column -> what is said of the runs for which it is true
+NOTES = {
+    "sram_fitted": "runs have SRAM sizes CACTI was not run for; their SRAM costs are fitted"
+    " (docs/reference/design.md)",
+    "exceeds_dram": "runs keep more weights and KV cache than the technology has DRAM"
+    " (weight_bytes, kv_cache_bytes; capacity_gb of dram_device)",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mugi evaluate`."""
@@ -65,22 +73,19 @@ def run(args: argparse.Namespace) -> int:
         print(as_text or describe(tables[0].iloc[0], parts))
     for path in paths:
         check_writable(path)
-    fitted: list[int] = []
-    results = _noted(tables, fitted)
+    noted = dict.fromkeys(NOTES, 0)
+    results = _noted(tables, noted)
     if args.output:
         write_tables(results, args.output)
-    elif not chosen:
+    else:
         for number, table in enumerate(results):
-            if not args.breakdown:
+            if not chosen and not args.breakdown:
                 table.to_csv(sys.stdout, index=False, header=number == 0)
     if args.breakdown:
         write_tables(breakdowns(runs), args.breakdown)
-    if count := sum(fitted):
-        print(
-            f"mugi evaluate: {count} runs have SRAM sizes CACTI was not run for; their SRAM costs"
-            " are fitted (docs/reference/design.md)",
-            file=sys.stderr,
-        )
+    for column, count in noted.items():
+        if count:
+            print(f"mugi evaluate: {count} {NOTES[column]}", file=sys.stderr)
     closing(
         {
             args.output or "stdout": f"{len(runs):,} run{'s' * (len(runs) > 1)}",
@@ -131,8 +136,9 @@ def read_grids(path: str) -> list[dict]:
     return document.content
 
 
-def _noted(tables: Iterable[pd.DataFrame], fitted: list[int]) -> Iterator[pd.DataFrame]:
-    """Pass tables on, and note how many of their runs have fitted SRAM costs."""
+def _noted(tables: Iterable[pd.DataFrame], noted: dict[str, int]) -> Iterator[pd.DataFrame]:
+    """Pass tables on, and count the runs for which each column of NOTES is true."""
     for table in tables:
-        fitted.append(int(table["sram_fitted"].sum()))
+        for column in noted:
+            noted[column] += int(table[column].sum())
         yield table

@@ -17,6 +17,7 @@ class EventEnergy:
 
     def __init__(self, activity: Activity, costs: Mapping):
         self.activity, design = activity, activity.setups.design
+        self.on_chip = design.components.keys() - {"dram"}
         self.gemm, self.nonlinear = (
             {
                 name: _of_event(event, activity.setups.symbols, costs)

@@ -15,11 +15,11 @@ from mugi.hardware.area import CHIP
 from mugi.hardware.design import Design, given
 from mugi.hardware.energy import EventEnergy, total_energy_j
 from mugi.hardware.memory import WEIGHT_BITS
-from mugi.hardware.model import load_model
+from mugi.hardware.model import Model, load_model
 from mugi.hardware.parts import is_plain, kv_cache_values, sizes
 from mugi.hardware.runs import KEYS, PREFIX, by_design, checked, expand
 from mugi.hardware.setups import Setups, distinct
-from mugi.hardware.technology import technology
+from mugi.hardware.technology import Technology, technology
 from mugi.hardware.workload import GROUPS, NONLINEAR
 
 SETUP = (
@@ -65,14 +65,13 @@ def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     counts are of the whole model (all layers, prefill and decode) on the whole chip; area, leakage
     and dynamic energy leave out DRAM.
 
-    nodes, layers, kv_heads, array_width; area_mm2 = area_array_mm2 + area_sram_mm2 +
-    area_router_mm2; leakage_mw; dram_leakage_mw; cycles; runtime_s; tokens; tokens_per_s;
-    dynamic_energy_nj; dram_energy_nj; dram_bytes; total_energy_j (dynamic, leakage over the run
-    time, and what the assumption energy_scope adds); tokens_per_j; tokens_per_s_per_j;
-    tokens_per_j_on_chip and tokens_per_j_with_dram (whatever the scope; the latter with the DRAM's
-    background power); sram_fitted (an SRAM geometry CACTI was not run for); and cycles_G,
-    runtime_G_s, dynamic_energy_G_nj, dram_energy_G_nj for G in projection, attention, ffn, output,
-    softmax, silu.
+    What is filled in: kv_heads, array_width, and of prompt_len, output_len and seq_len what is not
+    said. What is added, docs/reference/outputs.md explains: nodes and layers; area_mm2 (in three
+    parts) and leakage; cycles, runtime_s and tokens_per_s; dynamic and DRAM energy, total_energy_j
+    (dynamic, leakage over the run time, and what the assumption energy_scope adds), tokens by both;
+    time and energy to the first token and of each further one; macs, array_utilization, parameters,
+    weight_bytes and kv_cache_bytes; sram_fitted (an SRAM geometry CACTI was not run for); and time,
+    energy and work of each of projection, attention, ffn, output, softmax and silu.
 
     Raises InputError with all mistakes before anything is computed.
     """
@@ -179,18 +178,21 @@ def _split(rows: np.ndarray, kinds: np.ndarray) -> list[np.ndarray]:
 def _setups(design: Design, assumptions: Mapping, keys: np.ndarray, models: list) -> Setups:
     """Return setups from columns of SETUP and a model's place among `models`."""
     *chip, kv_heads, batch, prompt, model = keys.T
-    used, index = np.unique(model.astype(int), return_inverse=True)
-    used = [models[place] for place in used]
+    pairs, index = np.unique(np.stack([model, kv_heads]), axis=1, return_inverse=True)
+    used = [_with_heads(models[int(place)], int(heads)) for place, heads in pairs.T]
     symbols = {name: values[:, None] for name, values in given(*chip).items()}
     symbols = design.symbols(symbols, assumptions)
     symbols["frequency_mhz"] = technology(assumptions["technology"]).frequency_mhz
-    size = {
-        "batch": batch,
-        "prompt": prompt,
-        "layers": np.array([float(one.depth) for one in used])[index],
-    }
+    size = {"batch": batch, "prompt": prompt}
+    for name in ("depth", "parameters", "active_parameters"):
+        size[name] = np.array([float(getattr(one, name)) for one in used])[index]
     parts = sizes(used, index, kv_heads, batch, prompt)
     return Setups(design, assumptions, symbols, size, len(keys), parts)
+
+
+def _with_heads(model: Model, kv_heads: int) -> Model:
+    """Return a model with the KV heads of a run."""
+    return model.model_copy(update={"kv_heads": kv_heads}) if model.layers else model
 
 
 def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -205,14 +207,7 @@ def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
     areas = {level: done.of_runs(area.total(setups, costs, "area_mm2", [level])) for level in CHIP}
     leakage = done.of_runs(area.total(setups, costs, "leakage_mw", CHIP))
     dram_leakage = done.of_runs(area.total(setups, costs, "leakage_mw", ["dram"]))
-    groups, on_chip = {}, setups.design.components.keys() - {"dram"}
-    for group in GROUPS:
-        groups[f"cycles_{group}"] = done.cycles[group]
-        groups[f"runtime_{group}_s"] = done.cycles[group] * seconds
-        groups[f"dynamic_energy_{group}_nj"] = energy.of(group, on_chip)
-        groups[f"dram_energy_{group}_nj"] = energy.of(group, ["dram"])
-        kind = "elements" if group in NONLINEAR else "macs"
-        groups[f"{kind}_{group}"] = done.counts[group]["work"]
+    groups = _groups(done, energy, leakage, dram_leakage)
     dynamic = sum(groups[f"dynamic_energy_{group}_nj"] for group in GROUPS)
     dram = sum(groups[f"dram_energy_{group}_nj"] for group in GROUPS)
     runtime, first_s = done.total_cycles * seconds, done.prefill_cycles * seconds
@@ -222,12 +217,12 @@ def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
     }
     scope = assumptions["energy_scope"]
     total = energies[scope]
-    early = (energy.of_prefill(chosen) for chosen in (on_chip, ["dram"]))
+    early = (energy.of_prefill(chosen) for chosen in (energy.on_chip, ["dram"]))
     first_j = total_energy_j(*early, leakage, dram_leakage, first_s, scope)
     return {
         "place": rows,
         "nodes": done.of_runs(setups.symbols["P"]).astype(int),
-        "layers": setups.sizes["layers"][done.setup].astype(int),
+        "layers": setups.sizes["depth"][done.setup].astype(int),
         "area_mm2": sum(areas.values()),
         **{f"area_{level}_mm2": values for level, values in areas.items()},
         "leakage_mw": leakage,
@@ -250,10 +245,49 @@ def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
         "energy_per_output_token_j": _a_step(total - first_j, batch * steps),
         "macs": sum(done.counts[group]["work"] for group in GEMMS),
         "array_utilization": _utilization(done),
-        "kv_cache_bytes": kv_cache_values(setups.parts, done.setup, done.seq_len) * WEIGHT_BITS / 8,
+        **_kept(done),
         "sram_fitted": done.of_runs(area.fitted(setups, costs)),
         **groups,
     }
+
+
+def _groups(
+    done: Activity, energy: EventEnergy, leakage: np.ndarray, dram_leakage: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the result columns of groups of operations; energy_G_j is as total_energy_j."""
+    groups, scope = {}, done.setups.assumptions["energy_scope"]
+    for group in GROUPS:
+        cycles = done.cycles[group]
+        seconds = cycles * (1 / (done.setups.symbols["frequency_mhz"] * 1e6))
+        dynamic, dram = energy.of(group, energy.on_chip), energy.of(group, ["dram"])
+        groups[f"cycles_{group}"] = cycles
+        groups[f"runtime_{group}_s"] = seconds
+        groups[f"dynamic_energy_{group}_nj"] = dynamic
+        groups[f"dram_energy_{group}_nj"] = dram
+        groups[f"energy_{group}_j"] = total_energy_j(
+            dynamic, dram, leakage, dram_leakage, seconds, scope
+        )
+        kind = "elements" if group in NONLINEAR else "macs"
+        groups[f"{kind}_{group}"] = done.counts[group]["work"]
+    return groups
+
+
+def _kept(done: Activity) -> dict[str, np.ndarray]:
+    """Return what models keep in DRAM, and whether that is more than the technology has."""
+    setups, capacity_gb = done.setups, _technology(done.setups).dram_device.capacity_gb
+    weights = setups.sizes["parameters"][done.setup] * WEIGHT_BITS / 8
+    cached = kv_cache_values(setups.parts, done.setup, done.seq_len) * WEIGHT_BITS / 8
+    return {
+        "parameters": setups.sizes["parameters"][done.setup],
+        "active_parameters": setups.sizes["active_parameters"][done.setup],
+        "weight_bytes": weights,
+        "kv_cache_bytes": cached,
+        "exceeds_dram": (capacity_gb > 0) & (weights + cached > capacity_gb * 1e9),
+    }
+
+
+def _technology(setups: Setups) -> Technology:
+    return technology(setups.assumptions["technology"])
 
 
 def _a_step(whole: np.ndarray, steps: np.ndarray) -> np.ndarray:

@@ -192,6 +192,19 @@ class Model(Section):
         return self._parameters(self.experts.number if self.experts else 0)
 
     @property
+    def multiplied_parameters(self) -> int:
+        """Return `parameters` without an embedding of its own, in which rows are looked up."""
+        looked_up = 0 if self.tied_output or not self.layers else self.dim * self.vocabulary
+        return self.parameters - looked_up
+
+    @property
+    def cached_values(self) -> int:
+        """Return how many keys and values decoder layers keep of a token that all of them see."""
+        if self.latent:
+            return self.layers * (self.latent.kv_rank + self.latent.rope_dim)
+        return self.layers * self.kv_heads * (self.key_dim + self.values_dim) if self.layers else 0
+
+    @property
     def active_parameters(self) -> int:
         """Return how many of `parameters` one token passes: all but the experts it skips."""
         return self._parameters(self.experts.active if self.experts else 0)

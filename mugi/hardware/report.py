@@ -1,5 +1,7 @@
 """One evaluated run as text: time and energy by group, area and energy by component."""
 
+import math
+
 import pandas as pd
 
 from mugi.hardware.runs import PREFIX
@@ -16,10 +18,20 @@ def describe(result: pd.Series, parts: pd.DataFrame) -> str:
         f"{name} {result['array_height']}x{result['array_width']}{nodes},"
         f" preset {result['preset']}{flips}",
         f"{result['model']}, {result['kv_heads']} KV heads, batch {result['batch_size']},"
-        f" {result['seq_len']} tokens a sequence",
+        f" {result['seq_len']} tokens a sequence ({result['prompt_len']} of the prompt)",
+        f"{result['layers']} layers, {_short(result['parameters'])} parameters"
+        f" ({_short(result['active_parameters'])} active), "
+        f"{_short(result['macs'] / (result['batch_size'] * result['seq_len']))} MACs a token,"
+        f" {_short(result['weight_bytes'])}B of weights, {_short(result['kv_cache_bytes'])}B of KV"
+        " cache",
         "",
         f"throughput        {result['tokens_per_s']:12.5g} tokens/s"
         f"   ({result['tokens']:.5g} tokens in {result['runtime_s']:.5g} s)",
+        f"first token       {result['time_to_first_token_s']:12.5g} s"
+        f"          ({result['prefill_energy_j']:.5g} J)",
+        f"each further one  {result['time_per_output_token_s']:12.5g} s"
+        f"          ({result['energy_per_output_token_j']:.5g} J a sequence)",
+        f"array in use      {100 * result['array_utilization']:12.5g} %",
         f"area              {result['area_mm2']:12.5g} mm2",
         f"leakage           {result['leakage_mw']:12.5g} mW",
         *_energy(result),
@@ -48,6 +60,12 @@ def describe(result: pd.Series, parts: pd.DataFrame) -> str:
     lines += [*_table(components.groupby(level=0, sort=False).sum(), "tag"), ""]
     components.index = chip["component"].to_numpy()
     return "\n".join([*lines, *_table(components, "component")])
+
+
+def _short(number: float) -> str:
+    """Return a number with a decimal prefix: 4.02e9 is 4.02 G."""
+    power = max(0, int(math.log10(number) // 3)) if number else 0
+    return f"{number / 1000**power:.4g} {['', 'k', 'M', 'G', 'T', 'P'][min(power, 5)]}".rstrip()
 
 
 def _energy(result: pd.Series) -> list[str]:

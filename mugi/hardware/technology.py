@@ -55,8 +55,9 @@ class DramAccess(Section):
 
 
 class DramDevice(Section):
-    """The DRAM beside the chip; leakage is of one bank, in parts."""
+    """The DRAM beside the chip; leakage is of one bank, in parts. 0 GB: how much is not said."""
 
+    capacity_gb: NotNegative = 0.0
     leakage_mw: list[NotNegative]
     banks: Positive
     size_mm: Annotated[list[NotNegative], Field(min_length=2, max_length=2)]
