@@ -209,7 +209,7 @@ def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[
     try:
         path.open("rb").close()  # pyarrow would not say why a file cannot be read
         if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
+            table = pd.read_parquet(path).reset_index(drop=True)  # a stored index
             texts = table.select_dtypes(["object", "str"]).columns
             table[texts] = table[texts].fillna("")
         else:

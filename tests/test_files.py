@@ -141,6 +141,12 @@ def test_empty_cells_of_text_are_empty_text_in_both_kinds(tmp_path):
         assert read_table(tmp_path / f"t.{ending}")["name"].tolist() == ["a", ""]
 
 
+def test_rows_of_a_parquet_are_numbered_anew(tmp_path):
+    """What pandas stored as an index is no column, and no line number."""
+    TABLE.set_axis([7, 3]).to_parquet(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), TABLE)
+
+
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
     (tmp_path / "t.csv").write_text("name,value\na,1\n", "utf-8-sig")
     assert list(read_table(tmp_path / "t.csv")) == ["name", "value"]
