@@ -21,15 +21,15 @@ from mugi.config.fields import (
     grids,
 )
 from mugi.errors import InputError, Mistake, closest, unknown
-from mugi.llm.embedded import DIGITS, HUB_ID
-from mugi.llm.settings import is_checkpoint
+from mugi.llm.embedded import DIGITS
+from mugi.llm.settings import is_source
 from mugi.llm.texts import TASKS
 from mugi.methods import FUNCTIONS, parse
 from mugi.schema import Section
 
 
 def _check_source(source: str) -> None:
-    if source != "embedded" and not HUB_ID.fullmatch(source) and not is_checkpoint(source):
+    if source != "embedded" and not is_source(source):
         allowed = ("embedded", "a hub id (org/name)", "an existing checkpoint folder or GGUF file")
         near = closest(source, ["embedded"])
         raise InputError(Mistake(f"no model '{source}'", allowed=allowed, nearest=near))

@@ -102,7 +102,7 @@ def _place(source: str) -> tuple[str, dict[str, str]]:
         if len(files) > 1:
             raise InputError(f"it has {len(files)} GGUF files; name one: {path / files[0]}, …")
         path /= "".join(files)
-    if path.suffix != GGUF:
+    if path.suffix != GGUF or not path.is_file():
         return source, {}
     return str(path.parent), {"gguf_file": path.name}
 

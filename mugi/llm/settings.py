@@ -50,7 +50,7 @@ class ModelSettings:
             mistakes.append(unknown("dtype", self.dtype, DTYPES))
         if self.attention not in ATTENTIONS:
             mistakes.append(unknown("attention", self.attention, ATTENTIONS))
-        if not self.is_local and not HUB_ID.fullmatch(self.source):
+        if not is_source(self.source):
             folder = Path(self.source)
             others = [path.name for path in folder.parent.glob("*") if is_checkpoint(path)]
             near = closest(folder.name, others)
@@ -68,6 +68,11 @@ def is_checkpoint(source: str | Path) -> bool:
     """Return whether `source` is a folder or a GGUF file."""
     path = Path(source)
     return path.is_dir() or (path.is_file() and path.suffix == GGUF)
+
+
+def is_source(source: str) -> bool:
+    """Return whether `source` is a checkpoint here, or may be one on the hub."""
+    return is_checkpoint(source) or bool(HUB_ID.fullmatch(source) and not source.endswith(GGUF))
 
 
 def device_kind(device: str) -> str:

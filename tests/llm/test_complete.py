@@ -32,6 +32,10 @@ def weights_changed(folder, change) -> None:
         ({"num_hidden_layers": 4}, "9 of its weights are not in the checkpoint, for example model"),
         ({"num_hidden_layers": 2}, "9 of its weights have no place in the model that config.json"),
         ({"intermediate_size": 40}, "9 of its weights have another shape than config.json says"),
+        (
+            {"architectures": None},
+            'names no class; add "architectures": ["LlamaForCausalLM"] to it',
+        ),
         ({"num_attention_heads": 7}, "not a multiple of the number of attention heads (7)"),
         ({"hidden_act": "sillu"}, "transformers does not know 'sillu'"),
         ({"model_type": "llamma"}, "has model type `llamma` but Transformers does not recognize"),

@@ -211,10 +211,12 @@ def test_a_gguf_file_is_loaded(tiny_llama, tmp_path):
             assert model(IDS).logits.isfinite().all()
 
 
-def test_gguf_files_that_cannot_be_loaded_are_one_line(tmp_path):
+def test_gguf_files_that_cannot_be_loaded_are_one_line(tmp_path, monkeypatch):
     (tmp_path / "a.gguf").write_bytes(b"GGUF0000")
     assert "a damaged file: " in refusal(ModelSettings(str(tmp_path / "a.gguf")))
     (tmp_path / "b.gguf").write_bytes(b"GGUF0000")
     assert "it has 2 GGUF files; name one: " in refusal(ModelSettings(str(tmp_path)))
-    with pytest.raises(InputError, match=r"no model '.*c.gguf' \(did you mean '[ab].gguf'"):
-        ModelSettings(str(tmp_path / "c.gguf")).check()
+    monkeypatch.chdir(tmp_path.parent)
+    for name in (tmp_path / "c.gguf", f"{tmp_path.name}/c.gguf"):  # not taken for a hub id
+        with pytest.raises(InputError, match=r"no model '.*c.gguf' \(did you mean '[ab].gguf'"):
+            ModelSettings(str(name)).check()
