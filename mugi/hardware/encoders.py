@@ -95,4 +95,5 @@ def _grid(image_size: int | list[int], patch_size: int | list[int]) -> tuple[int
 
 def _labels(content: Mapping) -> int:
     """Return how many labels a classifier tells apart; a backbone is costed as one of two."""
-    return len(content.get("id2label") or ()) or content.get("num_labels") or UNNAMED_LABELS
+    labels, number = content.get("id2label"), content.get("num_labels")
+    return len(labels) if labels and isinstance(labels, dict) else number or UNNAMED_LABELS

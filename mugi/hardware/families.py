@@ -12,9 +12,11 @@ from pydantic import Field
 from mugi.files import Document, parse_yaml
 from mugi.schema import Section, validated
 
-Count = Annotated[int, Field(ge=1)]
-CountOrNone = Annotated[int, Field(ge=0)]
-Size = Count | Annotated[list[Count], Field(min_length=1, max_length=3)]
+Count = Annotated[int, Field(ge=1, le=2**40)]
+CountOrNone = Annotated[int, Field(ge=0, le=2**40)]
+Layers = Annotated[int, Field(ge=1, le=10_000)]  # which are looked at one by one
+Side = Count | Annotated[list[Count], Field(min_length=2, max_length=2)]
+Stages = Annotated[list[Count], Field(min_length=1, max_length=16)]
 
 
 class Keys(Section):
@@ -22,7 +24,7 @@ class Keys(Section):
 
     vocab_size: Count | None = None
     hidden_size: Count | None = None
-    num_hidden_layers: Count | None = None
+    num_hidden_layers: Layers | None = None
     num_attention_heads: Count | None = None
     num_key_value_heads: Count | None = None
     head_dim: Count | None = None
@@ -78,15 +80,15 @@ class Keys(Section):
     decoder_attention_heads: Count | None = None
     decoder_ffn_dim: Count | None = None
     max_source_positions: Count | None = None
-    image_size: Size | None = None
-    patch_size: Size | None = None
+    image_size: Side | None = None
+    patch_size: Side | None = None
     num_frames: Count | None = None
-    tubelet_size: Size | None = None
+    tubelet_size: Annotated[list[Count], Field(min_length=3, max_length=3)] | None = None
     mlp_ratio: Annotated[float, Field(gt=0, strict=False)] | None = None
     use_swiglu_ffn: bool | None = None
     embed_dim: Count | None = None
-    depths: list[Count] | None = None
-    num_heads: list[Count] | None = None
+    depths: Stages | None = None
+    num_heads: Stages | None = None
 
 
 # Which layers have a window, where layer_types does not say: all; those from max_window_layers on;

@@ -189,6 +189,8 @@ def _understood(document: Document) -> tuple[_File, list[str]]:
     if isinstance(content.get("text_config"), dict):
         part = document.part("text_config")
     inner = part.content.get("model_type", outer)
+    if not isinstance(inner, str):
+        raise InputError(Mistake(f"must be a name, not {inner!r}", part.where(("model_type",))))
     if composite and inner == outer:
         inner = composite.text
     if not inner:
@@ -196,7 +198,7 @@ def _understood(document: Document) -> tuple[_File, list[str]]:
         return _File(document, part, "", families.families["llama"], None), [plain]
     notes = []
     if inner not in families.families:
-        inner, note = _by_architecture(document, part, str(inner), families)
+        inner, note = _by_architecture(document, part, inner, families)
         notes.append(note)
     tied = composite.tied if composite and "tie_word_embeddings" not in part.content else None
     return _File(document, part, inner, families.families[inner], tied), notes
@@ -210,11 +212,17 @@ def _by_architecture(
     if refusal := families.refusal(model_type):
         what = f"{model_type} has {refusal.what}, which is not modelled; nearest that is:"
         raise InputError(Mistake(f"{what} {refusal.nearest}", place))
-    named = document.content.get("architectures") or [""]
+    named = _architecture(document)
     for name, family in families.families.items():
-        if str(named[0]).removesuffix("ForCausalLM") == family.architecture:
-            return name, f"{model_type} is read as {name}, for its architecture is {named[0]}"
+        if named.removesuffix("ForCausalLM") == family.architecture:
+            return name, f"{model_type} is read as {name}, for its architecture is {named}"
     raise InputError(unknown("model_type", model_type, families.families).at(place))
+
+
+def _architecture(document: Document) -> str:
+    """Return the first name under `architectures`, or nothing."""
+    named = document.content.get("architectures")
+    return str(named[0]) if named and isinstance(named, list) else ""
 
 
 def _not_read(file: _File, given: Mapping) -> list[Mistake]:
@@ -259,13 +267,15 @@ def _notes(file: _File, content: Mapping) -> list[str]:
     ahead = whole.get("num_nextn_predict_layers") or whole.get("num_mtp_layers")
     if ahead:
         left_out.append("what predicts tokens after the next")
+    if file.part.content.get("moe_layer_freq", 1) != 1:
+        left_out.append("what transformers makes of moe_layer_freq: it is read as DeepSeek does")
     if whole.get("quantization_config"):
         left_out.append("quantization_config: formats of numbers are the design's")
     notes = [f"left out: {', '.join(left_out)}"]
-    named = (whole.get("architectures") or [""])[0]
+    named = _architecture(file.whole)
     if not content.get("layers") and not (whole.get("id2label") or whole.get("num_labels")):
         notes.append(f"no labels: costed with an output of {UNNAMED_LABELS}")
-    if file.family.kind == "decoder" and "Classification" in str(named):
+    if file.family.kind == "decoder" and "Classification" in named:
         notes.append(f"{named} is costed as a language model, with an output of the vocabulary")
     return notes
 

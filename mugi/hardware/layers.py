@@ -51,7 +51,8 @@ def _heads(keys: Keys, family: Family, content: Mapping) -> dict:
         latent |= {"query_rank": keys.q_lora_rank} if keys.q_lora_rank else {}
         head_dim = keys.qk_nope_head_dim + keys.qk_rope_head_dim
         sizes = {"heads": heads, "kv_heads": heads, "head_dim": head_dim}
-        return sizes | {"value_dim": keys.v_head_dim, "latent": latent}
+        value_dim = keys.v_head_dim or keys.hidden_size // heads
+        return sizes | {"value_dim": value_dim, "latent": latent}
     kv_heads = keys.num_key_value_heads or heads
     if "multi_query" in family.reads and not keys.new_decoder_architecture:
         kv_heads = 1 if keys.multi_query else heads
@@ -144,11 +145,12 @@ def _said(layer_types: list[str], number: int) -> list[str]:
 
 def _expanded(attention_types: list[list], number: int) -> list[str]:
     """Return what GPT-Neo's `[[kinds, repeats], …]` says."""
-    try:
-        kinds = [kind for kinds, repeats in attention_types for kind in kinds * repeats]
-    except (TypeError, ValueError):
-        kinds = []
-    if len(kinds) != number or not set(kinds) <= {"global", "local"}:
+    kinds: list[str] = []
+    for entry in attention_types:
+        match entry:
+            case [list(part), int(repeats)] if 0 < repeats * len(part) <= number:
+                kinds += part * repeats
+    if len(kinds) != number or not set(map(str, kinds)) <= {"global", "local"}:
         what = f"must be [[kinds, repeats], ...] of global and local, {number} layers in all"
         raise InputError(Mistake(what, "attention_types"))
     return ["window" if kind == "local" else "all" for kind in kinds]
@@ -172,6 +174,9 @@ def experts(keys: Keys, family: Family) -> tuple[dict | None, int]:
         return None, keys.intermediate_size_mlp or width
     if not keys.num_experts_per_tok:
         raise InputError(Mistake("missing", "num_experts_per_tok"))
+    if keys.num_experts_per_tok > keys.num_experts:
+        what = f"{keys.num_experts_per_tok} of {keys.num_experts} experts"
+        raise InputError(Mistake(what, "num_experts_per_tok"))
     mixture = {"number": keys.num_experts, "active": keys.num_experts_per_tok}
     mixture["dim"] = keys.moe_intermediate_size or width
     one = keys.shared_expert_intermediate_size or keys.shared_intermediate_size

@@ -107,6 +107,15 @@ SMALL = {
         | {"shared_intermediate_size": 22, "layer_types": ["attention"] * 5}
         | {"mamba_n_heads": 4, "mamba_d_head": 18},
     ),
+    "nanochat": ("nanochat", GROUPED),
+    "jais2": ("jais2", SIZED),
+    "exaone_moe": (
+        "exaone_moe",
+        GROUPED
+        | {"num_experts": 7, "num_experts_per_tok": 3, "moe_intermediate_size": 22}
+        | {"num_shared_experts": 2, "first_k_dense_replace": 2, "sliding_window": 7},
+    ),
+    "minicpm3": ("minicpm3", {k: v for k, v in DEEPSEEK.items() if k not in SHARING}),
     "glm": ("glm", SIZED),
     "glm4": ("glm4", SIZED),
     "glm4_moe": (
