@@ -274,6 +274,13 @@ def translation(name: str) -> Translation | None:
     return _translated(*_source(name))
 
 
+def own_file(name: str) -> str | None:
+    """Return the path of the file that a model is read from, None for one of the package."""
+    if name in models():
+        return None
+    return name if name.endswith(library.ENDINGS) else str(huggingface.config_path(name) or name)
+
+
 def _source(name: str) -> tuple[str, str]:
     """Return the file name and the text of a model."""
     if name not in models() and not name.endswith(library.ENDINGS) and name.strip():

@@ -1,5 +1,6 @@
 """What the workflow would run, and what stops it before the first job."""
 
+import json
 import os
 from pathlib import Path
 
@@ -78,6 +79,22 @@ def test_the_workflow_runs_from_any_folder_into_any_other(project, tmp_path):
     assert (tmp_path / "into" / "results" / "figures" / "fig10.png").stat().st_size > 5000
     assert not list((tmp_path / "from").iterdir())
     assert not (project / "results").exists()
+
+
+@pytest.mark.slow
+def test_an_edited_config_json_evaluates_anew(project, tmp_path):
+    config = {"model_type": "llama", "hidden_size": 48, "intermediate_size": 64}
+    config |= {"num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 100}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    grid = {"design": "mugi", "array_height": 64, "model": str(tmp_path), "batch_size": 1}
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(yaml.safe_dump({"hardware": [grid | {"output_len": 8}], "figures": ["fig10"]}))
+    command = ["results/hardware/hardware.csv", "--configfile", str(mine)]
+    done = run(project, "snakemake", "-c1", *command)
+    assert done.returncode == 0, done.stderr
+    assert planned(project, *command) == {}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
+    assert "evaluate_hardware" in planned(project, *command)
 
 
 def test_a_new_figure_is_a_script_and_an_entry(project, tmp_path):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import mugi
 from mugi.config import check, read
+from mugi.hardware.model import own_file
 from mugi.llm.embedded import EMBEDDED
 
 try:
@@ -50,6 +51,7 @@ BELOW = {
     "claims": ["ledger"],
     "ledger": ["expressions"],
 }
+LENGTHS = ("seq_len", "prompt_len", "output_len")  # of which a list makes many runs
 # the longest jobs first: all wait for the checkpoint, the figures for the sweep
 FIRST, SECOND, THIRD, FOURTH = 4, 3, 2, 1
 
@@ -134,11 +136,10 @@ def options(name, values):
 
 def own_files(grids):
     """Designs, LLMs and technologies that the user describes in files of their own."""
-    keys = ("design", "model", "technology")
-    values = [grid[key] for grid in grids for key in keys if key in grid]
-    names = [
-        name
-        for value in values
-        for name in ([value] if isinstance(value, str) else value)
-    ]
-    return sorted({name for name in names if name.endswith((".yaml", ".yml"))})
+    named = {"model": set(), "design": set(), "technology": set()}
+    for key, names in named.items():
+        for value in (grid[key] for grid in grids if key in grid):
+            names |= {value} if isinstance(value, str) else set(value)
+    files = {own_file(name) for name in named.pop("model")} - {None}
+    others = set().union(*named.values())
+    return sorted(files | {name for name in others if name.endswith((".yaml", ".yml"))})

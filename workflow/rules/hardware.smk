@@ -53,7 +53,7 @@ rule break_down_hardware:
             [
                 grid
                 for grid in config["hardware"]
-                if not isinstance(grid["seq_len"], list)
+                if not any(isinstance(grid.get(length), list) for length in LENGTHS)
             ]
             or config["hardware"]
         ),
