@@ -72,3 +72,22 @@ def test_small_copies(name, tmp_path, one_thread):
     if config.model_type == "dinov2":  # the half of its head that reads the mean of all patches
         expected -= BATCH * config.num_labels * config.hidden_size
     assert result["macs"] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "mixtral", "falcon, new", "gemma2", "gpt_oss"])
+def test_tokens_after_a_prompt(name, tmp_path, one_thread):
+    """Each further token attends to all before it and itself; a window sees no more than it."""
+    torch = pytest.importorskip("torch")
+    logging.set_verbosity_error()
+    config = small_config(name)
+    config._experts_implementation = "eager"
+    path = tmp_path / "config.json"
+    config.to_json_file(path)
+    run = RUN | {"model": str(path), "prompt_len": PROMPT}
+    macs = evaluate(pd.DataFrame([run | {"output_len": n} for n in range(5)]))["macs"]
+    model = built(config).eval()
+    cache = model(**inputs_of(config) | {"use_cache": True}).past_key_values
+    for added in macs.diff()[1:]:
+        inputs = {"input_ids": torch.randint(3, config.vocab_size, (BATCH, 1))}
+        inputs |= {"past_key_values": cache, "use_cache": True}
+        assert added == products(model, inputs)
