@@ -54,7 +54,7 @@ lint: install
 docs: install
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-# Generated pages and numbers: from results/ into the checkout
+# Generated pages and numbers, and the tables of `mugi compare`: from results/ into the checkout
 update-docs: install
 	$(BIN)/python docs/update.py
 

@@ -4,6 +4,9 @@
     python docs/update.py --check            name the blocks that no longer hold, write nothing
     python docs/update.py --write FOLDER     write what comes from the tables, a file a block
 
+Both also take the tables of `mugi compare` along, mugi/reference: those of `make` from results/,
+those of `make smoke` from results-smoke/results/.
+
 A block stands between `<!-- NAME -->` and `<!-- end -->`. The rule `document_results` writes those
 of the tables into results/docs; the others come from the code, or from how long jobs took.
 """
@@ -22,6 +25,7 @@ import pandas as pd
 
 from mugi.assumptions import markdown
 from mugi.claims import counted
+from mugi.compare import compare, inside, near, rule_of, write_reference
 from mugi.config.docs import key_table, parameter_table
 from mugi.files import Document, read_table, read_yaml, write_text
 from mugi.hardware.families import known
@@ -31,7 +35,7 @@ from mugi.schema import validated
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ["fig06", "fig16", "pareto"]
-EXACT_TARGETS = ("hardware", "carbon", "approximations", "array", "fig13", "fig14", "table2")
+EXACT_TARGETS = rule_of("claims/claims.csv").exact_where["target"]
 METHODS = ["softmax", "activation", "woq", "kvq"]
 VLP = {"softmax": "vlp:", "activation": "vlp:", "woq": "native", "kvq": "native"}
 INT4 = {"softmax": "native", "activation": "native", "woq": "int4:", "kvq": "int4:"}
@@ -40,7 +44,6 @@ INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
 DECIMAL = re.compile(r"[-+]?\d+\.\d+")
 KEPT = ""  # instead of a block's text: what stands there stays
 NOT_MEASURED = "Not measured in this run."
-TOLERANCE = 0.02  # of measured decimals without an interval; one unit of the last digit is allowed
 
 
 def to_markdown(table: pd.DataFrame) -> str:
@@ -373,20 +376,20 @@ def equal(old: str, new: str) -> bool:
 def measured(old: str, new: str) -> bool:
     """Whether every measured number lies in the interval printed before, and all else is equal."""
     before, after = INTERVAL.findall(old), INTERVAL.findall(new)
-    inside = all(
-        float(low) <= float(value) <= float(high)
+    within = all(
+        inside(float(value), float(low), float(high))
         for (_, low, high), (value, *_) in zip(before, after, strict=False)
     )
     old, new = INTERVAL.sub("#", old), INTERVAL.sub("#", new)
     decimals = zip(DECIMAL.findall(old), DECIMAL.findall(new), strict=False)
-    near = all(as_printed(before, after) for before, after in decimals)
-    return inside and near and DECIMAL.sub("#", old) == DECIMAL.sub("#", new)
+    alike = all(as_printed(before, after) for before, after in decimals)
+    return within and alike and DECIMAL.sub("#", old) == DECIMAL.sub("#", new)
 
 
 def as_printed(before: str, after: str) -> bool:
     """Whether two decimals differ by the tolerance, or by what rounding in print can make of it."""
     unit = 10.0 ** -len(before.partition(".")[2])
-    return abs(float(after) - float(before)) <= max(TOLERANCE * abs(float(before)), 1.001 * unit)
+    return bool(near(float(after), float(before), slack=1.001 * unit))
 
 
 def unchecked(old: str, new: str) -> bool:
@@ -465,6 +468,22 @@ def update(results: Path, root: Path, check: bool) -> list[str]:
     return wrong
 
 
+def references(results: Path, root: Path, check: bool) -> list[str]:
+    """Write the packaged tables of runs that are there, or return which of them differ."""
+    runs = {"default": results, "smoke": root / "results-smoke" / "results"}
+    finished = {name: run for name, run in runs.items() if (run / "claims").is_dir()}
+    if not check:
+        for name, run in finished.items():
+            write_reference(run, name)
+        return []
+    return [
+        f"mugi/reference/{name}/{one.table}"
+        for name, run in finished.items()
+        for one in compare(results=run, reference=name)
+        if len(one.differences)
+    ]
+
+
 def main() -> int:
     """Write, update or check; return 1 if a checked block does not hold."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -480,6 +499,7 @@ def main() -> int:
     if not (args.results / "docs").is_dir():
         print(f"no {args.results}/docs: only what comes from the code")
     wrong = update(args.results, ROOT, args.check)
+    wrong += references(args.results, ROOT, args.check)
     if args.check and wrong:
         print(*(f"no longer so (make update-docs): {name}" for name in wrong), sep="\n")
     return int(args.check and bool(wrong))

@@ -34,6 +34,7 @@ COMMANDS = {
     "assumptions": "list the switches of the cost model",
     "carbon": "operational and embodied carbon of evaluated runs",
     "claims": "judge the paper's claims from the result tables",
+    "compare": "result tables against another run or the package's reference",
 }
 
 

@@ -5,12 +5,13 @@ from functools import reduce
 from importlib.resources import files
 from itertools import product
 from operator import getitem
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 from pydantic import Field
 
-from mugi.errors import Mistake
+from mugi.errors import InputError, Mistake, raise_all, unknown
 from mugi.files import read_yaml
 from mugi.hardware import expand
 from mugi.hardware.runs import filled
@@ -56,6 +57,36 @@ def load_figures(path=REGISTRY_FILE) -> dict[str, Figure]:
 
 
 FIGURES: dict[str, Figure] = load_figures()
+
+
+OWN_SCRIPTS: dict[str, Path] = {}
+"""The scripts of figures that `add_figures` added to FIGURES."""
+
+
+def add_figures(path: str | Path) -> None:
+    """Take the figures of a file of the user's own, each drawn by the script NAME.py beside it.
+
+    Raises InputError for names that the package has and for scripts that are not there.
+    """
+    document = read_yaml(path)
+    own = validated(dict[str, Figure], document)
+    scripts = {name: Path(path).parent / f"{name}.py" for name in own}
+    taken = [name for name in own if name in FIGURES and name not in OWN_SCRIPTS]
+    mistakes = [Mistake("the package has this figure", document.where((name,))) for name in taken]
+    mistakes += [
+        Mistake(f"no script '{script}'", document.where((name,)))
+        for name, script in scripts.items()
+        if not script.is_file()
+    ]
+    raise_all(mistakes)
+    FIGURES.update(own)
+    OWN_SCRIPTS.update(scripts)
+
+
+def check_figure(name: str) -> None:
+    """Raise InputError for the name of no figure."""
+    if name not in FIGURES:
+        raise InputError(unknown("figure", name, FIGURES))
 
 
 def output_paths(name: str) -> list[str]:

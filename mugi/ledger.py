@@ -5,6 +5,7 @@ are compared with cells, its words are filled in by name.
 """
 
 import re
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
@@ -205,4 +206,17 @@ def load_ledger(path: str | Path = LEDGER) -> dict[str, Claim]:
         target = claim.target or ledger.tables.get(claim.table, "")
         claims[name] = resolved(claim, "claims", name, values=values, target=target)
     raise_all(mistakes)
+    return claims
+
+
+def load_ledgers(paths: Iterable[str | Path]) -> dict[str, Claim]:
+    """Return the claims of several ledgers by id; raises InputError for an id that stands twice."""
+    claims: dict[str, Claim] = {}
+    for path in paths:
+        more = load_ledger(path)
+        twice = [name for name in more if name in claims]
+        raise_all(
+            [Mistake(f"claim '{name}' is in another ledger too", str(path)) for name in twice]
+        )
+        claims |= more
     return claims

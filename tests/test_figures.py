@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from figures import fig11, fig12, fig13, fig14, fig15, fig16, fig17, roofline, table3
+from mugi import figures
 from mugi.carbon import account_carbon
 from mugi.config import check
 from mugi.errors import InputError
-from mugi.figures import FIGURES, RUN, SUFFIXES, needed_runs, output_paths
+from mugi.figures import FIGURES, RUN, SUFFIXES, add_figures, needed_runs, output_paths
 from mugi.files import Document, read_table
 from tests.figures.tables import PRESETS, ROOT, default_tables, hardware
 
@@ -88,3 +89,23 @@ def test_a_narrowed_configuration_is_told_which_runs_its_figures_lack():
     twice = [grid | flipped_too for grid in narrowed["hardware"]]
     with pytest.raises(InputError, match=r"fig12 needs this run once, .* has 2 times: design=mugi"):
         check(Document("config", narrowed | {"hardware": twice, "figures": ["fig12"]}, {}))
+
+
+def test_figures_of_ones_own_have_their_scripts_beside_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "FIGURES", dict(FIGURES))
+    monkeypatch.setattr(figures, "OWN_SCRIPTS", {})
+    entry = {"number": "Mine", "title": "mine", "category": "Hardware", "caption": "Mine."}
+    entry |= {"inputs": ["results/hardware/hardware.csv"]}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"mine": entry, "fig16": entry}))
+    with pytest.raises(InputError) as caught:
+        add_figures(path)
+    assert len(caught.value.mistakes) == 3
+    assert "fig16: the package has this figure" in str(caught.value)
+    assert f"mine: no script '{tmp_path / 'mine.py'}'" in str(caught.value)
+    path.write_text(yaml.safe_dump({"mine": entry}))
+    (tmp_path / "mine.py").touch()
+    for _ in range(2):  # the configuration is checked more than once
+        add_figures(path)
+    assert {"mine": tmp_path / "mine.py"} == figures.OWN_SCRIPTS
+    assert output_paths("mine")[0] == "results/figures/mine.csv"

@@ -2,9 +2,10 @@
 
 import pytest
 
+from mugi import ledger
 from mugi.claims import judge
 from mugi.errors import InputError
-from mugi.ledger import load_ledger
+from mugi.ledger import load_ledger, load_ledgers
 from tests.test_claims import CLAIM, RUNS, written
 
 # claims of each place in the paper, by the beginning of their ids
@@ -181,3 +182,10 @@ def test_no_object_is_made_by_a_ledger(tmp_path):
     text = LEDGER.replace("column: speed", "column: !!python/object/apply:os.system [ls]")
     (line,) = mistakes_of(tmp_path, text)
     assert "not YAML" in line
+
+
+def test_ledgers_go_together_unless_an_id_stands_in_both(tmp_path):
+    own = written(tmp_path / "own.yaml", **{"MINE-1": CLAIM})
+    assert [*load_ledgers([ledger.LEDGER, own])] == [*load_ledger(), "MINE-1"]
+    with pytest.raises(InputError, match=r"own\.yaml: claim 'MINE-1' is in another ledger too"):
+        load_ledgers([own, own])

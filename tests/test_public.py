@@ -55,7 +55,7 @@ def test_frames_come_first_and_nothing_is_printed(capsys):
         (lambda: mugi.emulated(3, "native").__enter__(), "must be one of transformers, not int"),
         (
             lambda: mugi.evaluate_accuracy("no/such/folder", approximations="native", texts=["x"]),
-            "no folder 'no/such/folder'",
+            "'no/such/folder'; one of: a checkpoint folder",
         ),
         (
             lambda: mugi.evaluate_accuracy(

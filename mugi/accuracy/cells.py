@@ -18,6 +18,7 @@ from mugi.files import write_text
 from mugi.llm import texts
 from mugi.llm.checkpoint import model_digest
 from mugi.llm.settings import ModelSettings, device_kind
+from mugi.methods.own import code_of_used
 
 PACKAGES = ("torch", "transformers", "lm_eval")
 
@@ -72,7 +73,8 @@ def model_key(model: ModelSettings) -> dict:
 def definitions(kind: str) -> dict:
     """Return the versions of what a kind of measurement is made of, see `VERSIONS`."""
     own = {"methods": mugi.methods.VERSION, "llm": mugi.llm.VERSION, kind: VERSIONS[kind]}
-    return {"definitions": own}
+    others = code_of_used()  # methods of the user's own have no version
+    return {"definitions": own | ({"own_methods": others} if others else {})}
 
 
 def text_key(name: str) -> dict:

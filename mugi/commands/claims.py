@@ -7,7 +7,7 @@ from pathlib import Path
 from mugi.claims import RESULT_COLUMNS, judge, markdown, text
 from mugi.commands.output import as_json, closing
 from mugi.files import read_table, write_table, write_text
-from mugi.ledger import LEDGER, load_ledger
+from mugi.ledger import LEDGER, load_ledgers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ledger",
         type=Path,
-        default=LEDGER,
-        help="claims to judge, of your own (docs/howto/claim.md; default: the paper's)",
+        action="append",
+        metavar="FILE",
+        help="claims to judge in place of the paper's (docs/howto/claim.md; repeat for more)",
     )
 
 
@@ -40,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
         results["agrees"] = results["agrees"].astype(str) == "True"
     else:
         tables = {path.stem: read_table(path) for path in args.tables}
-        results = judge(ledger=load_ledger(args.ledger), tables=tables, partial=args.partial)
+        results = judge(
+            ledger=load_ledgers(args.ledger or [LEDGER]), tables=tables, partial=args.partial
+        )
         write_table(results, args.output)
         write_text(args.output.with_suffix(".md"), markdown(results))
         print(as_json(results) if args.json else text(results))

@@ -2,15 +2,15 @@
 
 from functools import reduce
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from mugi.config import sections
-from mugi.config.fields import Name, Runs
+from mugi.config.fields import Name, Runs, checked
 from mugi.errors import raise_all, unknown
-from mugi.figures import FIGURES, missing_runs
+from mugi.figures import add_figures, check_figure, missing_runs
 from mugi.files import Document, read_yaml
+from mugi.ledger import load_ledger
 from mugi.llm.embedded import EMBEDDED
 from mugi.schema import Section, validated
 
@@ -34,7 +34,14 @@ class Config(Section):
     hardware: list[Runs] = Field(
         min_length=1, description="runs of the cost model; lists are crossed"
     )
-    figures: list[Literal[tuple(FIGURES)]] = Field(
+    # those of the user's own before the names that may be theirs: fields are checked in this order
+    own_figures: list[checked(add_figures)] = Field(
+        default_factory=list, description="files of figures of your own, scripts beside them"
+    )
+    own_claims: list[checked(load_ledger)] = Field(
+        default_factory=list, description="ledgers of claims of your own, judged after the paper's"
+    )
+    figures: list[checked(check_figure)] = Field(
         min_length=1, description="figures and tables of `snakemake` without a target"
     )
 

@@ -1,9 +1,13 @@
-"""Every approximation by its name: a new one is a file beside this one and a line in `METHODS`."""
+"""Every approximation by its name: a new one is a file beside this one and a line in `METHODS`.
+
+Those of other packages (`mugi.methods.own`) are looked for by names that are not here.
+"""
 
 from mugi.errors import InputError, Mistake, unknown
 from mugi.int4 import ROW
 from mugi.methods.exact import Exact
 from mugi.methods.method import Method
+from mugi.methods.own import USED, own_methods
 from mugi.methods.partial import Partial
 from mugi.methods.pwl import PWL
 from mugi.methods.quantisers import Int4, Int8, Integers, Mxfp4, Quantiser
@@ -20,14 +24,18 @@ def parse(text: str, *functions: str) -> Method | Quantiser:
 
     Raises InputError naming the parameter, its value and what is allowed.
     """
-    kinds = METHODS | QUANTISERS
-    able = {name: kind for name, kind in kinds.items() if set(functions) & set(kind.functions)}
     name = text.strip().partition(":")[0]
+    kinds = METHODS | QUANTISERS
+    if name not in kinds:
+        kinds |= own_methods()
+    able = {name: kind for name, kind in kinds.items() if set(functions) & set(kind.functions)}
     if functions and name not in kinds:
         raise InputError(unknown("method", name, able))
     if functions and name not in able:
         raise InputError(Mistake(f"{name} cannot compute {functions[0]}", allowed=tuple(able)))
     method = parse_named(text, kinds, "method")
+    if name not in METHODS | QUANTISERS:
+        USED[name] = type(method)
     if "weights" in functions and isinstance(method, Integers) and method.axis == "channel":
         what = f"axis=channel is for keys (kvq); a scale for each output of weights is group={ROW}"
         raise InputError(Mistake(what, f"'{text}'"))

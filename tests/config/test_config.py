@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from mugi.cli import main
-from mugi.config import FIGURES, Config, check, read
+from mugi.config import Config, check, read
 from mugi.errors import InputError
+from mugi.figures import FIGURES
 from mugi.files import Document, merge, read_yaml
 
 ROOT = Path(__file__).parents[2]

@@ -38,8 +38,9 @@ def shown_files(page: Path) -> dict[str, str]:
     return dict(re.findall(r"^```yaml\n# (\w+\.yaml)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
 
 
-def apply(page: Path, folder: Path) -> None:
-    """Do the edits of a page: blocks that begin with `# PATH` (a new file) or `# in PATH`.
+def apply(page: Path, folder: Path, *languages: str) -> None:
+    """Do the edits of a page (or those in some languages): blocks that begin with `# PATH` (a new
+    file) or `# in PATH`.
 
     What is `in` a file comes to its end; a block `diff` replaces its lines ` ` and `-` by those
     with ` ` and `+`, part by part between lines `...`.
@@ -48,7 +49,10 @@ def apply(page: Path, folder: Path) -> None:
     edits = re.findall(r"^```(\w+)\n# (in )?(\S+\.\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     assert edits, page
     for language, inside, name, content in edits:
+        if languages and language not in languages:
+            continue
         path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         if language == "diff":
             file = path.read_text(encoding="utf-8")
             for part in content.split("...\n"):
@@ -66,10 +70,11 @@ def apply(page: Path, folder: Path) -> None:
             path.write_text(content, encoding="utf-8")
 
 
-def run(command: str, folder: Path, fails: bool = False) -> str:
-    """Run a command line in a copy of the checkout, with its package; return what it prints."""
+def run(command: str, folder: Path, *others: str, fails: bool = False) -> str:
+    """Run a command line in a copy of the checkout, with its package and in other folders; return
+    what it prints."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "PYTHONPATH": str(folder)}
+    environment = os.environ | {"PATH": path, "PYTHONPATH": os.pathsep.join([str(folder), *others])}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command.replace("mugi ", "python -m mugi.cli ", 1)],
         cwd=folder,

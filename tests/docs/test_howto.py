@@ -41,12 +41,21 @@ def hardware(checkout) -> Path:
 
 
 def test_add_a_method(checkout):
-    apply(HOWTO / "method.md", checkout)
-    for command in commands(HOWTO / "method.md"):
-        run(command, checkout)
+    """In a package of one's own, installed as the page says but without an index; then in this."""
+    page = HOWTO / "method.md"
+    apply(page, checkout, "python", "toml")
+    pip = "python -m pip install --quiet --no-index --no-deps --no-build-isolation"
+    run(f"{pip} --target installed ./mine", checkout)
+    for command in commands(page):
+        run(command, checkout, str(checkout / "installed"))
     table = pd.read_csv(checkout / "fit.csv")
     error = table[table["error"] == "weighted_absolute_error"].set_index("method")["value"]
     assert error["nearest:points=256,range=16"] < 0.1 * error["nearest:points=16,range=16"]
+    own = commands(page)[0]
+    assert "unknown method 'nearest'" in run(own, checkout, fails=True)
+    shutil.copy(checkout / "mine" / "nearest.py", checkout / "mugi" / "methods")
+    apply(page, checkout, "diff")
+    run(own, checkout)
     assert "| `nearest` | `points` |" in run("mugi schema --markdown", checkout)
 
 
@@ -94,19 +103,19 @@ def test_add_a_figure(hardware):
     (command,) = commands(HOWTO / "figure.md")
     assert "Area: throughput against area" in run(f"{command} -n", hardware)
     table = "results/hardware/hardware.csv"
-    run(f"python -m figures.area {table} -o results/figures/area", hardware)
+    run(f"python mine/area.py {table} -o results/figures/area", hardware)
     drawn = pd.read_csv(hardware / "results" / "figures" / "area.csv")
     assert len(drawn) == 4 and (hardware / "results" / "figures" / "area.png").exists()
 
 
 def test_add_a_claim(hardware):
     apply(HOWTO / "claim.md", hardware)
-    tables = "results/hardware/hardware.csv -o results/claims/claims.csv --partial"
-    run(f"mugi claims {tables} || true", hardware)
-    claims = pd.read_csv(hardware / "results" / "claims" / "claims.csv").set_index("id")
-    mine = claims.loc["MINE-1"]
+    judge, plan = commands(HOWTO / "claim.md")
+    run(judge, hardware)
+    mine = pd.read_csv(hardware / "results" / "mine.csv").set_index("id").loc["MINE-1"]
     assert mine["verdict"] == "reproduced" and mine["computed"] > 1
     assert mine["note"] == "Mugi(128) is at 1.07 of SA(16)"
+    assert "--ledger=mine/claims.yaml" in run(plan, hardware)
 
 
 def test_add_a_metric(checkout):

@@ -26,7 +26,7 @@ def below() -> dict[str, set[str]]:
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    return grimp.build_graph("mugi", cache_dir=None)
+    return grimp.build_graph("mugi", cache_dir=None, exclude_type_checking_imports=True)
 
 
 @pytest.mark.parametrize("stage", below())

@@ -1,7 +1,9 @@
 # Verdicts on the paper's claims.
-from mugi.ledger import LEDGER, load_ledger
+from mugi.ledger import LEDGER, load_ledgers
 
-JUDGED = {claim.table for claim in load_ledger(LEDGER).values()}
+OWN_LEDGERS = config.get("own_claims", [])
+LEDGERS = [str(LEDGER), *OWN_LEDGERS]
+JUDGED = {claim.table for claim in load_ledgers(LEDGERS).values()}
 
 
 # The verdicts, and that none contradicts its record
@@ -24,6 +26,7 @@ rule judge_claims:
             "results/approximations/fit.csv",
             [output_paths(name)[0] for name in config["figures"] if name in JUDGED],
         ],
+        ledgers=OWN_LEDGERS,
         sources=stage("claims"),
     output:
         multiext("results/claims/claims", ".md"),
@@ -39,10 +42,13 @@ rule judge_claims:
         "results/benchmarks/judge_claims.tsv"
     conda:
         ENVIRONMENT
+    params:
+        ledgers=options("ledger", LEDGERS) if OWN_LEDGERS else [],
     message:
         "Judge every claim of the paper"
     shell:
-        "mugi claims {input.tables} --partial --record-only -o {output.csv} > {log} 2>&1"
+        "mugi claims {input.tables} {params.ledgers:q} --partial --record-only -o {output.csv} "
+        "> {log} 2>&1"
 
 
 # Stops at a verdict that contradicts the recorded one

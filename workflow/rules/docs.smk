@@ -10,7 +10,7 @@ rule document_results:
             "results/claims/claims.csv",
         ],
         script=BASE / "docs" / "update.py",
-        sources=stage("claims"),
+        sources=stage("claims", "compare"),
     output:
         expand(
             "results/docs/{block}.md",

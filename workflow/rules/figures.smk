@@ -1,7 +1,7 @@
 # One rule for each entry of mugi/figures.yaml: a new figure is a script and an entry.
 from jinja2 import StrictUndefined, Template
 
-from mugi.figures import FIGURES, SHOWN, output_paths
+from mugi.figures import FIGURES, OWN_SCRIPTS, SHOWN, output_paths
 
 SCRIPTS = BASE / "figures"
 # what every script imports: all that is no figure itself
@@ -32,7 +32,7 @@ for name, figure in FIGURES.items():
             name
         input:
             tables=own_tables,
-            script=SCRIPTS / f"{name}.py",
+            script=OWN_SCRIPTS.get(name, SCRIPTS / f"{name}.py"),
             shared=SHARED,
         output:
             [
@@ -55,10 +55,14 @@ for name, figure in FIGURES.items():
         conda:
             ENVIRONMENT
         params:
-            module=f"figures.{name}",
+            program=(
+                [str(OWN_SCRIPTS[name])]
+                if name in OWN_SCRIPTS
+                else ["-m", f"figures.{name}"]
+            ),
             stem=subpath(output[0], strip_suffix=".csv"),
             caption=caption,
         message:
             f"{figure.number}: {figure.title}"
         shell:
-            "python -m {params.module} {input.tables:q} -o {params.stem:q} > {log} 2>&1"
+            "python {params.program:q} {input.tables:q} -o {params.stem:q} > {log} 2>&1"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mugi.compare import compare
 from mugi.config import read
 from mugi.figures import output_paths
 from mugi.files import read_table
@@ -39,6 +40,7 @@ def main(folder: Path) -> int:
         "cost model": table3,
         "accuracy": accuracy,
         "claims": claims,
+        "mugi compare": reference,
     }
     passed = [told(name, check, folder / "results") for name, check in checks.items()]
     verdict = "PASS" if all(passed) else "FAIL"
@@ -108,6 +110,20 @@ def claims(results: Path) -> str:
     assert contradicted.empty, f"{', '.join(contradicted['id'])} contradict the record"
     judged = table["verdict"].isin(["reproduced", "reproduced, but", "differs"]).sum()
     return f"{judged} of {len(table)} judged, none contradicts its record"
+
+
+def reference(results: Path) -> str:
+    """The tables agree with those that the package carries of a smoke run."""
+    compared = compare(results=results, reference="smoke")
+    odd = [one for one in compared if len(one.differences) or one.note]
+    told = "; ".join(f"{one.table}: {one.note or first(one.differences)}" for one in odd)
+    assert not odd, f"{told} (mugi compare {results} smoke lists all)"
+    return f"{len(compared)} tables agree with the reference"
+
+
+def first(differences: pd.DataFrame) -> str:
+    row = differences.iloc[0]
+    return f"{row['row']}, {row['column']} {row['value']}, reference {row['reference']}"
 
 
 if __name__ == "__main__":
