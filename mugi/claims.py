@@ -169,6 +169,8 @@ def compute(
         if baseline.index.has_duplicates or sorted(values.index) != sorted(baseline.index):
             raise InputError("where and over need one row each of the same models")
         values = values / baseline
+        if not np.isfinite(values).all():  # means would skip it
+            raise InputError(f"{quantity.column.text} of `over` is 0")
     if quantity.aggregate in AGGREGATES:
         value = AGGREGATES[quantity.aggregate](values)
         return value, f"{quantity.aggregate} of {judged_on}"

@@ -251,6 +251,11 @@ def test_unknown_columns_are_mistakes_in_a_narrowed_run_too(tmp_path):
         judge(ledger=ledger, tables={"runs": RUNS}, partial=True)
 
 
+def test_a_baseline_of_0_is_a_mistake_and_no_infinite_ratio(judged):
+    with pytest.raises(InputError, match="speed of `over` is 0"):
+        judged(RUNS.assign(speed=[*RUNS.speed[:-2], 0.0, 0.0]))
+
+
 @pytest.mark.parametrize("verdict", ["not yet", "not reproducible here"])
 def test_claims_that_are_not_judged_need_no_table(verdict, judged):
     query = dict.fromkeys(["table", "column", "where", "over"])
