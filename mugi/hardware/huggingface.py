@@ -130,9 +130,15 @@ def _cached(name: str) -> Path | None:
 
 
 def is_config(document: Document) -> bool:
-    """Return whether a mapping has Hugging Face's keys; raises InputError if it has ours too."""
+    """Return whether a mapping has Hugging Face's keys.
+
+    Raises InputError if it has ours too, and for JSON that has none of Hugging Face's.
+    """
     telling, ours = TELLING & document.content.keys(), OURS & document.content.keys()
-    if telling and ours:
+    if document.name.endswith(".json") and not telling:
+        what = f"no {CONFIG} of Hugging Face: it has neither model_type nor hidden_size"
+        raise InputError(Mistake(what, document.name))
+    if telling and ours and "model_type" not in telling:  # OPT's has ffn_dim
         what = f"is a key of {CONFIG}, and {sorted(ours)[0]} one of a model's YAML: give one kind"
         raise InputError(Mistake(what, document.where((sorted(telling)[0],))))
     return bool(telling)
@@ -147,9 +153,12 @@ def translated(document: Document, source: str) -> Translation:
     given = file.given()
     raise_all(_not_read(file, given))
     defaults = file.defaults(given)
-    if not file.model_type:
-        what = "missing (and so is model_type, whose defaults could be taken)"
-        raise_all([Mistake(what, document.where((k,))) for k in PLAIN if given.get(k) is None])
+    missing = [key for key in PLAIN if not file.model_type and given.get(key) is None]
+    if missing:
+        what = (
+            f"without model_type, whose defaults could be taken, {', '.join(missing)} must be said"
+        )
+        raise InputError(Mistake(what, document.where()))
     places = {(key,): file.part.places.get((file.written(key),), document.name) for key in given}
     keys = validated(Keys, Document(document.name, defaults | given, places))
     needed = file.family.defaults.model_dump(exclude_none=True).keys() - _NULLABLE

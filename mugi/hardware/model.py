@@ -16,8 +16,8 @@ from mugi.hardware import huggingface, library
 from mugi.hardware.huggingface import Translation
 from mugi.schema import Section, validated
 
-Count = Annotated[int, Field(ge=1)]
-CountOrNone = Annotated[int, Field(ge=0)]  # 0 may be written for what there is not
+Count = Annotated[int, Field(ge=1, le=2**40)]
+CountOrNone = Annotated[int, Field(ge=0, le=2**40)]  # 0 may be written for what there is not
 
 
 class Window(Section):
@@ -302,7 +302,7 @@ def _checked(name: str, text: str) -> Model:
 def _translated(name: str, text: str) -> Translation | None:
     is_json = name.endswith(".json")
     document = parse_json(name, text) if is_json else library.parsed(name, text)
-    if not is_json and not huggingface.is_config(document):
+    if not huggingface.is_config(document):
         return None
     model_type = document.content.get("model_type", "no model_type")
     source = document.content.get("source") or f"{name} ({model_type})"

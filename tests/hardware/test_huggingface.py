@@ -187,7 +187,7 @@ MISTAKES = [
     ({"model_type": "swinv2", "window_size": 5}, "window_size: 5 does not divide the 56x56 patch"),
     ({"model_type": "vit", "image_size": 8}, "image_size: 8 is less than a patch, 16"),
     ({"model_type": "left out", "num_experts": 8}, "a file without model_type does not have"),
-    ({"model_type": "left out", "vocab_size": "left out"}, "vocab_size: missing (and so is model"),
+    ({"model_type": "left out", "vocab_size": "left out"}, "taken, vocab_size must be said"),
 ]  # fmt: skip
 
 
@@ -206,7 +206,9 @@ def test_mistakes(config, changes, expected, capsys):
         ('{"model_type": "llama"', ":1: not JSON: "),
         ("[1]", "must hold keys and values"),
         ("", ":1: not JSON: "),
-        ("{}", "vocab_size: missing"),
+        ("{}", "no config.json of Hugging Face: it has neither model_type nor"),
+        ('{"dim": 4096, "n_layers": 32}', "no config.json of Hugging Face"),
+        ('{"n_layer": 2}', "must be said"),
     ],
 )  # fmt: skip
 def test_files_that_are_none(tmp_path, text, expected):
