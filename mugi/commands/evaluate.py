@@ -12,6 +12,7 @@ from mugi.commands.output import as_json, closing, rows
 from mugi.errors import InputError, Mistake, raise_all
 from mugi.files import TABLES, check_writable, read_table, read_yaml, write_tables
 from mugi.hardware.evaluate import breakdown, breakdowns, evaluate, stream
+from mugi.hardware.model import translation
 from mugi.hardware.report import describe
 from mugi.hardware.runs import KEYS, MOST_RUNS, expand, mistakes_by_run
 
@@ -71,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
         [result], parts = rows(tables[0]), breakdown(runs)
         as_text = as_json(result | {"components": rows(parts)}) if args.json else ""
         print(as_text or describe(tables[0].iloc[0], parts))
+        if read := translation(chosen["model"]):
+            print(*(f"config.json, {note}" for note in read.notes), sep="\n", file=sys.stderr)
     for path in paths:
         check_writable(path)
     noted = dict.fromkeys(NOTES, 0)

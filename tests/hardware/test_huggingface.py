@@ -325,6 +325,11 @@ def test_everything_takes_it(config, tmp_path, capsys):
     grid = tmp_path / "grid.yaml"
     grid.write_text(yaml.safe_dump([run | {"model": str(tmp_path)}]))
     assert main(["evaluate", "--grid", str(grid), "-o", str(tmp_path / "out.csv")]) == 0
+    capsys.readouterr()
+    options = [f"--{key.replace('_', '-')}={value}" for key, value in run.items()]
+    assert main(["evaluate", f"--model={path}", *options]) == 0
+    told = capsys.readouterr().err
+    assert "config.json, not in the file" in told and "config.json, left out: " in told
 
 
 def test_no_torch(config):
