@@ -157,11 +157,12 @@ def _sites_at(model: Module, path: str, module: Module) -> list[Site]:
     if kept:
         functions = {own: function for function, own in _CALLED.items()}
         return [Site(module, name, functions[own], own, lambda a: a) for name, own in kept]
-    names = _names_in(module.forward) | _names_in(getattr(module, "_apply_gate", None))
+    kind = type(module)  # blocks nest: what the module has itself may be another block's
+    names = _names_in(kind.forward) | _names_in(getattr(kind, "_apply_gate", None))
     called = names & {*_CALLED}
     if len(called) == 1:
         return [_called_site(module, called.pop())]
-    return [_clamped_site(module)] if "sigmoid" in names and hasattr(module, "_apply_gate") else []
+    return [_clamped_site(module)] if "sigmoid" in names and hasattr(kind, "_apply_gate") else []
 
 
 def _function_of(module: Module) -> str | None:
@@ -203,12 +204,14 @@ def _names_in(method: Callable | None) -> set[str]:
 def _called_site(module: Module, function: str) -> Site:
     """Return the site of a feed-forward module that calls torch.nn.functional."""
     own, forward = _CALLED[function], module.forward
+    forward = getattr(forward, "inside", forward)  # of another block, whose function is not asked
 
     def wrap(activation: Activation) -> Callable:
         def with_mode(*args, **kwargs):
             with _Calls(own, activation):
                 return forward(*args, **kwargs)
 
+        with_mode.inside = forward
         return with_mode
 
     return Site(module, "forward", function, own, wrap)
@@ -257,7 +260,7 @@ def _clamped_site(module: Module) -> Site:
 
     some = torch.linspace(-2 * limit, 2 * limit, 64)
     some = torch.cat([some, some.flip(0) / 3])
-    if not torch.allclose(module._apply_gate(some), wrap(own)(some)):
+    if not torch.allclose(type(module)._apply_gate(module, some), wrap(own)(some)):
         raise InputError(f"the gate of {name} is not the clamped SwiGLU of gpt-oss")
     return Site(module, "_apply_gate", "quick_gelu", own, wrap)
 

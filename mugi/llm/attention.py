@@ -26,6 +26,7 @@ from mugi.llm.emulate import Heads, hidden_below
 
 Attend = Callable[..., torch.Tensor | None]
 _NAMES = (f"mugi_{number}" for number in count())  # of attention interfaces: blocks may nest
+_CHOICES = ("indices", "block_indices")  # keys that a model picks beside its mask
 _CROSS = {"encoder_attn", "crossattention", "EncDecAttention", "cross_attn"}
 
 
@@ -45,6 +46,9 @@ def attending(
 
     def function(module, query, key, value, attention_mask, scaling=None, **kwargs):
         layer, is_cross = sites.visit(module)
+        for term in _CHOICES:
+            if kwargs.get(term) is not None:
+                raise InputError(f"attention to chosen keys ({term}) cannot be emulated yet")
         # as sdpa does it: a causal model without mask hides later keys, but from a lone query
         causal = kwargs.get("is_causal")
         causal = getattr(module, "is_causal", True) if causal is None else causal

@@ -20,7 +20,7 @@ _INPUTS_FIRST = {
 }
 _ROUTER = re.compile(r"Router|TopKGating")
 _ROUTER_NAMES = {"gate", "router", "shared_expert_gate"}
-_CONSTANTS = {"A_log"}  # of state spaces, no matrices that inputs multiply
+_CONSTANTS = {"A_log", "D"}  # of state spaces, no matrices that inputs multiply
 _PLAIN = {torch.float32, torch.float16, torch.bfloat16, torch.float64}
 _PACKED = {"qweight", "weight_packed"}  # buffers of GPTQ, AWQ and compressed-tensors
 
