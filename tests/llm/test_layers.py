@@ -10,6 +10,7 @@ from mugi.llm.layers import layered
 from mugi.llm.load import load
 from mugi.llm.settings import ModelSettings
 from mugi.methods import Approximation, parse
+from tests.llm.families import built
 
 METHODS = [
     parse(f"vlp:lut=3,mantissa=1,group=4,{anchor}")
@@ -63,3 +64,19 @@ def test_the_embedded_model_runs_from_any_layer_on(smollm2):
         for layer in (1, 15, 29):
             behind = layers.advance(hidden, 0, layer)
             assert torch.equal(layers.logits(behind, layer), expected)
+
+
+def test_layers_behind_a_cut_keep_their_kind_of_attention():
+    """Gemma 2 picks a layer's mask by the place of the layer; windows must not move."""
+    model = built("gemma2").eval()
+    window = WINDOW.clone() % 60 + 3
+    assignment = [METHODS[0], METHODS[2]]
+    expected = whole_logits(model, assignment, window)
+    kinds = list(model.config.layer_types)
+    assert kinds == ["sliding_attention", "full_attention"] and len(window) > 8
+    with layered(model) as layers:
+        layers.assignment[:] = assignment
+        hidden = model.get_input_embeddings()(window[None])
+        front = layers.advance(hidden, 0, 1)
+        assert torch.equal(layers.logits(front, 1), expected)
+    assert model.config.layer_types == kinds

@@ -2,14 +2,17 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
 from mugi.bf16 import from_bf16, to_bf16
+from mugi.errors import InputError
 from mugi.llm import record
 from mugi.llm.activations import activation_layers
 from mugi.llm.attention import attending
 from mugi.llm.emulate import TableAttention
 from mugi.methods import parse
+from tests.llm.families import built
 
 TOKENS = torch.arange(48) * 37 % 257
 MASKED = 0xFF80
@@ -129,3 +132,27 @@ def test_profiling_leaves_no_trace(tiny_llama):
         record.profile(tiny_llama, TOKENS, [48])
         assert state() == before
         assert torch.equal(tiny_llama(TOKENS[None]).logits, native)
+
+
+def test_experts_and_sinks_are_counted():
+    """A sink is one more score a row; each of two experts a token sees its own inputs."""
+    model = built("gpt_oss")
+    tokens = TOKENS % 60 + 3
+    table = record.profile(model, tokens, [48])
+    counted = table.groupby(["operation", "layer"])["count"].sum()
+    window = model.config.sliding_window
+    seen = {0: window * (window + 1) // 2 + (48 - window) * window, 1: 48 * 49 // 2}
+    for layer in (0, 1):
+        assert counted["softmax", layer] == 4 * (seen[layer] + 48)
+        assert counted["activation", layer] == 48 * 2 * model.config.intermediate_size
+    arrays = record.samples(model, tokens)
+    assert arrays["softmax_layer00"].shape == (2, 48, 49)
+    with pytest.raises(InputError, match="are not told apart where experts take them"):
+        record.profile_as_published(model, tokens, 48)
+
+
+def test_layers_without_attention_count_no_scores():
+    model = built("qwen3_next")
+    table = record.profile(model, TOKENS % 60 + 3, [48])
+    assert set(table["layer"][table["operation"] == "softmax"]) == {3}
+    assert set(table["layer"][table["operation"] == "activation"]) == {0, 1, 2, 3}
