@@ -8,6 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from mugi.compare import REFERENCES
 from mugi.files import write_table
 from tests.docs.pages import DOCS, ROOT
 
@@ -206,3 +207,18 @@ def test_the_rule_writes_the_blocks_of_the_tables():
     (listed,) = re.findall(r"block=\[(.*?)\n +\],", rule, re.DOTALL)
     names = re.findall(r'"(\w+)"', listed)
     assert set(names) == {block.name for block in update.BLOCKS if block.made_by == "rule"}
+
+
+def test_the_tables_of_mugi_compare_are_written_and_checked_too(tmp_path, monkeypatch):
+    """Those of a finished smoke run: written, equal to themselves, told when one has changed."""
+    monkeypatch.setattr("mugi.compare.REFERENCES", tmp_path / "reference")
+    run = tmp_path / "results-smoke" / "results"
+    shutil.copytree(REFERENCES / "smoke", run)
+    table3 = run / "tables" / "table3.csv"
+    nothing = tmp_path / "results"
+    assert update.references(nothing, tmp_path, check=False) == []
+    assert update.references(nothing, tmp_path, check=True) == []
+    changed = pd.read_csv(table3)
+    write_table(changed.assign(area_mm2=2 * changed["area_mm2"]), table3)
+    wrong = update.references(nothing, tmp_path, check=True)
+    assert wrong == ["mugi/reference/smoke/tables/table3.csv"]
