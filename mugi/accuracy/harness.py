@@ -1,13 +1,14 @@
 """The lm-eval model class of this project, and how its tasks are run."""
 
 import contextlib
+import functools
+import io
 import json
 import logging
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-import lm_eval
+import lm_eval.api.task
 import numpy as np
 import pandas as pd
 import torch
@@ -186,7 +187,8 @@ def run_task(model: MugiLM, loaded: dict, limit: int | None, seed: int) -> dict:
     """
     before = model.scored_tokens
     set_seed(seed)  # of the generators that tasks draw from
-    with contextlib.redirect_stdout(sys.stderr):
+    # it prints how it finds a batch; what it warns of is logged
+    with contextlib.redirect_stdout(io.StringIO()), _no_bars():
         results = lm_eval.evaluate(
             model, loaded, limit=limit, bootstrap_iters=STDERR_SAMPLES, log_samples=True
         )
@@ -196,6 +198,17 @@ def run_task(model: MugiLM, loaded: dict, limit: int | None, seed: int) -> dict:
         "documents": {task: _sums(documents) for task, documents in samples.items()},
         "tokens": model.scored_tokens - before,
     }
+
+
+@contextlib.contextmanager
+def _no_bars() -> Iterator[None]:
+    """Leave out the bar of each task's requests, which lm-eval shows whatever it is told."""
+    module = lm_eval.api.task
+    shown, module.tqdm = module.tqdm, functools.partial(module.tqdm, disable=True)
+    try:
+        yield
+    finally:
+        module.tqdm = shown
 
 
 def _sums(documents: list[dict]) -> list[dict]:

@@ -109,13 +109,16 @@ def _place(source: str) -> tuple[str, dict[str, str]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep transformers from reporting what is checked here and said in one line."""
-    before = library.get_verbosity()
+    """Keep transformers from reporting what is checked here and said in one line, and its bars."""
+    before, had_bars = library.get_verbosity(), library.is_progress_bar_enabled()
     library.set_verbosity_error()
+    library.disable_progress_bar()
     try:
         yield
     finally:
         library.set_verbosity(before)
+        if had_bars:
+            library.enable_progress_bar()
 
 
 @contextmanager

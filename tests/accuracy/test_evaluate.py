@@ -52,6 +52,15 @@ def test_a_notebook_gets_tables(checkpoint):
     assert coarse.loc[("token_perplexity", ""), "value"] == pytest.approx(math.exp(here))
 
 
+def test_names_will_do_and_nothing_is_printed(checkpoint, capfd):
+    settings = TextSettings(**WINDOWS | {"windows": 2})
+    task = TaskSettings(name="mugi_pydoc", documents=1, window_tokens=64)
+    named = {"approximations": str(COARSE), "texts": [settings], "tasks": [task]}
+    result = mugi.evaluate_accuracy(checkpoint, **named)
+    assert set(result.table["task"]) == {"prose", "mugi_pydoc"}
+    assert capfd.readouterr() == ("", "")
+
+
 def test_every_metric_of_tokens_is_in_the_table_with_its_unit(checkpoint):
     text = TextSettings(**WINDOWS)
     model = ModelSettings(str(checkpoint))
