@@ -4,6 +4,7 @@ Small copies with odd dimensions run on the CPU; a prompt fits their windows, fo
 what a window does not see instead of leaving it out, as the cost model does.
 """
 
+import json
 import re
 
 import pandas as pd
@@ -91,3 +92,18 @@ def test_tokens_after_a_prompt(name, tmp_path, one_thread):
         inputs = {"input_ids": torch.randint(3, config.vocab_size, (BATCH, 1))}
         inputs |= {"past_key_values": cache, "use_cache": True}
         assert added == products(model, inputs)
+
+
+@pytest.mark.parametrize(
+    ("config", "published"),  # billions; of Swin Transformer's repository and of timm
+    [
+        ({"model_type": "swin", "window_size": 7, "image_size": 224}, 4.5),
+        ({"model_type": "swinv2", "window_size": 8, "image_size": 256}, 5.9),
+        ({"model_type": "vit", "patch_size": 16, "image_size": 224}, 17.6),
+    ],
+)
+def test_published(config, published, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config | {"num_labels": 1000}))
+    run = RUN | {"batch_size": 1, "model": str(path)}
+    assert evaluate(pd.DataFrame([run])).iloc[0]["macs"] / 1e9 == pytest.approx(published, rel=0.01)
