@@ -80,6 +80,7 @@ SHOWN = {
     "lifetime_years": "lifetime_years",
     "embodied_share": "embodied_share",
 }
+FAB = ["cpa", "epa_mj_per_mm2", "fab_carbon_intensity", "gas_abatement_percent"]
 CARBON = ["operational_carbon_kgco2e", "embodied_carbon_kgco2e"]
 
 
@@ -109,11 +110,10 @@ def account_carbon(
     hardware = hardware.reset_index(drop=True)
     raise_all(_mistakes(hardware))
     switched = [name for name in SWITCHES if f"assumption.{name}" in hardware]
-    accounted = []
-    for accounting in [presets] if isinstance(presets, str) else presets:
-        for given, runs in _by_switches(hardware, switched):
-            rules = _rules(accounting, given | flips)
-            accounted.append(_accounted(runs, rules).assign(accounting=accounting))
+    accounted = [
+        _accounted(hardware, _rules(accounting, hardware, flips)).assign(accounting=accounting)
+        for accounting in ([presets] if isinstance(presets, str) else presets)
+    ]
     table = pd.concat(accounted)
     table["carbon_kgco2e"] = table[CARBON].sum(axis=1)
     table["event"] = pd.Categorical(table["event"], [*EVENTS, "embodied", "total"])
@@ -147,45 +147,42 @@ def _mistakes(hardware: pd.DataFrame) -> list[Mistake]:
     return list(filter(None, mistakes))
 
 
-def _rules(accounting: str, flips: Mapping) -> dict[str, assumptions.Value]:
-    """Return the assumptions of an accounting; electricity in the fab is that in use by default."""
-    rules = assumptions.resolve(accounting, flips)
-    if rules["fab_carbon_intensity"] == "as_used":
-        rules["fab_carbon_intensity"] = rules["carbon_intensity"]
-    return rules
+def _rules(accounting: str, runs: pd.DataFrame, flips: Mapping) -> dict[str, pd.Series]:
+    """Return the assumptions of an accounting by name, of each run: its columns flip a preset's.
 
-
-def _by_switches(
-    runs: pd.DataFrame, switched: list[str]
-) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
-    """Yield the runs that share the values of their columns `assumption.<name>`, with these.
-
-    An empty cell flips nothing.
+    An empty cell flips nothing. Electricity in the fab is that in use by default.
     """
-    if not switched:
-        yield {}, runs
-        return
-    columns = [f"assumption.{name}" for name in switched]
-    for values, alike in runs.groupby(columns, sort=False, dropna=False):
-        given = zip(switched, values, strict=True)
-        yield {name: value for name, value in given if not blank(pd.Series([value]))[0]}, alike
+    rules = {}
+    for name, value in assumptions.resolve(accounting, flips).items():
+        cells = [""] * len(runs)
+        if name in SWITCHES and name not in flips and f"assumption.{name}" in runs:
+            column = runs[f"assumption.{name}"]
+            cells = column.where(~blank(column), "").tolist()
+        given = {
+            cell: assumptions.resolve(accounting, {name: cell})[name] for cell in {*cells} - {""}
+        }
+        rules[name] = pd.Series([given.get(cell, value) for cell in cells], runs.index)
+    use, fab = rules["carbon_intensity"], rules["fab_carbon_intensity"].astype(object)
+    return rules | {"fab_carbon_intensity": fab.where(fab != "as_used", use).infer_objects()}
 
 
-def _accounted(runs: pd.DataFrame, rules: Mapping) -> pd.DataFrame:
-    """Return the carbon of runs that share their assumptions `rules`, by event."""
-    events = [e for e in EVENTS if e != "output" or rules["lm_head_in_breakdowns"] == "included"]
-    operational = [_operational(runs, event, rules) for event in events]
-    by_event = pd.concat([*operational, _embodied(runs, rules)])
+def _accounted(runs: pd.DataFrame, rules: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Return the carbon of runs by event; that of the output where figures include it."""
+    events = {event: _operational(runs, event, rules) for event in EVENTS}
+    events["output"] = events["output"][rules["lm_head_in_breakdowns"] == "included"]
+    by_event = pd.concat([*events.values(), _embodied(runs, rules)])
     total = runs.assign(event="total", **by_event[CARBON].groupby(level=0).sum())
-    return pd.concat([by_event, total]).assign(**{SHOWN[name]: rules[name] for name in SHOWN})
+    table = pd.concat([by_event, total])
+    return table.assign(**{SHOWN[name]: rules[name].loc[table.index] for name in SHOWN})
 
 
-def _operational(runs: pd.DataFrame, event: str, rules: Mapping) -> pd.DataFrame:
+def _operational(runs: pd.DataFrame, event: str, rules: Mapping[str, pd.Series]) -> pd.DataFrame:
     groups = EVENTS[event]
     seconds = sum(runs[f"runtime_{group}_s"] for group in groups)
     energy_j = sum(runs[f"dynamic_energy_{group}_nj"] for group in groups) / 1e9
-    if rules["fig15_dynamic_energy"] == "one_layer" and event in ONE_LAYER:
-        energy_j = energy_j / runs["layers"]
+    if event in ONE_LAYER:
+        one_layer = rules["fig15_dynamic_energy"] == "one_layer"
+        energy_j = energy_j.mask(one_layer, energy_j / runs["layers"])
     power_w = runs["leakage_mw"] / 1e3
     if SCOPE in runs:
         scope = runs[SCOPE]
@@ -205,17 +202,22 @@ def _operational(runs: pd.DataFrame, event: str, rules: Mapping) -> pd.DataFrame
     )
 
 
-def _embodied(runs: pd.DataFrame, rules: Mapping) -> pd.DataFrame:
+def _embodied(runs: pd.DataFrame, rules: Mapping[str, pd.Series]) -> pd.DataFrame:
     share = runs["runtime_s"] / (rules["lifetime_years"] * CONSTANTS.seconds_per_year.value)
-    if rules["embodied_share"] == "whole_chip":
-        share = 1.0
-    elif rules["embodied_share"] == "duty_20":
-        share = 5 * share
+    share = share.mask(rules["embodied_share"] == "duty_20", 5 * share)
+    share = share.mask(rules["embodied_share"] == "whole_chip", 1.0)
+    made = pd.DataFrame({name: rules[name] for name in FAB})
+    each = {fab: g_per_mm2(dict(zip(FAB, fab, strict=True))) for fab in set(_rows(made))}
+    made_g = pd.Series([each[fab] for fab in _rows(made)], runs.index)
     return runs.assign(
         event="embodied",
         operational_carbon_kgco2e=0.0,
-        embodied_carbon_kgco2e=g_per_mm2(rules) * runs["area_mm2"] * share / 1e3,
+        embodied_carbon_kgco2e=made_g * runs["area_mm2"] * share / 1e3,
     )
+
+
+def _rows(table: pd.DataFrame) -> Iterator[tuple]:
+    return table.itertuples(index=False, name=None)
 
 
 def g_per_mm2(rules: Mapping) -> float:

@@ -24,7 +24,7 @@ TOLERANCE = 1e-9
 KINDS = ("even", *timing.TILES, "lut_tiles")  # of tiles, by their numbers in `kernel`
 MESH = ("P", "R", "Q", "fill", "nonlinear_fill", "frequency_mhz")  # symbols beside a shape's
 FILLS = ("none", "per_op", "per_tile")
-FEW = 300_000  # positions that take less time than importing numba
+FEW = 300_000  # positions of runs that take less time than importing numba
 SHAPES_AT_ONCE = 64  # whose values take some MB
 
 
@@ -35,11 +35,11 @@ def stepped(setups: Setups, name: str, setup: np.ndarray, seq_len: np.ndarray) -
     `parts.cached_sizes`; `seq_len` is the last position of a run's steps, which start behind its
     prompt. Values have one a run.
     """
-    few, table = seq_len.sum() <= FEW, {}
+    table = {}
     for runs, shapes, shape, meshes, mesh in _shapes(setups, name, setup):
         growth = Growth(shapes, name)
         even = growth.even[shape[mesh]]
-        for chosen, add in ((even, literal if few else compiled), (~even, literal)):
+        for chosen, add in ((even, literal if setups.few else compiled), (~even, literal)):
             places = np.flatnonzero(chosen)
             if places.size:
                 sums = add(growth, meshes, shape, mesh[places], seq_len[runs[places]])

@@ -1,6 +1,7 @@
 """Runs of the cost model: grouped by design and assumptions, evaluated, and put into a table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from tqdm import tqdm
 from mugi.assumptions import REGISTRY
 from mugi.errors import InputError, Mistake
 from mugi.files import check_frame
-from mugi.hardware import area
+from mugi.hardware import area, decode
 from mugi.hardware.activity import Activity, activity
 from mugi.hardware.area import CHIP
 from mugi.hardware.design import Design, given
@@ -159,13 +160,14 @@ def _grouped(runs: pd.DataFrame) -> Iterator[tuple[np.ndarray, Setups, np.ndarra
     models = [load_model(name) for name in model_names]
     keys = np.column_stack([runs[list(SETUP)].to_numpy(float), model_codes])
     # Setups evaluated together have the same operations: all plain models, or one of the others.
+    few = runs["seq_len"].sum() <= decode.FEW
     kinds = np.array([-1 if is_plain(model) else code for code, model in enumerate(models)])
     for design, assumptions, rows in by_design(runs):
         for alike in _split(rows, kinds[model_codes[rows]]):
             first, setup = distinct(*keys[alike].T)
             for low in range(0, len(first), SETUPS_AT_ONCE):
                 chosen = keys[alike[first[low : low + SETUPS_AT_ONCE]]]
-                setups = _setups(design, assumptions, chosen, models)
+                setups = replace(_setups(design, assumptions, chosen, models), few=few)
                 among = (setup >= low) & (setup < low + SETUPS_AT_ONCE)
                 yield alike[among], setups, setup[among] - low
 

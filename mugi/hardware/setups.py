@@ -15,7 +15,8 @@ class Setups:
 
     symbols: what the design's expressions may name, numbers or arrays of shape (setups, 1);
     sizes: batch, prompt and layers, or those of one part; parts: kind and sizes of each part of the
-    models, see `parts.sizes`, (setups,); count: how many setups there are.
+    models, see `parts.sizes`, (setups,); count: how many setups there are;
+    few: whether all runs together have so few positions that no code is compiled for them.
     """
 
     design: Design
@@ -24,6 +25,7 @@ class Setups:
     sizes: Mapping
     count: int
     parts: Sequence[tuple[str, Mapping]] = ()
+    few: bool = True
 
     def take(self, chosen: np.ndarray, names: Iterable[str] | None = None) -> "Setups":
         """Return some of the setups, with some of the symbols only if they are named."""
