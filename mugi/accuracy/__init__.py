@@ -4,8 +4,10 @@ settings.py      what is measured: texts and their windows, tasks, data
 evaluate.py      `evaluate_accuracy`: a model under approximations, as tables
 windows.py       texts cut into windows           predictions.py   what a model predicts of them
 metrics.py       each metric, once                intervals.py     differences, 95 % intervals
+rows.py          the tables as they are written   finite.py        NaN and infinities stop a run
 cells.py         finished measurements, by key    bigbench.py      BIG-bench tasks for lm-eval
-harness.py       lm-eval's tasks                  examples.py      speech.py and vision.py
+harness.py       lm-eval's tasks                  lm.py            the model class that runs them
+examples.py      speech.py and vision.py
 profile.py       what softmax and activation see  concentration.py where that lies
 tune.py          each layer's own LUT window      search.py, trials.py  its searches and runs
 datapath.py      INT4 layers on the array

@@ -14,6 +14,7 @@ from pathlib import Path
 import mugi.llm
 import mugi.methods
 from mugi.accuracy import VERSIONS
+from mugi.errors import InputError
 from mugi.files import write_text
 from mugi.llm import texts
 from mugi.llm.checkpoint import model_digest
@@ -30,23 +31,29 @@ class Cells:
         self.folder = folder
 
     def read(self, key: Mapping) -> object | None:
-        """Return what was written for `key`, or None."""
+        """Return what was written for `key`, or None; also if it has NaN or infinities, which
+        older versions kept: measured again, they are said."""
         if self.folder is None:
             return None
         try:
-            return json.loads(self._path(key).read_text(encoding="utf-8"))["value"]
-        except (FileNotFoundError, json.JSONDecodeError):
+            text = self._path(key).read_text(encoding="utf-8")
+            return json.loads(text, parse_constant=_refuse)["value"]
+        except (FileNotFoundError, json.JSONDecodeError, InputError):
             return None
 
     def write(self, key: Mapping, value: object) -> None:
         """Keep `value`, made of what JSON knows, with its key: whole or not at all."""
         if self.folder is not None:
-            text = json.dumps({"key": key, "value": value}, indent=1)
+            text = json.dumps({"key": key, "value": value}, indent=1, allow_nan=False)
             write_text(self._path(key), text + "\n")
 
     def _path(self, key: Mapping) -> Path:
         name = digest(json.dumps(key, sort_keys=True))
         return self.folder / name[:2] / f"{name}.json"
+
+
+def _refuse(constant: str) -> None:
+    raise InputError(f"a cell with {constant}")
 
 
 def digest(text: str) -> str:
@@ -78,9 +85,10 @@ def definitions(kind: str) -> dict:
 
 
 def text_key(name: str) -> dict:
-    """Return what the keys of all measurements on a text share: a digest, or C4's revision."""
-    if name != texts.C4:
+    """Return what the keys of all measurements on a text share: a digest, or the revision of a data
+    set of the hub."""
+    if name not in texts.DATASETS:
         return {"text_sha256": texts.text(name).sha256}
     from mugi.llm import hub  # only where the network is needed
 
-    return {"text_sha256": "", "datasets": hub.revisions([texts.C4_DATASET])}
+    return {"text_sha256": "", "datasets": hub.revisions([texts.DATASETS[name]])}

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mugi.analysis.distribution import not_a_number
 from mugi.bf16 import CODES, from_bf16, split
-from mugi.errors import InputError
+from mugi.errors import InputError, Mistake
 from mugi.files import read_table
 
 PROFILE_COLUMNS = [
@@ -22,12 +23,16 @@ PAPER_LOW, PAPER_HIGH = -3, 4
 
 
 def read_profile(path: Path) -> pd.DataFrame:
-    """Read a table of `mugi profile`; `InputError` if it is missing, broken or another."""
+    """Read a table of `mugi profile`; `InputError` if it is missing, broken or another, or holds
+    inputs that are not numbers."""
     try:
-        return read_table(path, PROFILE_COLUMNS)
+        profile = read_table(path, PROFILE_COLUMNS)
     except InputError as error:
         made = ", which `mugi profile` makes"
         raise InputError(*(replace(m, where=m.where + made) for m in error.mistakes)) from None
+    if wrong := not_a_number(profile):
+        raise InputError(Mistake(f"non-finite {wrong}", where=str(path)))
+    return profile
 
 
 def drawn_layers(layers: int) -> list[int]:

@@ -27,7 +27,8 @@ def multiply_layers(
     """Return the errors of the array and of torch, a row a linear layer, see `compare`.
 
     weights: how they are quantised; tokens: the last ones of a text of `text_tokens`, which enter
-    the layers. Raises InputError for numbers that the array cannot multiply.
+    the layers. Raises InputError for numbers that the array cannot multiply, and where inputs or
+    errors are not finite.
     """
     if not isinstance(weights, Int4) or weights.scheme != "symmetric":
         what = "the array takes -7 to 7; allowed: int4 with scheme=symmetric"
@@ -36,15 +37,22 @@ def multiply_layers(
         raise InputError(Mistake(f"must be 1 to {text_tokens} (the text)", f"tokens {tokens}"))
     model.check()
 
+    from mugi.accuracy.finite import check_finite, stopped
     from mugi.llm.load import load  # not before the settings are checked: it takes seconds
 
     loaded, tokenizer = load(model)
     documents = texts.prose_documents()
     ids = texts.first_tokens(loaded, tokenizer, documents, text_tokens, text_tokens)
-    return pd.DataFrame(
-        {"model": model.name, "woq": str(weights)} | place | compare(inputs, matrix, weights)
-        for place, inputs, matrix in _captured(loaded, ids, tokens)
-    )
+    rows = []
+    for place, inputs, matrix in _captured(loaded, ids, tokens):
+        where = f"block {place['block']}, {place['layer']}"
+        with stopped(loaded, f"woq={weights}"):
+            check_finite(inputs, "inputs", where)
+            check_finite(matrix, "weights", where)
+            errors = compare(inputs, matrix, weights)
+            check_finite(list(errors.values()), "errors", where)
+        rows.append({"model": model.name, "woq": str(weights)} | place | errors)
+    return pd.DataFrame(rows)
 
 
 def _captured(model, tokens, last: int) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:

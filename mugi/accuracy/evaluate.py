@@ -6,35 +6,27 @@ measured with it: `native`, the untouched model, and `exact`, the same operation
 exact function rounded to BF16, with the same weights and KV cache.
 """
 
+import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
 
-import mugi
-from mugi.accuracy.cells import Cells, definitions, model_key, packages, text_key
-from mugi.accuracy.intervals import describe
-from mugi.accuracy.metrics import metric_of, over_documents, token_metrics
-from mugi.accuracy.settings import DataSettings, TaskSettings, TextSettings
-from mugi.errors import InputError, Mistake
+from mugi.accuracy.cells import Cells, definitions, model_key, text_key
+from mugi.accuracy.metrics import over_documents, token_metrics
+from mugi.accuracy.rows import Rows
+from mugi.accuracy.settings import BOS, DataSettings, TaskSettings, TextSettings
+from mugi.errors import InputError, Mistake, unknown
 from mugi.llm import checkpoint, texts
-from mugi.llm.settings import ModelSettings, device_kind
-from mugi.methods import NATIVE, Approximation, parse_operations
+from mugi.llm.settings import ModelSettings
+from mugi.methods import Approximation, parse_operations
 from mugi.methods.references import references_of
 
-KEYS = ["model", *Approximation._fields, "task"]
-COLUMNS = [
-    *[*KEYS, "metric", "unit", "reference"],
-    *["value", "standard_error", "ci_low", "ci_high", "interval", "documents", "tokens"],
-    *["cut", "window_tokens", "stride_tokens", "context_tokens", "text_sha256"],
-    *["dtype", "attention", "device", "seed", "versions"],
-]
-DOCUMENT_COLUMNS = [*KEYS, "metric", "reference", "document", "total", "weight"]
-COUNTS = ["documents", "tokens", "window_tokens", "stride_tokens", "context_tokens", "seed"]
+logger = logging.getLogger(__name__)
 Parts = Mapping[str, object]
 """Part of a measurement (a window, a clip; `whole`) -> its result."""
 Compute = Callable[[Mapping[Approximation, Parts]], Iterator[tuple[Approximation, str, object]]]
@@ -42,12 +34,14 @@ Compute = Callable[[Mapping[Approximation, Parts]], Iterator[tuple[Approximation
 
 
 class Accuracy(NamedTuple):
-    """table: a row a metric, with the columns COLUMNS; documents: the sums of every document, with
-    DOCUMENT_COLUMNS; lm_eval: approximation -> task -> lm-eval's own results."""
+    """table: a row a metric, with `rows.COLUMNS`; documents: the sums of every document, with
+    `rows.DOCUMENT_COLUMNS`; lm_eval: approximation -> task -> lm-eval's own results; samples: what
+    lm-eval logs of every document, if that was asked for."""
 
     table: pd.DataFrame
     documents: pd.DataFrame
     lm_eval: dict[str, dict]
+    samples: list[dict]
 
 
 def evaluate_accuracy(
@@ -57,6 +51,8 @@ def evaluate_accuracy(
     texts: Sequence[str | TextSettings] = (),
     tasks: Sequence[TaskSettings] = (),
     data: DataSettings | None = None,
+    bos: Literal["auto", "yes", "no"] = "auto",
+    log_samples: bool = False,
     batch_size: int | str = "auto",
     cells: Path | None = None,
     progress: bool = False,
@@ -66,20 +62,27 @@ def evaluate_accuracy(
     model: a checkpoint folder, a hub id, or the settings of one. approximations: as in
     `mugi.emulated`, texts such as `softmax=vlp:lut=12,max_exp=3` or what `parse_operations` makes
     of them. texts, tasks: what is measured; a text's name alone takes the default settings. data:
-    for models of speech and vision, instead of texts and tasks. batch_size: sequences at a time on
-    a GPU, or `auto`. cells: folder where finished measurements are kept. progress: whether to show
-    a bar on the error stream. Raises InputError for settings that do not fit the model, for unknown
-    tasks, and where memory runs out.
+    for models of speech and vision, instead of texts and tasks. bos: whether every text and prompt
+    begins with a BOS token; `auto`: as the model's tokenizer does it by itself. log_samples:
+    whether requests and answers of tasks are kept. batch_size: sequences at a time on a GPU, or
+    `auto`. cells: folder where finished measurements are kept. progress: whether to show a bar on
+    the error stream. Raises InputError for settings that do not fit the model, for unknown tasks,
+    for numbers that are not finite, and where memory runs out; what was measured before that is in
+    the cells.
     """
     if not (texts or tasks or data):
         raise InputError("nothing to measure: no texts, tasks or data")
+    if bos not in BOS:
+        raise InputError(unknown("bos", bos, BOS))
+    if data and bos != "auto":
+        raise InputError(Mistake("only texts and tasks have a choice", where=f"bos {bos}"))
     model = model if isinstance(model, ModelSettings) else ModelSettings(str(model))
     model.check()
     given = [approximations] if isinstance(approximations, str) else approximations
     approximations = [parse_operations(one) if isinstance(one, str) else one for one in given]
     texts = [TextSettings(name=text) if isinstance(text, str) else text for text in texts]
     with tqdm(total=0, unit="run", desc=model.name, file=sys.stderr, disable=not progress) as bar:
-        study = _Study(model, approximations, batch_size, cells, bar)
+        study = _Study(model, approximations, bos, log_samples, batch_size, cells, bar)
         study.find_tasks(tasks)
         if data:
             study.add_data(data)
@@ -87,7 +90,9 @@ def evaluate_accuracy(
             study.add_text(text)
         for task in tasks:
             study.add_task(task)
-    return Accuracy(study.table(), study.documents(), study.lm_eval)
+    for line in study.warnings:  # not before the bar is gone
+        logger.warning(line)
+    return Accuracy(study.rows.table(), study.rows.documents(), study.lm_eval, study.samples)
 
 
 class _Study:
@@ -97,16 +102,20 @@ class _Study:
         self,
         model: ModelSettings,
         approximations: Sequence[Approximation],
+        bos: str,
+        log_samples: bool,
         batch_size: int | str,
         cells: Path | None,
         bar: tqdm,
     ):
         self.settings, self.batch_size, self.cells, self.bar = model, batch_size, Cells(cells), bar
-        self.approximations = list(approximations)
+        self.facts = Cells(cells and cells / "facts")
+        self.approximations, self.bos, self.log_samples = list(approximations), bos, log_samples
         self.key = model_key(model)
         self.lm_eval: dict[str, dict] = {}
-        self._rows: list[dict] = []
-        self._documents: list[pd.DataFrame] = []
+        self.samples: list[dict] = []
+        self.warnings: list[str] = []
+        self.rows = Rows(model)
         self._kinds: tuple[str, ...] = ("text",)
 
     @cached_property
@@ -116,11 +125,31 @@ class _Study:
 
         return load(self.settings, self._kinds)
 
-    def _check_window(self, window: int, option: str = "window") -> None:
-        context = getattr(self.model[0].config, "max_position_embeddings", window)
-        if window > context:
+    def _kept(self, key: Mapping, find: Callable[[], object]) -> object:
+        """Return a small fact of the model or a text, from a cell or found and kept in one."""
+        found = self.facts.read(self.key | key)
+        if found is None:
+            found = {"fact": find()}
+            self.facts.write(self.key | key, found)
+        return found["fact"]
+
+    def _has_bos(self) -> str:
+        """Say whether texts begin with a BOS token."""
+        if self.bos != "auto":
+            return self.bos
+        key = {"fact": "the tokenizer puts BOS in front"}
+        return "yes" if self._kept(key, lambda: texts.begins_with_bos(self.model[1])) else "no"
+
+    def _window_within(self, window: int | None, option: str) -> int:
+        """Return a window that the model's context holds, by default all of it."""
+        context = self._kept({"fact": "context"}, lambda: texts.context_tokens(self.model[0]))
+        if context and window and window > context:
             what = f"the model's context is {context} tokens"
             raise InputError(Mistake(what, where=f"{option} {window}"))
+        if not (window or context):
+            what = "the model's configuration does not say how long its context is"
+            raise InputError(Mistake(f"{what}; give {option}", where=self.settings.name))
+        return window or context
 
     def _measured(
         self, key: Mapping, compute: Compute, parts: Sequence[str]
@@ -145,6 +174,7 @@ class _Study:
                 results[own][part] = result
                 self.cells.write(keys[own], results[own])
                 self.bar.update(1 / len(parts))
+                self.bar.n = round(self.bar.n, 6)  # nine ninths are more than one
         except (MemoryError, RuntimeError) as error:
             from mugi.accuracy.predictions import no_memory  # imports torch
 
@@ -167,30 +197,36 @@ class _Study:
     def add_text(self, settings: TextSettings) -> None:
         """Add the metrics of tokens on the windows of a text."""
         shared = text_key(settings.name)
+        self._window_within(settings.window_tokens, "window")
         facts = {
-            "task": settings.name if settings.name == texts.C4 else texts.text(settings.name).name,
+            "task": texts.label(settings.name),
             "text_sha256": shared["text_sha256"],
             "cut": settings.cut,
             "window_tokens": settings.window_tokens,
             "stride_tokens": settings.stride_tokens,
         }
-        key = self.key | definitions("windows") | shared | facts
-        key |= {"metrics": [metric.name for metric in token_metrics()]}
-        key |= {"kl_context_tokens": settings.kl_context_tokens}
+        key = self.key | definitions("windows") | shared | facts | {"bos": self.bos}
+
+        @cache
+        def windows() -> list:
+            from mugi.accuracy.windows import windows_of
+
+            return windows_of(settings, self.model[1], BOS[self.bos])
 
         def compute(lacking: Mapping[Approximation, Parts]) -> Iterator:
             from mugi.accuracy.predictions import score_windows
-            from mugi.accuracy.windows import windows_of
 
-            model, tokenizer = self.model
-            self._check_window(settings.window_tokens)
-            windows = windows_of(settings, tokenizer)
             context = settings.kl_context_tokens
-            return score_windows(model, windows, lacking, context, self.batch_size)
+            return score_windows(self.model[0], windows(), lacking, context, self.batch_size)
 
-        numbers = [str(number) for number in range(settings.windows)]
-        measured = self._measured(key, compute, numbers)
-        self._add_sums(measured, facts | {"context_tokens": settings.kl_context_tokens})
+        count = settings.windows
+        if count == "all":
+            count = self._kept(key | {"fact": "windows"}, lambda: len(windows()))
+        key |= {"metrics": [metric.name for metric in token_metrics()]}
+        key |= {"kl_context_tokens": settings.kl_context_tokens}
+        measured = self._measured(key, compute, [str(number) for number in range(count)])
+        facts |= {"context_tokens": settings.kl_context_tokens, "bos": self._has_bos()}
+        self._add_sums(measured, facts)
 
     def find_tasks(self, tasks: Sequence[TaskSettings]) -> None:
         """Look tasks up; raises InputError for names that are none, one line each, and for data
@@ -210,46 +246,64 @@ class _Study:
         """Add what lm-eval reports for a task."""
         from mugi.accuracy import harness
 
-        name, window, seed = settings.name, settings.window_tokens, settings.seed
+        name, seed = settings.name, settings.seed
+        window = self._window_within(settings.window_tokens, "task-window")
         facts = {"window_tokens": window, "text_sha256": texts.sha256_of_task(name), "seed": seed}
         folders = (texts.TASKS, *settings.folders)
-        key = self.key | definitions("tasks") | facts
+        key = self.key | definitions("tasks") | facts | {"bos": self.bos}
         key |= {
             "tasks": [checkpoint.folder_digest(folder) for folder in folders],
             "datasets": self.datasets[name],
             "task": name,
             "documents": settings.documents,
             "num_fewshot": settings.num_fewshot,
+            "apply_chat_template": settings.apply_chat_template,
+            "fewshot_as_multiturn": settings.fewshot_as_multiturn,
+            "system_instruction": settings.system_instruction,
+            "log_samples": self.log_samples,
         }
 
         def compute(lacking: Mapping[Approximation, Parts]) -> Iterator:
-            loaded = harness.load_task(name, self.manager, seed, settings.num_fewshot)
+            loaded = harness.load_task(settings, self.manager)
             model, tokenizer = self.model
-            self._check_window(window, "task-window")
             for approximation in lacking:
                 wrapped = harness.MugiLM(
                     str(approximation),
                     pretrained=model,
                     tokenizer=tokenizer,
                     max_length=window,
+                    add_bos_token=BOS[self.bos],
                     batch_size=self.batch_size,
                 )
-                result = harness.run_task(wrapped, loaded, settings.documents, seed)
+                result = harness.run_task(wrapped, loaded, settings, self.log_samples)
                 yield approximation, "whole", result
 
         measured = self._measured(key, compute, ["whole"])
         results = {own: parts["whole"] for own, parts in measured.items()}
+        facts |= {"bos": self._has_bos()}
         for approximation in self.approximations:
             result = results[approximation]
             self.lm_eval.setdefault(str(approximation), {})[name] = result["results"]
+            self.samples += [
+                {"model": self.settings.name, "approximation": str(approximation), "task": task}
+                | document
+                for task, documents in result.get("samples", {}).items()
+                for document in documents
+            ]
             alone = len(result["documents"]) == 1
             for entry, reported in result["results"]["results"].items():
                 sums = {
                     own: over_documents(other["documents"].get(entry, []))
                     for own, other in results.items()
                 }
-                tokens = {"task": entry, "tokens": result["tokens"] if alone else None}
-                self._add(approximation, sums, facts | tokens, reported)
+                own = {"task": entry, "tokens": result["tokens"] if alone else None}
+                own |= harness.prompts_of(entry, result, settings)
+                if own["cut_prompts"]:
+                    what = f"{own['cut_prompts']} prompts are longer than {window} tokens"
+                    self.warnings.append(
+                        f"{approximation}, {entry}: {what} and lost their beginning"
+                    )
+                self.rows.add(approximation, sums, facts | own, reported)
 
     def add_data(self, settings: DataSettings) -> None:
         """Add the metrics of a model of speech or vision on clips, images or videos."""
@@ -276,50 +330,4 @@ class _Study:
             for own, results in measured.items()
         }
         for approximation in self.approximations:
-            self._add(approximation, sums, facts)
-
-    def _add(
-        self,
-        approximation: Approximation,
-        sums: Mapping[Approximation, pd.DataFrame],
-        facts: dict,
-        reported: Mapping[str, object] | None = None,
-    ) -> None:
-        """Add the metrics of one approximation on one text or task, with their differences to its
-        references, and its documents. reported: lm-eval's own values, which go before ours."""
-        table = sums[approximation]
-        native = approximation == Approximation()
-        references = {} if native else references_of(approximation)
-        rows = describe(table, {name: sums[other] for name, other in references.items()})
-        if reported is not None:
-            from mugi.accuracy import harness
-
-            rows = harness.as_reported(rows, reported)
-        methods = approximation._asdict().items()
-        place = {name: str(method) if method else NATIVE for name, method in methods}
-        scored = table.loc[table["metric"] == "token_perplexity", "weight"]
-        place |= {"tokens": int(scored.sum()) if len(scored) else None} | facts
-        self._rows += [place | row for row in rows]
-        self._documents.append(table.assign(**place))
-
-    def table(self) -> pd.DataFrame:
-        """Return the rows with what all share: model, precision, attention, device, versions."""
-        table = pd.DataFrame(self._rows, columns=COLUMNS)
-        table["model"] = self.settings.name
-        table["dtype"] = self.settings.dtype
-        table["attention"] = self.settings.attention
-        table.loc[table["softmax"] != NATIVE, "attention"] = "tables"
-        table["device"] = device_kind(self.settings.device)
-        versions = [f"{name} {version}" for name, version in packages().items()]
-        table["versions"] = "; ".join([f"mugi {mugi.__version__}", *versions])
-        table[COUNTS] = table[COUNTS].astype("Int64")
-        settled = table["metric"].map(lambda name: metric_of(name).settled)
-        table["context_tokens"] = table["context_tokens"].where(
-            settled, table["context_tokens"].clip(upper=1)
-        )
-        return table
-
-    def documents(self) -> pd.DataFrame:
-        """Return the sums of every document."""
-        table = pd.concat(self._documents, ignore_index=True)
-        return table.assign(model=self.settings.name)[DOCUMENT_COLUMNS]
+            self.rows.add(approximation, sums, facts)

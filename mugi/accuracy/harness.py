@@ -1,114 +1,29 @@
-"""The lm-eval model class of this project, and how its tasks are run."""
+"""How the tasks of lm-eval are found, loaded and run with the model class `MugiLM`."""
 
 import contextlib
 import functools
 import io
 import json
 import logging
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import lm_eval.api.task
 import numpy as np
-import pandas as pd
-import torch
-from lm_eval.api.registry import register_model
-from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from transformers import set_seed
 
+from mugi.accuracy.finite import NonFinite, check_finite, stopped
+from mugi.accuracy.lm import MugiLM
 from mugi.accuracy.metrics import MEAN, metric_of
-from mugi.accuracy.predictions import in_batches
+from mugi.accuracy.settings import TaskSettings
 from mugi.errors import InputError, Mistake, closest, first_line, raise_all
-from mugi.llm.inject import emulated
 from mugi.llm.texts import OWN_PREFIX, TASKS
-from mugi.methods import NATIVE, parse_operations
 
 _FILES = {"arrow", "csv", "json", "parquet", "text"}  # what data sets of files are read by
 STDERR_SAMPLES = 100  # of lm-eval's own standard errors, where it has no formula
-
-
-@register_model("mugi")
-class MugiLM(HFLM):
-    """A Hugging Face causal model whose softmax and activation are approximated while it scores.
-
-    `approximation` is written `softmax=METHOD;activation=METHOD`, or `native`; where commas cannot
-    be passed on, `+` stands for them: `softmax=vlp:lut=8+max_exp=3`. The operations are swapped
-    for the duration of each group of requests and restored after it; the model itself is never
-    changed. On a CPU sequences run one at a time, so that no digit depends on `batch_size`; on a
-    GPU they are padded on the right with a mask. Log-probabilities are float32. All other arguments
-    are HFLM's.
-    """
-
-    def __init__(self, approximation: str = NATIVE, batch_size: int | str = 1, **kwargs):
-        self.approximation = parse_operations(str(approximation).replace("+", ","))
-        super().__init__(batch_size=batch_size, **kwargs)
-        self.scored_tokens = 0
-
-    def loglikelihood(self, requests, disable_tqdm=True):
-        """Score continuations given contexts, with the operations swapped."""
-        with emulated(self.model, self.approximation):
-            return super().loglikelihood(requests, disable_tqdm=True)
-
-    def loglikelihood_rolling(self, requests, disable_tqdm=True):
-        """Score whole documents, with the operations swapped."""
-        with emulated(self.model, self.approximation):
-            return super().loglikelihood_rolling(requests, disable_tqdm=True)
-
-    def generate_until(self, requests, disable_tqdm=True):
-        """Generate greedily or by sampling, with the operations swapped."""
-        with emulated(self.model, self.approximation):
-            return super().generate_until(requests, disable_tqdm=True)
-
-    def _detect_batch_size(self, requests=None, pos=0) -> int:
-        """Return where `auto` starts; scoring finds its own sizes."""
-        return 1 if self.device.type == "cpu" else 16
-
-    @torch.inference_mode()
-    def _loglikelihood_tokens(self, requests, disable_tqdm=True, override_bs=None):
-        """Return (log-likelihood in nats, whether it is the greedy one) of each continuation."""
-        inputs: dict[tuple[int, ...], list[int]] = {}
-        for index, (_, context, answer) in enumerate(requests):
-            if len(answer) > self.max_length:
-                raise InputError(
-                    f"a continuation of {len(answer)} tokens; "
-                    f"the window (max_length) allows {self.max_length}"
-                )
-            seen = (context + answer)[-(self.max_length + 1) : -1]
-            inputs.setdefault(tuple(seen), []).append(index)
-        order = sorted(inputs, key=lambda seen: (-len(seen), seen))
-        lengths = [len(seen) for seen in order]
-        answers = {}
-        for batch, logits in in_batches(
-            order, lengths, self.batch_size, self.device, self._padded_call
-        ):
-            for seen, row in zip(batch, logits, strict=True):
-                for index in inputs[seen]:
-                    answers[index] = self._answer(requests[index], row[: len(seen)])
-        return [answers[index] for index in range(len(requests))]
-
-    def _padded_call(self, inputs: list[tuple[int, ...]]) -> torch.Tensor:
-        """Return the logits of sequences of token ids, (sequences, longest, vocabulary)."""
-        longest = max(map(len, inputs))
-        tokens = torch.zeros(len(inputs), longest, dtype=torch.long)
-        mask = torch.zeros_like(tokens)
-        for row, seen in enumerate(inputs):
-            tokens[row, : len(seen)] = torch.tensor(seen)
-            mask[row, : len(seen)] = 1
-        padded = None if mask.all() else mask.to(self.device)
-        return self.model(tokens.to(self.device), attention_mask=padded, use_cache=False).logits
-
-    def _answer(self, request, logits: torch.Tensor) -> tuple[float, bool]:
-        """Score one continuation, which the last of `logits` (tokens, vocabulary) predict."""
-        name, _, answer = request
-        self.scored_tokens += len(answer)
-        logs = torch.log_softmax(logits[-len(answer) :].float(), dim=-1)
-        tokens = torch.tensor(answer, device=logs.device)
-        likelihood = logs.gather(1, tokens[:, None]).sum(dtype=torch.float64).item()
-        scored = (likelihood, bool((logs.argmax(-1) == tokens).all()))
-        if name is not None:
-            self.cache_hook.add_partial("loglikelihood", name, scored)
-        return scored
 
 
 def task_manager(names: Iterable[str] = (), folders: Iterable[Path] = ()) -> TaskManager:
@@ -155,12 +70,14 @@ def datasets_of(name: str, manager: TaskManager) -> list[str]:
     return sorted(datasets)
 
 
-def load_task(name: str, manager: TaskManager, seed: int, fewshot: int | None) -> dict:
-    """Return lm-eval's tasks and groups that `name` stands for, with their data.
+def load_task(settings: TaskSettings, manager: TaskManager) -> dict:
+    """Return lm-eval's tasks and groups that a name stands for, with their data.
 
-    `fewshot` examples precede a question, if the task does not fix their number to 0; None leaves
-    the task's own number. Raises InputError if the data cannot be had, for example without network.
+    `num_fewshot` examples precede a question, if the task does not fix their number to 0; None
+    leaves the task's own number. Raises InputError if the data cannot be had, for example without
+    network.
     """
+    name, fewshot = settings.name, settings.num_fewshot
     try:
         loaded = manager.load([name])
     except InputError:
@@ -174,30 +91,51 @@ def load_task(name: str, manager: TaskManager, seed: int, fewshot: int | None) -
             task.set_config(key="num_fewshot", value=fewshot)
         elif own is None:
             task.set_config(key="num_fewshot", value=0)
-        task.set_fewshot_seed(seed=seed)
     return loaded
 
 
-def run_task(model: MugiLM, loaded: dict, limit: int | None, seed: int) -> dict:
-    """Run a loaded task on its first `limit` documents (None: all).
+def run_task(model: MugiLM, loaded: dict, settings: TaskSettings, samples: bool = False) -> dict:
+    """Run a loaded task on its first documents, as its settings say.
 
     Returns `results`, what lm-eval says, without the documents; `documents`, task name -> rows of
-    document, metric, reference (none), total and weight, see `mugi.accuracy.metrics`; and the
-    scored `tokens`.
+    document, metric, reference (none), total and weight, see `mugi.accuracy.metrics`; the scored
+    `tokens`; `cut_prompts`, task name -> documents whose prompt had no room; and, if asked for,
+    lm-eval's `samples`: task name -> documents, requests, answers and scores. Raises InputError for
+    scores that are not finite.
     """
-    before = model.scored_tokens
-    set_seed(seed)  # of the generators that tasks draw from
+    if settings.apply_chat_template and not model.tokenizer.chat_template:
+        raise InputError("--apply-chat-template: the model's tokenizer has no chat template")
+    before, name = model.scored_tokens, settings.name
+    model.cut_prompts.clear()
+    for task in loaded["tasks"].values():
+        task.set_fewshot_seed(seed=settings.seed)  # every approximation gets the same examples
+    set_seed(settings.seed)  # of the generators that tasks draw from
     # it prints how it finds a batch; what it warns of is logged
-    with contextlib.redirect_stdout(io.StringIO()), _no_bars():
-        results = lm_eval.evaluate(
-            model, loaded, limit=limit, bootstrap_iters=STDERR_SAMPLES, log_samples=True
-        )
-    samples = results.pop("samples")
-    return {
-        "results": json.loads(json.dumps(results, default=str)),
-        "documents": {task: _sums(documents) for task, documents in samples.items()},
+    quiet = contextlib.redirect_stdout(io.StringIO())
+    with stopped(model.model, model.approximation), quiet, _no_bars():
+        try:
+            results = lm_eval.evaluate(
+                model,
+                loaded,
+                limit=settings.documents,
+                bootstrap_iters=STDERR_SAMPLES,
+                log_samples=True,
+                apply_chat_template=settings.apply_chat_template,
+                fewshot_as_multiturn=settings.fewshot_as_multiturn,
+                system_instruction=settings.system_instruction,
+            )
+        except OverflowError:  # exp of a log-likelihood
+            raise NonFinite("score", f"task {name}") from None
+        logged = results.pop("samples")
+        documents = {task: _sums(task, rows) for task, rows in logged.items()}
+        _check_scores(results["results"])
+    found = {
+        "results": results,
+        "documents": documents,
         "tokens": model.scored_tokens - before,
+        "cut_prompts": dict(Counter(task for task, _ in model.cut_prompts)),
     }
+    return json.loads(json.dumps(found | ({"samples": logged} if samples else {}), default=str))
 
 
 @contextlib.contextmanager
@@ -211,8 +149,41 @@ def _no_bars() -> Iterator[None]:
         module.tqdm = shown
 
 
-def _sums(documents: list[dict]) -> list[dict]:
-    """Return a row for each document and metric that is a number or a weighted number."""
+def _check_scores(results: Mapping[str, Mapping]) -> None:
+    """Raise NonFinite for a score of lm-eval that is no finite number; a standard error of one, of
+    a single document, becomes None."""
+    for task, metrics in results.items():
+        for key, value in metrics.items():
+            if isinstance(value, float) and "_stderr" in key and not math.isfinite(value):
+                metrics[key] = None
+            elif isinstance(value, float):
+                check_finite(value, key.partition(",")[0], f"task {task}")
+
+
+def prompts_of(entry: str, result: Mapping, settings: TaskSettings) -> dict:
+    """Return the columns `prompt` (examples, chat template, …) and `cut_prompts` of a task or group
+    of the `result` of `run_task`."""
+    results = result["results"]
+    tasks, waiting = set(), [entry]
+    while waiting:  # a group's tasks, those of its groups too
+        name = waiting.pop()
+        members = results.get("group_subtasks", {}).get(name)
+        waiting += members or ()
+        tasks |= set() if members else {name}
+    shots = sorted({results["n-shot"][task] for task in tasks if task in results["n-shot"]})
+    prompt = [f"{'|'.join(map(str, shots))}-shot"] if shots else []
+    prompt += ["chat template"] if settings.apply_chat_template else []
+    prompt += ["examples as turns"] if settings.fewshot_as_multiturn else []
+    prompt += ["system instruction"] if settings.system_instruction else []
+    cut = sum(result["cut_prompts"].get(task, 0) for task in tasks)
+    return {"prompt": ", ".join(prompt), "cut_prompts": cut}
+
+
+def _sums(task: str, documents: list[dict]) -> list[dict]:
+    """Return a row for each document and metric that is a number or a weighted number.
+
+    Raises NonFinite for one that is not finite.
+    """
     rows = []
     for document in documents:
         for metric in document["metrics"]:
@@ -222,6 +193,7 @@ def _sums(documents: list[dict]) -> list[dict]:
                 continue
             if metric_of(metric).form is not MEAN:
                 total = -total  # log-likelihoods become nats
+            check_finite([total, weight], metric, f"task {task}, document {document['doc_id']}")
             filtered = document["filter"]
             name = metric if filtered == "none" else f"{metric},{filtered}"
             place = {"document": document["doc_id"], "metric": name, "reference": ""}
@@ -244,7 +216,8 @@ def as_reported(described: list[dict], metrics: Mapping[str, object]) -> list[di
             rows.append(ours[name] | {"value": value})
             rows += [other for other in described if other["metric"] == f"{name}_difference"]
         else:
-            error = pd.to_numeric(metrics.get(f"{metric}_stderr,{filtered}"), errors="coerce")
+            error = metrics.get(f"{metric}_stderr,{filtered}")
+            error = error if isinstance(error, int | float) else None  # or "N/A"
             row = {"metric": name, "unit": metric_of(name).unit, "reference": ""}
             rows.append(row | {"value": value, "standard_error": error})
     return rows

@@ -18,6 +18,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from mugi.accuracy.finite import check_finite
+
 
 class Form(NamedTuple):
     """How a metric is formed from a mean (total / weight), and the derivative of that."""
@@ -127,7 +129,7 @@ def token_sums(
 
     `here` and the named `references` are `Predictions` of the same scored tokens; `documents` of
     each, of which the first one stands at the place `first` of its window. `kl_context`: see
-    `TextSettings.kl_context_tokens`.
+    `TextSettings.kl_context_tokens`. Raises NonFinite for a number that is NaN or infinite.
     """
     context = first + np.arange(len(documents))  # tokens of the window before each scored one
     rows = []
@@ -135,6 +137,7 @@ def token_sums(
         for name, reference in references.items() if metric.compares else [("", None)]:
             arguments = [here, reference] if metric.compares else [here]
             values = metric.function(*arguments).double().cpu().numpy()
+            check_finite(values, metric.name)
             scored = context >= (kl_context if metric.settled else 0)
             for document in np.unique(documents[scored]):
                 own = scored & (documents == document)
@@ -146,7 +149,8 @@ def token_sums(
 
 
 def over_documents(rows: list[dict]) -> pd.DataFrame:
-    """Return document, metric, reference, total and weight, those of a document added up."""
+    """Return document, metric, reference, total and weight, those of a document added up; the sum
+    of what is not a number is none either."""
     columns = ["document", "metric", "reference", "total", "weight"]
     table = pd.DataFrame(rows, columns=columns)
-    return table.groupby(columns[:3], sort=False).sum().reset_index()[columns]
+    return table.groupby(columns[:3], sort=False).sum(skipna=False).reset_index()[columns]

@@ -1,11 +1,13 @@
 """What a model predicts of the tokens in windows, kept small: hidden states instead of logits."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from transformers import PreTrainedModel
 
+from mugi.accuracy.finite import check_finite, placed, stopped
 from mugi.accuracy.metrics import token_sums
 from mugi.accuracy.windows import Window
 from mugi.errors import InputError
@@ -77,11 +79,12 @@ def predictions_of(
     """Return what features (tokens, width) predict of the tokens that do follow, `targets`.
 
     head: from features to logits; None if they are logits. reference: whether something will be
-    compared with it.
+    compared with it. Raises NonFinite for logits that are NaN or infinite.
     """
     pieces = []
     for rows, following in zip(features.split(_TOKENS), targets.split(_TOKENS), strict=True):
         logits = (head(rows) if head else rows).float()
+        check_finite(logits, "logits")
         log_total = torch.cat([few.logsumexp(-1) for few in logits.split(_CACHED)])
         target = logits.gather(1, following.to(logits.device)[:, None])[:, 0]
         best, means = logits.argmax(-1), log_total[:0]
@@ -104,7 +107,8 @@ def score_windows(
 ) -> Iterator[tuple[Approximation, str, list[dict]]]:
     """Yield approximation, number of the window, and the sums of `token_sums`.
 
-    `finished` are the approximations, with the windows that each has already.
+    `finished` are the approximations, with the windows that each has already. Raises InputError
+    for numbers that are not finite.
     """
     head = Head(model)
     width = head.linear.in_features if head.linear else model.config.get_text_config().vocab_size
@@ -115,10 +119,15 @@ def score_windows(
         chosen = [windows[int(number)] for number in numbers]
         return _predict(head, chosen, batch_size, reference)
 
+    def place(part: str) -> str:
+        return f"window {int(part) + 1} of {len(windows)}"
+
     parts, held = [str(number) for number in range(len(windows))], max(1, _HELD_BYTES // size)
-    for own, part, here, others in compared(model, finished, parts, predict, held):
+    for own, part, here, others in compared(model, finished, parts, predict, held, place):
         first, documents = windows[int(part)].first, windows[int(part)].documents
-        yield own, part, token_sums(here, others, documents[first:], first, kl_context)
+        with stopped(model, own), placed(place(part)):
+            sums = token_sums(here, others, documents[first:], first, kl_context)
+        yield own, part, sums
 
 
 def compared(
@@ -127,12 +136,13 @@ def compared(
     parts: Sequence[str],
     run: Callable[[Sequence[str], bool], Iterable],
     held: int,
+    place: Callable[[str], str],
 ) -> Iterator[tuple[Approximation, str, object, dict[str, object]]]:
     """Yield approximation, part, what the model gives for it, and what each reference gives.
 
     finished: the parts that approximations have already. run: gives the results of parts, in their
-    order, and is told whether they will be compared with. The references run first on `held`
-    parts, then every approximation on the same ones.
+    order, and is told whether they will be compared with. place: how a line names a part. The
+    references run first on `held` parts, then every approximation on the same ones.
     """
     for start in range(0, len(parts), held):
         group = parts[start : start + held]
@@ -142,15 +152,37 @@ def compared(
         kept: dict[Approximation, dict[str, object]] = {}
         for reference in (r for own in lacking for r in references_of(own).values()):
             if reference not in kept:
-                with emulated(model, reference):
-                    kept[reference] = dict(zip(needed, run(needed, True), strict=True))
+                both = partial(run, needed, True)
+                kept[reference] = dict(_under(model, reference, needed, both, place))
         for own, numbers in lacking.items():
             references = references_of(own).items()
-            with emulated(model, own):
-                again = kept.get(own)
-                results = [again[part] for part in numbers] if again else run(numbers, False)
-                for part, here in zip(numbers, results, strict=True):
-                    yield own, part, here, {name: kept[other][part] for name, other in references}
+            again = kept.get(own)
+            here = (
+                again.items()
+                if again
+                else _under(model, own, numbers, partial(run, numbers, False), place)
+            )
+            for part, result in here:
+                if part in numbers:
+                    others = {name: kept[other][part] for name, other in references}
+                    yield own, part, result, others
+
+
+def _under(
+    model: PreTrainedModel,
+    approximation: Approximation,
+    parts: Sequence[str],
+    run: Callable[[], Iterable],
+    place: Callable[[str], str],
+) -> Iterator[tuple[str, object]]:
+    """Yield each part with its result of `run`, which computes them under the approximation."""
+    with emulated(model, approximation):
+        results = None
+        for part in parts:
+            with stopped(model, approximation), placed(place(part)):
+                results = results or iter(run())
+                result = next(results)
+            yield part, result
 
 
 def _predict(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from mugi.accuracy.finite import check_finite, stopped
 from mugi.accuracy.trials import Text
 from mugi.llm.layers import EXACT
 from mugi.methods import Method
@@ -58,6 +59,7 @@ def local_errors(text: Text, methods: Sequence[Method]) -> list[dict[str, float]
     """Return for each layer method -> squared error of its attention's output, over that of exact.
 
     One pass of the model with exact softmax; each layer gets what the exact ones before give.
+    Raises InputError for an error that is not finite.
     """
     layers = text.layers
     squares = torch.zeros(len(layers.all), 1 + len(methods), dtype=torch.float64)
@@ -75,6 +77,9 @@ def local_errors(text: Text, methods: Sequence[Method]) -> list[dict[str, float]
     finally:
         layers.watch = None
     errors = squares[:, 1:] / squares[:, :1]
+    with stopped(layers.model, "each softmax that is tried"):
+        for layer, own in enumerate(errors):
+            check_finite(own, "error of the attention", f"layer {layer}")
     return [dict(zip(map(str, methods), row, strict=True)) for row in errors.tolist()]
 
 

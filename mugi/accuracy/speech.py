@@ -19,6 +19,7 @@ from scipy.signal import resample_poly
 from transformers import PreTrainedModel, WhisperProcessor
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
+from mugi.accuracy.finite import logits_checked, placed, stopped
 from mugi.accuracy.metrics import token_sums
 from mugi.accuracy.predictions import Predictions, compared, predictions_of
 from mugi.errors import InputError, raise_all
@@ -86,7 +87,8 @@ def evaluate(
     weight, see `mugi.accuracy.metrics`.
 
     `wanted` names the clips that each approximation has already. Raises InputError, one line per
-    mistake, for transcripts without words or too long for the model.
+    mistake, for transcripts without words or too long for the model, and for numbers that are not
+    finite.
     """
     if _multilingual(model):
         processor.tokenizer.set_prefix_tokens(language="en", task="transcribe")
@@ -95,10 +97,15 @@ def evaluate(
     def hear(numbers: Sequence[str], _) -> Iterator[tuple[Predictions, str]]:
         return (_run(model, processor, clips[int(number)]) for number in numbers)
 
+    def place(part: str) -> str:
+        return f"clip {clips[int(part)].name}"
+
     parts = [str(number) for number in range(len(clips))]
-    for own, part, (here, text), others in compared(model, wanted, parts, hear, _CLIPS):
+    for own, part, (here, text), others in compared(model, wanted, parts, hear, _CLIPS, place):
         references = {name: predicted for name, (predicted, _) in others.items()}
-        yield own, part, _score(processor, clips[int(part)], here, text, references)
+        with stopped(model, own), placed(place(part)):
+            rows = _score(processor, clips[int(part)], here, text, references)
+        yield own, part, rows
 
 
 def _check(model: PreTrainedModel, processor, clips: list[Clip]) -> None:
@@ -130,7 +137,8 @@ def _run(model: PreTrainedModel, processor, clip: Clip) -> tuple[Predictions, st
     logits = model(encoder_outputs=encoded, decoder_input_ids=before, use_cache=False).logits
     predicted = predictions_of(logits[0, len(prompt) - 1 :], torch.tensor(scored))
     language = {"language": "en", "task": "transcribe"} if _multilingual(model) else {}
-    heard = model.generate(encoder_outputs=encoded, do_sample=False, num_beams=1, **language)
+    with logits_checked(model):
+        heard = model.generate(encoder_outputs=encoded, do_sample=False, num_beams=1, **language)
     return predicted, processor.tokenizer.decode(heard[0], skip_special_tokens=True)
 
 

@@ -152,6 +152,7 @@ class _Bench:
         self.key = model_key(model) | definitions("tuning") | shared | self.setting
         self.key["windows"] = [settings.windows, settings.held_out_windows]
         self.key["base"] = settings.base
+        self.key["bos"] = "auto"
 
     def keep(self, key: dict, measure: Callable[[], object]) -> object:
         """Return the kept value of `key`, or measure and keep it."""
@@ -178,13 +179,14 @@ class _Bench:
     def native_score(self, split: str) -> dict[str, float]:
         """Return the score of the untouched model."""
         key = {"split": split, "assignment": NATIVE}
-        return self.keep(key, lambda: self.texts[split].score_features(self.native[split]))
+        return self.keep(key, lambda: self.texts[split].score_features(self.native[split], NATIVE))
 
     @cached_property
     def texts(self) -> dict:
         """The windows of each split, with the model's layers, ready for a softmax each."""
         import torch
 
+        from mugi.accuracy.finite import check_finite, stopped
         from mugi.accuracy.predictions import Head
         from mugi.accuracy.trials import Text
         from mugi.llm.layers import layered
@@ -198,6 +200,10 @@ class _Bench:
                 split: [head.features(window[None])[0] for window in own]
                 for split, own in windows.items()
             }
+        with stopped(model, NATIVE):
+            for split, features in self.native.items():
+                for number, own in enumerate(features, 1):
+                    check_finite(own, "hidden states", f"window {number} of {split}")
         layers, context = self.stack.enter_context(layered(model)), self.settings.kl_context_tokens
         return {split: Text(layers, head, own, context) for split, own in windows.items()}
 

@@ -22,6 +22,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from transformers import PreTrainedModel
 
+from mugi.accuracy.finite import check_finite, stopped
 from mugi.accuracy.predictions import compared
 from mugi.errors import InputError, raise_all, unknown
 from mugi.llm.embedded import DIGITS
@@ -102,7 +103,8 @@ def evaluate(
     """Yield approximation, `whole` and one row an example and metric: document, metric, reference,
     total and weight, see `mugi.accuracy.metrics`.
 
-    There is one part, as neighbours and probe need the features of all examples.
+    There is one part, as neighbours and probe need the features of all examples. Raises InputError
+    for numbers that are not finite.
     """
     _check_lengths(model, examples)
     if is_classifier(model):
@@ -115,14 +117,19 @@ def evaluate(
     def run(*_) -> list[np.ndarray]:
         return [_outputs(model, processor, examples)]
 
-    for own, part, outputs, others in compared(model, wanted, ["whole"], run, held=1):
-        yield own, part, [
-            {"document": example.name, "metric": metric, "reference": name,
-             "total": float(value), "weight": 1}
-            for metric, name, values in score(outputs, others)
-            for example, value in zip(examples, values, strict=True)
-            if not np.isnan(value)
-        ]  # fmt: skip
+    def rows(outputs: np.ndarray, others: Mapping[str, np.ndarray]) -> Iterator[dict]:
+        for metric, name, values in score(outputs, others):
+            for example, value in zip(examples, values, strict=True):
+                if value is not None:
+                    check_finite(value, metric, example.name)
+                    place = {"document": example.name, "metric": metric, "reference": name}
+                    yield place | {"total": float(value), "weight": 1}
+
+    parts = compared(model, wanted, ["whole"], run, held=1, place=lambda _: "")
+    for own, part, outputs, others in parts:
+        with stopped(model, own):
+            found = list(rows(outputs, others))
+        yield own, part, found
 
 
 def is_classifier(model: PreTrainedModel) -> bool:
@@ -134,9 +141,12 @@ def _outputs(model: PreTrainedModel, processor, examples: list[Example]) -> np.n
     """Return logits, or features of the class token, (examples, classes or width), in float64."""
     outputs, size = [], 1 if model.device.type == "cpu" else _GPU_BATCH
     for start in range(0, len(examples), size):
-        pixels = [_pixels(model, processor, e) for e in examples[start : start + size]]
+        here = examples[start : start + size]
+        pixels = [_pixels(model, processor, example) for example in here]
         result = model(pixel_values=torch.cat(pixels).to(model.device, model.dtype))
         values = result.logits if is_classifier(model) else result.last_hidden_state[:, 0]
+        for example, value in zip(here, values, strict=True):
+            check_finite(value, "outputs", example.name)
         outputs.append(values.double().cpu().numpy())
     return np.concatenate(outputs)
 
@@ -176,8 +186,8 @@ def _image(frame: Image.Image | Path) -> Image.Image:
     return (frame if isinstance(frame, Image.Image) else Image.open(frame)).convert("RGB")
 
 
-Scores = Iterable[tuple[str, str, np.ndarray]]
-"""Metric, reference and one value an example; NaN leaves it out."""
+Scores = Iterable[tuple[str, str, Iterable[float | None]]]
+"""Metric, reference and one value an example; None leaves it out."""
 
 
 def class_numbers(model: PreTrainedModel, examples: list[Example]) -> np.ndarray | None:
@@ -224,8 +234,9 @@ def _backbone_scores(
         mean, spread = native.mean(axis=0), native.std(axis=0) + 1e-12
         probe = LogisticRegression(max_iter=1000)
         probe.fit(((native - mean) / spread)[trained], labels[trained])
-        right = (probe.predict((features - mean) / spread) == labels).astype(float)
-        yield "linear_probe_accuracy", "", np.where(trained, np.nan, right)
+        right = probe.predict((features - mean) / spread) == labels
+        tested = [None if own else hit for own, hit in zip(trained, right, strict=True)]
+        yield "linear_probe_accuracy", "", tested
 
 
 def _trained(examples: list[Example]) -> np.ndarray | None:
@@ -240,7 +251,8 @@ def _trained(examples: list[Example]) -> np.ndarray | None:
 
 
 def _directions(features: np.ndarray) -> np.ndarray:
-    return features / np.linalg.norm(features, axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # features of length 0 have none, which is said later
+        return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
 def _nearest(directions: np.ndarray) -> np.ndarray:

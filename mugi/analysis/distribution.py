@@ -74,7 +74,7 @@ def captured(profile: Path, samples: Path) -> list[Inputs]:
 
 
 def _finite(counts: np.ndarray) -> np.ndarray:
-    """Return the counts without those of infinities and NaN."""
+    """Return the counts without that of -inf, the masked scores."""
     return np.where(np.isfinite(from_bf16(CODES)), counts, 0).astype(np.int64)
 
 
@@ -87,7 +87,22 @@ def _read_profile(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: no rows")
     for name in set(table["function"]) - set(FUNCTIONS):
         raise InputError(unknown("function", name, FUNCTIONS)).at(path)
+    if wrong := not_a_number(table):
+        raise InputError(Mistake(f"non-finite {wrong}", str(path)))
     return table
+
+
+def not_a_number(profile: pd.DataFrame) -> str:
+    """Name the first inputs of a profile that no working model has, or return an empty text.
+
+    Only a masked score of softmax may be -inf; NaN and other infinities are a model's overflow.
+    """
+    values = from_bf16(profile["code"].to_numpy(np.uint16))
+    masked = (profile["operation"] == "softmax") & np.isneginf(values)
+    wrong = profile[~np.isfinite(values) & ~masked]
+    if not len(wrong):
+        return ""
+    return f"inputs of {wrong['operation'].iloc[0]} in layer {wrong['layer'].iloc[0]}"
 
 
 def _read_samples(path: Path) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ import pandas as pd
 from mugi.analysis.distribution import MASKED, Inputs
 from mugi.analysis.select import family_of
 from mugi.bf16 import CODES, from_bf16, rounded
+from mugi.errors import InputError, Mistake
 from mugi.methods import FUNCTIONS, Method
 from mugi.methods.tables import TableStack, pick_alone, pick_positions
 
@@ -173,6 +174,7 @@ def surface(
 
     `rows` rows of a layer enter the KL divergence, which only softmax has. One row a layer, method
     and error, sorted so; `best` marks the first of a family of methods with the least error.
+    Raises InputError for an error that is not a number.
     """
     first = layers[0]
     errors = [name for name in errors if first.operation == "softmax" or name != KL]
@@ -195,6 +197,10 @@ def surface(
             "value": [values[key] for key in keys],
         }
     )
+    if len(wrong := table[table["value"].isna()]):
+        row = wrong.iloc[0]
+        what = f"{row['error']} of {row['method']} is not a number"
+        raise InputError(Mistake(what, f"{first.name}, {first.operation}, layer {row['layer']}"))
     winners = table.groupby(["layer", "error", "family"])["value"].idxmin()
     return table.assign(best=table.index.isin(winners))
 

@@ -52,6 +52,8 @@ def by_input(layers: Sequence[Inputs], method: Method) -> pd.DataFrame:
     placements = Placements([stack])
     reads = pooled([placements.reads(inputs, placements.of(inputs)) for inputs in layers])
     error = absolute_errors(stack, function, reads, placements.positions(stack))
+    if np.isnan(error).any():
+        raise InputError(f"{layers[0].name}: the error of {function} by {method} is not a number")
     bin_of_read = reads.code >> BIN_BITS
     total = reads.count.sum()
     share = np.bincount(bin_of_read, weights=reads.count, minlength=1 << 10) / total

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from mugi.accuracy.evaluate import evaluate_accuracy
-from mugi.accuracy.settings import CUTS, DataSettings, TaskSettings, TextSettings, counted
+from mugi.accuracy.settings import BOS, CUTS, DataSettings, TaskSettings, TextSettings, counted
 from mugi.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.commands.output import closing
 from mugi.errors import InputError
 from mugi.files import check_writable, write_table, write_text
-from mugi.llm.texts import C4, OWN_PREFIX
+from mugi.llm.texts import DATASETS, OWN_PREFIX
 from mugi.methods import NATIVE
 from mugi.methods.grid import expand_operations
 
@@ -34,15 +34,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--corpus",
         action="append",
         metavar="TEXT[=WINDOWS]",
-        help="text of the token metrics: prose (default), pydoc, c4 (needs network) or a file "
-        "(repeat for more); its windows (default: --windows)",
+        help="text of the token metrics: prose (default), pydoc, c4 or wikitext2 (network) or "
+        "a file, scored as it is (repeat for more); its windows, or all (default: --windows)",
+    )
+    parser.add_argument(
+        "--windows",
+        type=_number_or_all,
+        help="windows of a text, or all; 0 for none (default: 12; of a file and wikitext2 all)",
     )
     for option, default, help_line in [
-        ("--windows", _TEXT.windows, "windows of a text; 0 for none"),
-        ("--window", _TEXT.window_tokens, "tokens in a window"),
+        ("--window", None, "tokens in a window (default: 256; of wikitext2 2048)"),
         ("--stride", None, "tokens between windows of joined documents (default: window)"),
         ("--kl-context", _TEXT.kl_context_tokens, "tokens before the first whose KL is scored"),
-        ("--task-window", _TASK.window_tokens, "tokens of a task's request at most"),
+        (
+            "--task-window",
+            None,
+            "tokens of a task's request at most (default: the model's context)",
+        ),
         ("--num-fewshot", None, "examples before a question (default: lm-eval's)"),
         ("--seed", _TASK.seed, "of what tasks draw"),
         ("--examples", None, "first clips or images (default: all)"),
@@ -50,10 +58,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(option, type=int, default=default, help=help_line)
     parser.add_argument(
         "--cut",
-        default=_TEXT.cut,
         choices=CUTS,
-        help="windows are the beginnings of documents, or run over all documents joined",
+        help="windows are the beginnings of documents, or run over all documents joined "
+        "(default: documents; of a file and wikitext2 joined)",
     )
+    parser.add_argument(
+        "--bos",
+        default="auto",
+        choices=BOS,
+        help="whether texts and prompts begin with a BOS token (default: as the tokenizer does it)",
+    )
+    for option, help_line in [
+        ("--apply-chat-template", "write the prompts of tasks as the model's chat template says"),
+        ("--fewshot-as-multiturn", "examples before a question are turns of the chat"),
+    ]:
+        parser.add_argument(option, action="store_true", help=help_line)
+    parser.add_argument("--system-instruction", help="text in front of every prompt of a task")
     parser.add_argument(
         "--tasks",
         action="extend",
@@ -81,10 +101,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="tidy CSV")
     parser.add_argument("--documents", type=Path, help="tidy CSV of every document's sums")
     parser.add_argument("--lm-eval-json", type=Path, help="lm-eval's own results")
+    parser.add_argument(
+        "--log-samples",
+        type=Path,
+        help="JSON lines of every document of tasks: requests, answers and scores",
+    )
+
+
+def _number_or_all(text: str) -> int | str:
+    return text if text == "all" else int(text)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Evaluate and write the tidy tables, and lm-eval's JSON if asked for."""
+    """Evaluate and write the tidy tables, and lm-eval's JSON and samples if asked for."""
     with options_named(args):
         approximations = expand_operations(args.approx or [NATIVE])
         texts, tasks, data = _texts(args), _tasks(args), None
@@ -93,24 +122,34 @@ def run(args: argparse.Namespace) -> None:
             texts, tasks = [], []
         if args.batch_size != "auto" and not re.fullmatch("[1-9][0-9]*", args.batch_size):
             raise InputError(f"--batch-size {args.batch_size}: must be auto or at least 1")
+        before = os.environ.get("HF_HUB_OFFLINE")
         model = model_settings(args)
-        for path in filter(None, [args.output, args.documents, args.lm_eval_json]):
+        for path in filter(
+            None, [args.output, args.documents, args.lm_eval_json, args.log_samples]
+        ):
             check_writable(path)
         names = {text.name for text in texts}, [task.name for task in tasks]
-        if C4 not in names[0] and all(name.startswith(OWN_PREFIX) for name in names[1]):
+        if not names[0] & DATASETS.keys() and all(n.startswith(OWN_PREFIX) for n in names[1]):
             os.environ["HF_DATASETS_OFFLINE"] = "1"
+        elif before is None:  # data of the hub, whatever folder the model is in
+            os.environ.pop("HF_HUB_OFFLINE", None)
         accuracy = evaluate_accuracy(
             model=model,
             approximations=approximations,
             texts=texts,
             tasks=tasks,
             data=data,
+            bos=args.bos,
+            log_samples=args.log_samples is not None,
             batch_size=args.batch_size,
             cells=args.cells,
             progress=True,
         )
     if args.lm_eval_json:
         write_text(args.lm_eval_json, json.dumps(accuracy.lm_eval, indent=1))
+    if args.log_samples:
+        lines = (json.dumps(sample) + "\n" for sample in accuracy.samples)
+        write_text(args.log_samples, "".join(lines))
     if args.documents:
         write_table(accuracy.documents, args.documents)
     write_table(accuracy.table, args.output)
@@ -119,6 +158,7 @@ def run(args: argparse.Namespace) -> None:
             args.output: accuracy.table,
             args.documents: accuracy.documents,
             args.lm_eval_json: "lm-eval's own results",
+            args.log_samples: "documents of tasks",
         }
     )
 
@@ -145,6 +185,9 @@ def _tasks(args: argparse.Namespace) -> list[TaskSettings]:
         name="",
         window_tokens=args.task_window,
         num_fewshot=args.num_fewshot,
+        apply_chat_template=args.apply_chat_template,
+        fewshot_as_multiturn=args.fewshot_as_multiturn,
+        system_instruction=args.system_instruction,
         folders=tuple(args.task_folder),
         seed=args.seed,
     )

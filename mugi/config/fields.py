@@ -51,6 +51,12 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 ModelNames = Annotated[
     list[str], Distinct, Field(min_length=1, description="keys of the section `models`")
 ]
+Bos = Annotated[
+    Literal["auto", "yes", "no"],
+    # YAML reads yes and no as true and false
+    BeforeValidator(lambda value: {True: "yes", False: "no"}.get(value, value)),
+    Field(description="whether texts and prompts begin with a BOS token; auto: as the tokenizer"),
+]
 Operations = checked(parse_operations)
 Text = checked(check_text)
 
@@ -78,6 +84,19 @@ Entry = Annotated[object, AfterValidator(_check_entry)]
 Runs = Annotated[dict[Column, Entry], AfterValidator(_check_runs)]
 
 
+def _check_windows(value: int | str) -> int | str:
+    if value != "all" and (not isinstance(value, int) or value is True or value < 1):
+        raise ValueError("must be a valid integer of at least 1, or all")
+    return value
+
+
+Windows = Annotated[
+    int | str,
+    BeforeValidator(_check_windows),
+    Field(description="number of windows of a text, the first ones, or all that are whole"),
+]
+
+
 class Perplexity(Section):
     """Windows of text whose tokens are scored."""
 
@@ -86,11 +105,12 @@ class Perplexity(Section):
         ge=1,
         description="tokens from one window's start to the next; less than a window only if joined",
     )
-    windows: PositiveInt = Field(description="number of windows of a text, the first ones")
-    cut: Literal["documents", "joined"] = Field(
-        "documents",
+    windows: Windows
+    cut: Literal["documents", "joined"] | None = Field(
+        None,
         description="windows are the beginnings of documents that are long enough, one each, or "
-        "run over all documents, joined by blank lines",
+        "run over all documents, joined by blank lines; if left out, joined of a file and "
+        "wikitext2, documents of the others",
     )
     kl_context: PositiveInt = Field(
         16, description="tokens of a window before the first whose KL divergence is scored"
@@ -100,7 +120,7 @@ class Perplexity(Section):
     def _stride_within_window(self) -> Self:
         if self.stride > self.window:
             raise ValueError(f"stride {self.stride} must be 1 to {self.window} (the window)")
-        if self.cut == "documents" and self.stride != self.window:
+        if self.cut != "joined" and self.stride != self.window:
             raise ValueError(
                 f"stride {self.stride} must be {self.window} (the window) unless cut is joined"
             )

@@ -9,6 +9,7 @@ from mugi.accuracy.settings import check_corpus
 from mugi.analysis.fit import SHIFTS
 from mugi.analysis.lookup import check_lookup
 from mugi.config.fields import (
+    Bos,
     Distinct,
     Finite,
     ModelNames,
@@ -75,14 +76,36 @@ class Accuracy(Section):
     )
     corpora: Annotated[list[checked(check_corpus)], Distinct] = Field(
         min_length=1,
-        description="texts whose tokens are scored: prose, pydoc, c4 (network) or a text file; "
-        "TEXT=WINDOWS for another number of windows",
+        description="texts whose tokens are scored: prose, pydoc, c4 or wikitext2 (network) or a "
+        "text file; TEXT=WINDOWS for another number of windows",
     )
     perplexity: Perplexity
+    bos: Bos = "auto"
     tasks: dict[checked(_check_task), PositiveInt] = Field(
         description="lm-eval task, a local one or any other (network): number of documents"
     )
+    task_window: PositiveInt | None = Field(
+        None, description="tokens of a task's request at most; the model's context if left out"
+    )
+    num_fewshot: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="examples in front of a question; each task's own number if left out"
+    )
+    apply_chat_template: bool = Field(
+        False, description="write the prompts of tasks as the model's chat template says"
+    )
+    fewshot_as_multiturn: bool = Field(
+        False, description="examples in front of a question are turns of the chat"
+    )
+    system_instruction: str | None = Field(
+        None, description="text in front of every prompt of a task"
+    )
     seed: int = Field(ge=0, description="seed of what lm-eval's tasks draw")
+
+    @model_validator(mode="after")
+    def _turns_of_a_chat(self) -> Self:
+        if self.fewshot_as_multiturn and not self.apply_chat_template:
+            raise ValueError("fewshot_as_multiturn needs apply_chat_template")
+        return self
 
 
 class Sweep(Section):
@@ -91,6 +114,7 @@ class Sweep(Section):
     models: ModelNames
     corpus: Text = Field(description="text of the token perplexity")
     perplexity: Perplexity
+    bos: Bos = "auto"
     softmax: grids("softmax")
     activation: grids("activation")
 
@@ -134,7 +158,9 @@ class Tuning(Section):
         pattern=r"^(max|min)_exp=-?\d+$", description="anchor of layers that are not yet tuned"
     )
     tries: PositiveInt = Field(description="candidates a layer that the descent tries")
-    text: str = Field(description="prose, pydoc, c4 (needs network) or a UTF-8 text file")
+    text: str = Field(
+        description="prose, pydoc, c4 or wikitext2 (need network) or a UTF-8 text file"
+    )
     window: int = Field(ge=2, description="tokens in a window")
     windows: PositiveInt = Field(description="windows to tune on, from the text's first half")
     held_out_windows: PositiveInt = Field(

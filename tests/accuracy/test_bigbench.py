@@ -8,6 +8,7 @@ import tarfile
 import pytest
 
 from mugi.accuracy import bigbench
+from mugi.accuracy.settings import TaskSettings
 from mugi.cli import main
 from mugi.llm import texts as corpus
 
@@ -37,7 +38,7 @@ def test_bigbench_becomes_tasks_that_lm_eval_loads(sdist, tmp_path):
     assert main(["bigbench", "--sdist", str(sdist), "-o", str(folder)]) == 0
     names = ["mugi_social_iqa", "mugi_goal_step_wikihow", "mugi_wikipedia"]
     manager = harness.task_manager(names, [folder])
-    loaded = {name: harness.load_task(name, manager, 0, None)["tasks"] for name in names}
+    loaded = {name: harness.load_task(TaskSettings(name=name), manager)["tasks"] for name in names}
     parts = {"mugi_goal_inference", "mugi_step_inference", "mugi_step_ordering"}
     assert set(loaded["mugi_goal_step_wikihow"]) == parts
     (task,) = loaded["mugi_social_iqa"].values()

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import mugi
-from mugi.accuracy.evaluate import COLUMNS, DOCUMENT_COLUMNS
 from mugi.accuracy.intervals import describe
 from mugi.accuracy.metrics import METRICS, token_metric, token_metrics
+from mugi.accuracy.rows import COLUMNS, DOCUMENT_COLUMNS
 from mugi.accuracy.settings import TaskSettings, TextSettings
 from mugi.errors import InputError
 from mugi.llm import texts as corpus

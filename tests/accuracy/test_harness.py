@@ -13,10 +13,11 @@ import torch
 from lm_eval._cli import HarnessCLI
 from lm_eval.api.registry import get_model
 
-from mugi.accuracy import harness
+from mugi.accuracy import harness, lm
 from mugi.accuracy.intervals import describe
 from mugi.accuracy.lm_eval import main as lm_eval_main
 from mugi.accuracy.metrics import over_documents
+from mugi.accuracy.settings import TaskSettings
 from mugi.llm import texts as corpus
 from mugi.llm.inject import emulated
 from mugi.llm.load import load
@@ -36,8 +37,9 @@ def run_local_task(approximation, model, tokenizer, task, limit, batch_size=1):
         max_length=64,
         batch_size=batch_size,
     )
-    loaded = harness.load_task(task, harness.task_manager([task]), 0, None)
-    found = harness.run_task(wrapped, loaded, limit, 0)
+    settings = TaskSettings(name=task, documents=limit)
+    loaded = harness.load_task(settings, harness.task_manager([task]))
+    found = harness.run_task(wrapped, loaded, settings)
     return found["results"] | {"documents": found["documents"], "tokens": found["tokens"]}
 
 
@@ -109,14 +111,14 @@ def test_tasks_give_the_same_digits_for_any_batch_size(tiny_llama, byte_tokenize
 
 def test_padding_moves_no_group_and_few_digits(tiny_llama, byte_tokenizer, monkeypatch):
     """As on a GPU. Products add up in another order: 1e-5 of a float32 log-likelihood."""
-    cpu = harness.in_batches
+    cpu = lm.in_batches
     name, task = str(SLIDING), "mugi_mmlu_dev"
     alone = run_local_task(name, tiny_llama, byte_tokenizer, task, 2)
 
     def padded(items, lengths, size, device, run):
         return cpu(items, lengths, size, torch.device("meta"), run)
 
-    monkeypatch.setattr(harness, "in_batches", padded)
+    monkeypatch.setattr(lm, "in_batches", padded)
     batch = run_local_task(name, tiny_llama, byte_tokenizer, task, 2, 4)
     for found, expected in zip(tables(batch), tables(alone), strict=True):
         pd.testing.assert_frame_equal(found, expected, rtol=1e-5)

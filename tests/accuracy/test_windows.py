@@ -33,9 +33,9 @@ def test_a_text_is_cut_as_its_settings_say(byte_tokenizer, tmp_path):
     path = tmp_path / "mine.txt"
     path.write_text("first text\n\nsecond text\n\nno")
     settings = {"name": str(path), "windows": 2, "window_tokens": 8, "kl_context_tokens": 1}
-    alone = windows.windows_of(TextSettings(**settings), byte_tokenizer)
+    alone = windows.windows_of(TextSettings(**settings, cut="documents"), byte_tokenizer)
     assert [byte_tokenizer.decode(window.tokens) for window in alone] == ["first te", "second t"]
-    joined = windows.windows_of(TextSettings(**settings, cut="joined"), byte_tokenizer)
+    joined = windows.windows_of(TextSettings(**settings), byte_tokenizer)
     assert [byte_tokenizer.decode(window.tokens) for window in joined] == ["first te", "xt\n\nseco"]
 
 

@@ -62,10 +62,13 @@ def test_reference_topics_of_this_python():
 
 
 def test_a_file_is_a_text_of_its_paragraphs(tmp_path):
+    """Byte for byte: blank lines, ends of lines and spaces stay, a byte order mark does not."""
     path = tmp_path / "mine.txt"
-    path.write_text("one\nline more\n\n\n\ntwo\n\nthree")
+    content = " one\r\nline more\n\n\n\ntwo \n\nthree\n\n"
+    path.write_bytes(b"\xef\xbb\xbf" + content.encode())
     text = texts.text(str(path))
-    assert text == texts.Text("mine", ["one\nline more", "two", "three"])
+    assert text == texts.Text("mine", [" one\r\nline more", "", "two ", "three", ""])
+    assert text.sha256 == hashlib.sha256(content.encode()).hexdigest()
 
 
 @pytest.mark.parametrize(

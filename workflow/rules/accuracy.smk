@@ -61,13 +61,16 @@ rule evaluate_accuracy:
             f"--tasks={task}={documents}"
             for task, documents in sorted(config["accuracy"]["tasks"].items())
         ],
+        prompts=prompt_arguments(),
+        bos=bos_of("accuracy"),
         seed=config["accuracy"]["seed"],
         cells=CELLS,
     message:
         "Accuracy of {wildcards.model} under approximations"
     shell:
         "mugi accuracy {params.model:q} {params.data:q} {params.approximations:q} {params.perplexity} "
-        "{params.corpora:q} {params.tasks:q} --seed {params.seed} --threads {threads} --cells {params.cells} "
+        "{params.corpora:q} {params.tasks:q} {params.prompts:q} --bos {params.bos} "
+        "--seed {params.seed} --threads {threads} --cells {params.cells} "
         "-o {output.table} --documents {output.documents} --lm-eval-json {output.lm_eval} "
         "> {log} 2>&1"
 
@@ -105,12 +108,13 @@ rule sweep_accuracy:
             for key, value in sorted(config["sweep"]["perplexity"].items())
         ],
         corpus=config["sweep"]["corpus"],
+        bos=bos_of("sweep"),
         cells=CELLS,
     message:
         "Perplexity of {wildcards.model} over the grids of Fig. 6"
     shell:
         "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
-        "--corpus {params.corpus:q} --threads {threads} --cells {params.cells} -o {output.table} "
+        "--corpus {params.corpus:q} --bos {params.bos} --threads {threads} --cells {params.cells} -o {output.table} "
         "> {log} 2>&1"
 
 

@@ -129,6 +129,24 @@ def data_arguments(wildcards):
     return [f"--{key}={model[key]}" for key in ("data", "examples") if key in model]
 
 
+def bos_of(section):
+    """Whether texts begin with BOS; YAML reads yes and no as true and false."""
+    bos = config[section].get("bos", "auto")
+    return {True: "yes", False: "no"}.get(bos, bos)
+
+
+def prompt_arguments():
+    """How `mugi accuracy` writes the prompts of tasks: what the configuration says of it."""
+    accuracy, arguments = config["accuracy"], []
+    for key in ("task_window", "num_fewshot", "system_instruction"):
+        if accuracy.get(key) is not None:
+            arguments.append(f"--{key.replace('_', '-')}={accuracy[key]}")
+    for key in ("apply_chat_template", "fewshot_as_multiturn"):
+        if accuracy.get(key):
+            arguments.append(f"--{key.replace('_', '-')}")
+    return arguments
+
+
 def options(name, values):
     """A repeated command-line option."""
     return [f"--{name}={value}" for value in values]
