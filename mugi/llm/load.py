@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import AutoConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as library
 
 from mugi.errors import InputError, first_line
@@ -32,7 +32,7 @@ _ADAPTER = "adapter_config.json"
 
 def commit(source: str) -> str:
     """Return the commit of a hub model: of the hub or, offline, of what is downloaded."""
-    with _one_line(source):
+    with one_line(source):
         return AutoConfig.from_pretrained(source, **_NO_CODE)._commit_hash
 
 
@@ -53,7 +53,7 @@ def load(
     """
     torch.set_num_threads(settings.threads)
     source = settings.source
-    with _one_line(source):
+    with one_line(source):
         path, gguf = _place(source)
         config = AutoConfig.from_pretrained(path, **gguf, **_NO_CODE)
         kind = "text" if gguf else kind_of(config)
@@ -64,7 +64,7 @@ def load(
         what = "model '%s': its own Python code is not run, but %s of transformers"
         logger.warning(what, source, config.model_type)
     model_class, processor_class = LOADERS[kind]
-    with _one_line(source):
+    with one_line(source):
         # the configuration of a GGUF file is read together with its weights
         how = gguf | stored.DEQUANTISE if gguf else {"config": stored.prepared(source, config)}
         # left to transformers, `sdpa` is taken where the model has it, and `eager` elsewhere
@@ -87,6 +87,20 @@ def load(
         if kind == "text":
             complete.check_tokenizer(processor)
     return model.eval(), processor
+
+
+class WholeCausalLM(AutoModelForCausalLM):
+    """What loads causal language models for lm-eval: whole ones, and no code of their own."""
+
+    @classmethod
+    def from_pretrained(cls, source: str, **arguments) -> PreTrainedModel:
+        """Return a model as transformers loads it; InputError with one line as `load` has it."""
+        with one_line(source), _quiet():
+            model, report = AutoModelForCausalLM.from_pretrained(
+                source, **arguments | _NO_CODE, output_loading_info=True
+            )
+            complete.check_weights(model, report)
+        return model
 
 
 def _place(source: str) -> tuple[str, dict[str, str]]:
@@ -122,8 +136,8 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _one_line(source: str) -> Iterator[None]:
-    """Turn what goes wrong while `source` is read into an InputError of one line."""
+def one_line(source: str) -> Iterator[None]:
+    """Turn what goes wrong while the model `source` is read into an InputError of one line."""
     try:
         yield
     except torch.OutOfMemoryError:
