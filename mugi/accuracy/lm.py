@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from lm_eval.api.registry import register_model
@@ -17,6 +17,7 @@ from mugi.accuracy.finite import check_finite, logits_checked, placed, stopped
 from mugi.accuracy.predictions import in_batches
 from mugi.errors import InputError
 from mugi.llm.inject import emulated
+from mugi.llm.load import WholeCausalLM, one_line
 from mugi.llm.settings import device_kind
 from mugi.llm.texts import check_bos
 from mugi.methods import NATIVE, parse_operations
@@ -29,22 +30,29 @@ class MugiLM(HFLM):
     """A Hugging Face causal model whose softmax and activation are approximated while it scores.
 
     `approximation` is written `softmax=METHOD;activation=METHOD`, or `native`; where commas cannot
-    be passed on, `+` stands for them: `softmax=vlp:lut=8+max_exp=3`. The operations are swapped
-    for the duration of each group of requests and restored after it; the model itself is never
-    changed. On a CPU sequences are scored one at a time, so that no digit depends on `batch_size`;
-    on a GPU they are padded on the right with a mask. Log-probabilities are float32. All other
-    arguments are HFLM's; `add_bos_token=True` puts one BOS token in front also where the tokenizer
-    alone would not.
+    be passed on, `+` stands for them: `softmax=vlp:lut=8+max_exp=3`. The operations are swapped for
+    the duration of each group of requests and restored after it; the model itself is never changed.
+    On a CPU sequences are scored one at a time, so that no digit depends on `batch_size`; on a GPU
+    they are padded on the right with a mask. Log-probabilities are float32. All other arguments are
+    HFLM's, but `trust_remote_code` is refused; `add_bos_token=True` puts one BOS token in front
+    also where the tokenizer alone would not.
 
     Logits that are NaN or infinite raise InputError. `cut_prompts` has the task and the number of
     each document whose prompt lost tokens on the left, for want of room.
     """
 
+    AUTO_MODEL_CLASS = WholeCausalLM
+
     def __init__(self, approximation: str = NATIVE, batch_size: int | str = 1, **kwargs):
+        if kwargs.get("trust_remote_code"):
+            what = "trust_remote_code: code that a checkpoint brings is never run; allowed: False"
+            raise InputError(what)
         self.approximation = parse_operations(str(approximation).replace("+", ","))
         named = {name: value for name, value in kwargs.items() if name != "pretrained"}
         self._arguments = {name: str(value) for name, value in named.items() if name != "tokenizer"}
-        super().__init__(batch_size=batch_size, **kwargs)
+        source = kwargs.get("pretrained")
+        with one_line(source) if isinstance(source, str) else nullcontext():
+            super().__init__(batch_size=batch_size, **kwargs)
         check_bos(self.tokenizer, self.add_bos_token)
         self.scored_tokens = 0
         self.cut_prompts: set[tuple[str, int]] = set()

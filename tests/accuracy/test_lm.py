@@ -220,3 +220,20 @@ def test_columns_of_a_group_are_those_of_its_tasks():
     settings = TaskSettings(name="all")
     assert harness.prompts_of("all", result, settings) == {"prompt": "0|5-shot", "cut_prompts": 3}
     assert harness.prompts_of("a", result, settings) == {"prompt": "0-shot", "cut_prompts": 2}
+
+
+@pytest.mark.parametrize(
+    "changes, arguments, line",
+    [
+        ({"num_hidden_layers": 4}, {}, "9 of its weights are not in the checkpoint"),
+        ({"auto_map": {"AutoConfig": "a.B"}, "model_type": "mine"}, {}, "refused"),
+        ({}, {"trust_remote_code": True}, "trust_remote_code: code that a check"),
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, {}, "opt"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_one_line(checkpoint, changes, arguments, line):
+    path = checkpoint / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(InputError) as error:
+        MugiLM(pretrained=str(checkpoint), device="cpu", **arguments)
+    assert line in str(error.value) and len(str(error.value).splitlines()) == 1
