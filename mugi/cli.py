@@ -34,6 +34,7 @@ COMMANDS = {
     "assumptions": "list the switches of the cost model",
     "carbon": "operational and embodied carbon of evaluated runs",
     "claims": "judge the paper's claims from the result tables",
+    "judge": "what conclusions rest on, how sure they are, where they hold",
     "compare": "result tables against another run or the package's reference",
 }
 
@@ -46,8 +47,9 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
     def option_names(self) -> list[str]:
-        """Return all options, such as `--output` and `-o`."""
-        return list(self._option_string_actions)
+        """Return all options, such as `--output` and `-o`, those of subcommands too."""
+        inner = self._subparsers._group_actions[0].choices.values() if self._subparsers else []
+        return [*self._option_string_actions, *(x for sub in inner for x in sub.option_names())]
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:
