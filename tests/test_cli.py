@@ -65,7 +65,9 @@ def test_numbers_below_zero_and_options_cut_short_are_no_slips(capsys, tmp_path)
 def test_every_option_is_described(command):
     parser = Parser()
     import_module(f"mugi.commands.{command}").add_arguments(parser)
-    assert [action.dest for action in parser._actions if not action.help] == []
+    inner = parser._subparsers._group_actions[0].choices.values() if parser._subparsers else []
+    actions = [action for one in (parser, *inner) for action in one._actions]
+    assert [action.dest for action in actions if not action.help] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
