@@ -22,6 +22,7 @@ from mugi.accuracy.settings import TaskSettings
 from mugi.errors import InputError, Mistake, closest, first_line, raise_all
 from mugi.llm.texts import OWN_PREFIX, TASKS
 
+logger = logging.getLogger(__name__)
 _FILES = {"arrow", "csv", "json", "parquet", "text"}  # what data sets of files are read by
 STDERR_SAMPLES = 100  # of lm-eval's own standard errors, where it has no formula
 
@@ -87,6 +88,8 @@ def load_task(settings: TaskSettings, manager: TaskManager) -> dict:
         raise InputError(f"task {name}: its data cannot be loaded: {reason}") from None
     for task in loaded["tasks"].values():
         own = task.get_config("num_fewshot")
+        if own == 0 and fewshot:
+            logger.warning("task %s fixes its examples to 0, not %d", task.config.task, fewshot)
         if own != 0 and fewshot is not None:
             task.set_config(key="num_fewshot", value=fewshot)
         elif own is None:
@@ -104,7 +107,11 @@ def run_task(model: MugiLM, loaded: dict, settings: TaskSettings, samples: bool 
     scores that are not finite.
     """
     if settings.apply_chat_template and not model.tokenizer.chat_template:
-        raise InputError("--apply-chat-template: the model's tokenizer has no chat template")
+        what = "the model's tokenizer has no chat template"
+        raise InputError(Mistake(what, where="apply-chat-template"))
+    if settings.apply_chat_template and settings.system_instruction and not model.takes_system:
+        what = "the model's chat template takes none"
+        raise InputError(Mistake(what, where="system-instruction"))
     before, name = model.scored_tokens, settings.name
     model.cut_prompts.clear()
     for task in loaded["tasks"].values():
@@ -126,6 +133,10 @@ def run_task(model: MugiLM, loaded: dict, settings: TaskSettings, samples: bool 
             )
         except OverflowError:  # exp of a log-likelihood
             raise NonFinite("score", f"task {name}") from None
+        except InputError:
+            raise
+        except ValueError as error:  # more examples than there are, code that is to be run, …
+            raise InputError(f"task {name}: {first_line(error)}") from None
         logged = results.pop("samples")
         documents = {task: _sums(task, rows) for task, rows in logged.items()}
         _check_scores(results["results"])

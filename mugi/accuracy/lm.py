@@ -5,8 +5,10 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 
 import torch
+from jinja2 import TemplateError
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import normalize_gen_kwargs
@@ -56,6 +58,7 @@ class MugiLM(HFLM):
         check_bos(self.tokenizer, self.add_bos_token)
         self.scored_tokens = 0
         self.cut_prompts: set[tuple[str, int]] = set()
+        self._said = False
         self._documents: list[tuple[str, int]] = []  # of the token requests that are scored
 
     @contextmanager
@@ -204,6 +207,29 @@ class MugiLM(HFLM):
             bos = self.tokenizer.bos_token_id
             tokens = tokens if tokens[:1] == [bos] else [bos, *tokens]
         return tokens[-left_truncate_len:] if left_truncate_len else tokens
+
+    # --- chats ------------------------------------------------------------------------------------
+
+    @cached_property
+    def takes_system(self) -> bool:
+        """Whether the chat template has a place for a system instruction."""
+        chat = [{"role": role, "content": "a"} for role in ("system", "user")]
+        try:
+            self.tokenizer.apply_chat_template(chat, tokenize=False)
+        except TemplateError:
+            return False
+        return True
+
+    def apply_chat_template(self, chat_history, add_generation_prompt=True) -> str:
+        """Return a prompt as the chat template writes it.
+
+        HFLM leaves out a system message that the template refuses, such as a task's description;
+        here it is said, once.
+        """
+        if chat_history[0]["role"] == "system" and not self.takes_system and not self._said:
+            self._said = True
+            logger.error("the chat template takes no system message: descriptions are left out")
+        return super().apply_chat_template(chat_history, add_generation_prompt)
 
     # --- lm-eval's cache of answers ---------------------------------------------------------------
 

@@ -201,6 +201,30 @@ def test_prompts_are_written_as_asked_for(checkpoint, byte_tokenizer, tmp_path, 
         assert context.count("Question: ") == 1 + 2 * ("--num-fewshot" in more)
 
 
+def test_a_template_without_system_messages_says_so(
+    checkpoint, byte_tokenizer, tmp_path, capsys, caplog
+):
+    """As Gemma's, which raises; lm-eval would leave the instruction out."""
+    refuse = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}"
+    byte_tokenizer.chat_template = refuse + TEMPLATE
+    byte_tokenizer.save_pretrained(checkpoint)
+    byte_tokenizer.chat_template = None
+    arguments = ["--tasks", "mugi_mmlu_dev=1", "--apply-chat-template"]
+    run(checkpoint, tmp_path / "a.csv", *arguments)
+    assert not caplog.text
+    command = ["accuracy", str(checkpoint), "--windows", "0", *arguments]
+    command += ["--system-instruction", "Be brief.", "-o", str(tmp_path / "b.csv")]
+    assert main(command) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.endswith("--system-instruction: the model's chat template takes none")
+
+
+def test_examples_that_there_are_not_enough_of_are_one_line(checkpoint, tmp_path, capsys):
+    arguments = ["--windows", "0", "--tasks", "mugi_mmlu_dev=1", "--num-fewshot", "500"]
+    assert main(["accuracy", str(checkpoint), *arguments, "-o", str(tmp_path / "a.csv")]) == 2
+    assert "mugi accuracy: task mugi_mmlu_dev: " in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_turns_need_a_chat(checkpoint, tmp_path, capsys):
     arguments = ["--tasks", "mugi_mmlu_dev=1", "--fewshot-as-multiturn"]
     output = tmp_path / "a.csv"

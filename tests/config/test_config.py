@@ -75,6 +75,18 @@ MISTAKES = {
         {"sweep": {"perplexity": {"windows": 1.5}}},
         ["sweep.perplexity.windows", "must be a valid integer", "1.5"],
     ),
+    "windows neither a number nor all": (
+        {"sweep": {"perplexity": {"windows": "most"}}},
+        ["sweep.perplexity.windows", "of at least 1, or all", "'most'"],
+    ),
+    "BOS token": (
+        {"accuracy": {"bos": "maybe"}},
+        ["accuracy.bos", "'maybe' is not allowed", "auto, yes, no"],
+    ),
+    "examples as turns without a chat": (
+        {"accuracy": {"fewshot_as_multiturn": True}},
+        ["accuracy", "fewshot_as_multiturn needs apply_chat_template"],
+    ),
     "text for a list": (
         {"sweep": {"softmax": "exact"}},
         ["sweep.softmax", "must be a valid list", "'exact'"],
@@ -305,3 +317,13 @@ def test_schema_command_prints_json(capsys):
     schema = yaml.safe_load(capsys.readouterr().out)
     assert set(schema["properties"]) == set(Config.model_fields)
     assert schema["additionalProperties"] is False
+
+
+def test_prompts_windows_and_bos_of_the_accuracy_section():
+    """YAML reads `bos: yes` as true."""
+    prompts = {"num_fewshot": 5, "apply_chat_template": True, "fewshot_as_multiturn": True}
+    prompts |= {"system_instruction": "Be brief.", "task_window": 512, "bos": True}
+    for bos in (True, False, "yes", "auto"):
+        perplexity = {"perplexity": {"windows": "all"}}
+        change = {"accuracy": prompts | perplexity | {"bos": bos, "corpora": ["wikitext2=all"]}}
+        check(plain(merge(copy.deepcopy(DEFAULT), change)))
