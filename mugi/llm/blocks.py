@@ -50,7 +50,12 @@ def layers_of(model: PreTrainedModel) -> Layers:
         cross = _number(config, "decoder_layers", "num_decoder_layers")
         count = _number(config, "encoder_layers", "num_layers") + cross
         return Layers(count, tuple(range(count)), cross)
-    count = sum(getattr(config, "depths", ())) or _number(config, "num_hidden_layers")
+    if getattr(config, "is_decoder", False) and isinstance(
+        getattr(config, "decoder_layers", None), int
+    ):  # the decoder of a pair alone (BartForCausalLM), whose num_hidden_layers is the encoder's
+        count = config.decoder_layers
+    else:
+        count = sum(getattr(config, "depths", ())) or _number(config, "num_hidden_layers")
     kinds = layer_kinds(config) or ["attention"] * count
     return Layers(count, tuple(n for n, kind in enumerate(kinds) if _attends(kind)), 0)
 

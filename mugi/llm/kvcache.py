@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import torch
 from torch.nn import Module
@@ -32,19 +33,22 @@ def reading(model: PreTrainedModel, read: Read) -> Iterator[None]:
     Raises InputError if not every layer that attends reads keys and values from a cache.
     """
     model = language_model(model)
-    layers, seen = layers_of(model), set()
+    # layers that read the keys and values of an earlier one (Gemma 3n) cache none
+    caching = len(layers_of(model).attending)
+    caching -= getattr(model.config, "num_kv_shared_layers", 0) or 0
+    # the configuration says what else layers cache; that of a pair's decoder counts its encoder
+    by_config = len(DynamicCache(config=model.config).layers) >= caching
+    fresh, seen = partial(DynamicCache, config=model.config if by_config else None), set()
     with ExitStack() as stack:
         for module in model.modules():
             argument = _cache_argument(module)
             if argument:
-                hook = _hook(module, argument, read, seen)
+                hook = _hook(module, argument, read, seen, fresh)
                 handle = module.register_forward_pre_hook(hook, with_kwargs=True)
                 stack.callback(handle.remove)
         probe(model)
         if not seen:
             raise InputError(f"kvq: no layer of {type(model).__name__} caches keys and values")
-        # layers that read the keys and values of an earlier one (Gemma 3n) cache none
-        caching = len(layers.attending) - (getattr(model.config, "num_kv_shared_layers", 0) or 0)
         if len(seen) != caching:
             raise InputError(f"kvq: patched {len(seen)} attention sites of {caching} layers")
         yield
@@ -62,7 +66,9 @@ def _cache_argument(module: Module) -> str | None:
     return next((name for name in _ARGUMENTS if name in parameters), None)
 
 
-def _hook(module: Module, argument: str, read: Read, seen: set) -> Callable:
+def _hook(
+    module: Module, argument: str, read: Read, seen: set, fresh: Callable[[], Cache]
+) -> Callable:
     """Return the hook that puts a reading cache in front of a module's own."""
     parameters = list(inspect.signature(inspect.unwrap(type(module).forward)).parameters)[1:]
     is_latent = hasattr(module, "kv_lora_rank")
@@ -77,7 +83,9 @@ def _hook(module: Module, argument: str, read: Read, seen: set) -> Callable:
                 return latent, rotary
             return read(first, second, mask)
 
-        given[argument] = _Reader(given.get(argument), read_pair, seen)
+        cache = given.get(argument)
+        cache = fresh() if cache is None else cache
+        given[argument] = _Reader(cache, read_pair, seen)
         return (), given
 
     return hook
@@ -85,7 +93,7 @@ def _hook(module: Module, argument: str, read: Read, seen: set) -> Callable:
 
 def _mask_of(module: Module, mask: torch.Tensor | None) -> torch.Tensor | None:
     """Return an attention mask in the form that `reading` gives, None where it has another one."""
-    if mask is None or mask.ndim != 4:
+    if not isinstance(mask, torch.Tensor) or mask.ndim != 4:
         return None
     return ~mask if type(module).__name__ == "MptAttention" else mask  # which marks what is hidden
 
@@ -93,9 +101,8 @@ def _mask_of(module: Module, mask: torch.Tensor | None) -> torch.Tensor | None:
 class _Reader:
     """A cache that gives what it holds through `read`; all else is the cache's own."""
 
-    def __init__(self, cache: Cache | None, read: Callable[..., Pair], seen: set):
-        self._cache = DynamicCache() if cache is None else cache
-        self._read, self._seen = read, seen
+    def __init__(self, cache: Cache, read: Callable[..., Pair], seen: set):
+        self._cache, self._read, self._seen = cache, read, seen
 
     def update(self, keys, values, layer, *args, **kwargs) -> Pair:
         """Cache keys and values of a layer, and return all that it has cached, read."""
