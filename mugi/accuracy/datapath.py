@@ -73,7 +73,7 @@ def _captured(model, tokens, last: int) -> Iterator[tuple[dict, np.ndarray, np.n
         raise InputError("this model's blocks have no torch linear layers")
     hooks = [
         layer.register_forward_pre_hook(
-            lambda _, given, place=place: seen.update({place: given[0][0, -last:]})
+            lambda layer, given, place=place: seen.update({place: given[0].flatten(0, -2)[-last:]})
         )
         for place, layer in linear.items()
     ]

@@ -57,7 +57,8 @@ class Head:
             return
         if model.dtype != torch.float32:  # its logits are rounded
             return
-        tokens = torch.arange(min(8, model.config.vocab_size), device=model.device)[None]
+        vocabulary = model.config.get_text_config().vocab_size  # of a multi-modal model too
+        tokens = torch.arange(min(8, vocabulary), device=model.device)[None]
         with torch.inference_mode():
             hidden = model.base_model(tokens, use_cache=False).last_hidden_state
             if torch.equal(head(hidden), model(tokens, use_cache=False).logits):

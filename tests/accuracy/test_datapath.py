@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from mugi.accuracy.datapath import compare, multiply
+from mugi.accuracy.datapath import _captured, compare, multiply
 from mugi.array.converter import Array
 from mugi.bf16 import from_bf16, to_bf16
 from mugi.cli import main
 from mugi.int4 import quantise
 from mugi.methods import parse
+from tests.llm.families import built
 
 
 def rounded(value: float) -> float:
@@ -75,6 +77,15 @@ def test_bad_arguments(tmp_path, capsys, arguments, line):
     assert line in printed
     assert printed.count("\n") == 1
     assert not output.exists()
+
+
+@pytest.mark.parametrize("family", ["deepseek_v3", "qwen2", "gemma3"])
+def test_inputs_of_layers_are_the_last_tokens(family):
+    """Also where a layer takes heads or experts apart: (batch, 1, tokens, …), (tokens, …)."""
+    seen = list(_captured(built(family), torch.arange(3, 19), 4))
+    assert {place["block"] for place, *_ in seen} == {0, 1}
+    for place, inputs, weights in seen:
+        assert inputs.shape == (4, weights.shape[1]), place
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from mugi.llm.inject import emulated
 from mugi.methods import parse_operations
 from mugi.methods.references import exact_of, references_of
 from tests.accuracy.approximations import COARSE, EXACT, NATIVE, SLIDING
+from tests.llm.families import built
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOKENS = torch.arange(300) * 37 % 257
@@ -236,3 +237,13 @@ def test_references_replace_the_same_operations():
     assert references_of(both) == {"native": NATIVE, "exact": exact}
     assert references_of(SLIDING) == {"native": NATIVE, "exact": EXACT}
     assert references_of(exact) == {"native": NATIVE, "exact": exact}
+
+
+@torch.inference_mode()
+def test_the_head_of_a_multi_modal_model():
+    """Its vocabulary is that of the language model's configuration."""
+    model, tokens = built("gemma3"), torch.arange(3, 11)[None]
+    head = predictions.Head(model)
+    features = head.features(tokens)
+    found = head.linear(features) if head.linear else features
+    torch.testing.assert_close(found, model(tokens, use_cache=False).logits)
