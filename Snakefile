@@ -7,6 +7,7 @@
 #   results/accuracy           accuracy, sweep, profile, tuning; cells/ keeps finished measurements
 #   results/approximations     errors of approximations, searched parameters
 #   results/array, hardware, carbon   the simulated array, the cost model, carbon
+#   results/judge              claims under other assumptions, costs and sizes
 #   results/figures, tables, claims   what is drawn and judged from these tables
 #   results/docs               what README.md and docs/ quote of the tables
 #   results/logs, benchmarks   of each rule: what it said, time and memory
@@ -36,6 +37,7 @@ include: "workflow/rules/profile.smk"
 include: "workflow/rules/tuning.smk"
 include: "workflow/rules/array.smk"
 include: "workflow/rules/hardware.smk"
+include: "workflow/rules/judge.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/docs.smk"
@@ -52,6 +54,7 @@ localrules:
     claims,
     figures,
     hardware,
+    judge,
 
 
 # Everything, what `snakemake` without a target makes
@@ -67,6 +70,7 @@ rule all:
             rules.document_results.output,
             rules.figures.input,
             rules.hardware.input,
+            rules.judge.input,
         ),
 
 

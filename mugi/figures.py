@@ -34,7 +34,7 @@ class Figure(Section):
 
     number: str
     title: str
-    category: Literal["Accuracy", "Approximations", "Array", "Hardware"]
+    category: Literal["Accuracy", "Approximations", "Array", "Hardware", "Judgement"]
     kind: Literal["figure", "table"] = "figure"
     inputs: list[str] = Field(min_length=1)
     caption: str

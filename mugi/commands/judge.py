@@ -7,8 +7,13 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.commands.output import closing
-from mugi.files import TABLES, check_writable, write_table
+from mugi.errors import InputError, Mistake
+from mugi.files import TABLES, check_writable, read_table, write_table
+from mugi.hardware.runs import KEYS
 from mugi.judge.breakeven import break_even
+from mugi.judge.multiverse import UNIVERSES, curve, drawn, indices, one_at_a_time, summary
+from mugi.judge.universes import ACTING, configurations
+from mugi.ledger import LEDGER, load_ledger
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +56,61 @@ def _break_even(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
     return {args.output: break_even(args.preset)}
 
 
+def _add_switches(parser: argparse.ArgumentParser) -> None:
+    _add_hardware(parser)
+    _add_output(parser)
+    parser.add_argument(
+        "--assumption",
+        action="append",
+        choices=ACTING,
+        metavar="NAME",
+        help="one to set otherwise (may be repeated; default: all)",
+    )
+
+
+def _switches(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
+    runs, names = configurations(_read_runs(args)), args.assumption or ACTING
+    return {args.output: one_at_a_time(load_ledger(LEDGER), runs, names)}
+
+
+def _add_universes(parser: argparse.ArgumentParser) -> None:
+    _add_hardware(parser)
+    _add_output(parser)
+    parser.add_argument("--summary", type=Path, required=True, help="how the draws lie, to write")
+    parser.add_argument("--indices", type=Path, required=True, help="what explains them, to write")
+    parser.add_argument("--count", type=int, default=UNIVERSES, help="draws (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws (default: %(default)s)")
+
+
+def _universes(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
+    if args.count < 2:
+        raise InputError(Mistake("must be at least 2", f"--count {args.count}"))
+    ledger = load_ledger(LEDGER)
+    table = curve(ledger, configurations(_read_runs(args)), drawn(args.count, args.seed))
+    summarised, explained = summary(ledger, table), indices(table, args.seed)
+    return {args.output: table, args.summary: summarised, args.indices: explained}
+
+
+def _add_hardware(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("hardware", type=Path, help="table of runs, written by `mugi evaluate`")
+
+
+def _read_runs(args: argparse.Namespace) -> pd.DataFrame:
+    return read_table(args.hardware, KEYS)
+
+
 # part -> help line, what adds its arguments, what returns its tables by path
 PARTS = {
+    "switches": (
+        "claims with one assumption at a time set otherwise",
+        _add_switches,
+        _switches,
+    ),
+    "universes": (
+        "the abstract's claims in draws over all assumptions",
+        _add_universes,
+        _universes,
+    ),
     "breakeven": (
         "years of use and grids at which embodied carbon outweighs",
         _add_break_even,

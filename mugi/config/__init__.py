@@ -35,6 +35,7 @@ class Config(Section):
         min_length=1, description="runs of the cost model; lists are crossed"
     )
     # those of the user's own before the names that may be theirs: fields are checked in this order
+    judge: sections.Judge
     own_figures: list[checked(add_figures)] = Field(
         default_factory=list, description="files of figures of your own, scripts beside them"
     )

@@ -22,6 +22,7 @@ from mugi.config.fields import (
     grids,
 )
 from mugi.errors import InputError, Mistake, closest, unknown
+from mugi.judge.universes import ACTING
 from mugi.llm.embedded import DIGITS
 from mugi.llm.settings import is_source
 from mugi.llm.texts import TASKS
@@ -203,6 +204,18 @@ class Approximations(Section):
     exp: _error_of("exp")
     silu: _error_of("silu")
     gelu: _error_of("gelu")
+
+
+class Judge(Section):
+    """What the claims rest on, and how sure they are."""
+
+    assumptions: Literal["all"] | Annotated[list[Literal[tuple(ACTING)]], Field(min_length=1)] = (
+        Field(description="those of which every claim is computed with each value")
+    )
+    universes: Annotated[int, Field(ge=2)] = Field(
+        description="draws over all assumptions, in which the abstract's claims are computed"
+    )
+    draws: Annotated[int, Field(ge=2)] = Field(description="draws of component costs")
 
 
 class Lookup(Section):

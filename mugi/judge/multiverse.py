@@ -5,14 +5,14 @@ claim's value in universes drawn evenly over all values of all assumptions, the 
 included.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from mugi import assumptions
-from mugi.judge.universes import METRIC, TABLES, needed, tables, values
+from mugi.judge.universes import ACTING, TABLES, needed, tables, values
 from mugi.ledger import Claim
 
 HEADLINES = tuple(f"ABS-{number}" for number in range(1, 7))  # the abstract's six
@@ -23,11 +23,6 @@ ABOVE = 1.005  # nearer to 1 is a tie
 NEAR = 0.05  # of the printed value
 RESAMPLES = 200
 STRONGEST = 6  # assumptions of a claim whose pairs are looked at
-ACTING = [
-    name
-    for name, entry in assumptions.REGISTRY.items()
-    if name == METRIC or {"evaluate", "carbon"} & {*entry.stages}
-]
 
 
 def judged(claims: Mapping[str, Claim], runs: pd.DataFrame) -> dict[str, Claim]:
@@ -38,18 +33,20 @@ def judged(claims: Mapping[str, Claim], runs: pd.DataFrame) -> dict[str, Claim]:
     }
 
 
-def one_at_a_time(claims: Mapping[str, Claim], runs: pd.DataFrame) -> pd.DataFrame:
+def one_at_a_time(
+    claims: Mapping[str, Claim], runs: pd.DataFrame, names: Iterable[str] = ACTING
+) -> pd.DataFrame:
     """Return what moves claims, a row each: one assumption set otherwise than a preset has it.
 
     `runs` are complete configurations without a preset. Columns: claim, base (the preset),
-    assumption, value, computed (the claim's value then) and base_value (without).
+    assumption (one of `names`), value, computed (the claim's value then) and base_value (without).
     """
     claims = judged(claims, runs)
     bases = {name: assumptions.preset(name) for name in assumptions.PRESETS}
     flips = [
         (base, name, value)
         for base, values_ in bases.items()
-        for name in ACTING
+        for name in names
         for value in assumptions.REGISTRY[name].choices
         if value != values_[name]
     ]

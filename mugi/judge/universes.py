@@ -20,7 +20,17 @@ from mugi.ledger import Claim, Quantity
 Universe = Mapping[str, assumptions.Value]
 TABLES = ("hardware", "carbon")  # whose claims can be computed in other universes
 METRIC = "energy_efficiency"  # the assumption by which a claim's `corrected_column` counts
-DERIVED = {"nodes": ("noc_rows", "noc_cols")}
+ACTING = [
+    name
+    for name, entry in assumptions.REGISTRY.items()
+    if name == METRIC or {"evaluate", "carbon"} & {*entry.stages}
+]
+
+
+def configurations(hardware: pd.DataFrame) -> pd.DataFrame:
+    """Return the distinct configurations of evaluated runs, complete but for their assumptions."""
+    keys = [key for key in KEYS if key != "preset"]
+    return hardware[keys].drop_duplicates(ignore_index=True)
 
 
 def needed(claims: Iterable[Claim], runs: pd.DataFrame) -> pd.DataFrame:

@@ -49,6 +49,7 @@ BELOW = {
     "carbon": ["hardware"],
     "accuracy": ["analysis", "llm", "arguments"],
     "claims": ["ledger"],
+    "judge": ["claims", "carbon"],
     "ledger": ["expressions"],
 }
 LENGTHS = ("seq_len", "prompt_len", "output_len")  # of which a list makes many runs
