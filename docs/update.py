@@ -278,6 +278,15 @@ def public_models() -> str:
     return to_markdown(pd.DataFrame(rows))
 
 
+def survives(results: Path) -> str:
+    """Return what survives of the abstract's figures, as `mugi judge survives` wrote it."""
+    page = results / "judge" / "survives.md"
+    if not page.is_file():
+        return NOT_MEASURED
+    _, _, text = page.read_text(encoding="utf-8").partition("\n\n")
+    return re.sub(r"^#", "##", re.sub(r" {2,}", " ", text), flags=re.MULTILINE).strip()
+
+
 # --- time, memory, disk ---------------------------------------------------------------------------
 
 
@@ -416,6 +425,7 @@ BLOCKS = [
     Block("docs/explained/accuracy.md", "accuracy", accuracy, measured),
     Block("docs/explained/quantisation.md", "quantisation", quantisation, measured),
     Block("docs/explained/quantisation.md", "datapath", datapath, measured),
+    Block("docs/explained/survives.md", "survives", survives),
     Block("docs/reference/assumptions.md", "assumptions", lambda _: markdown(), equal, "code"),
     Block("docs/reference/claims.md", "claims", lambda results: ledger(results, True)),
     Block(

@@ -12,6 +12,7 @@ from mugi.assumptions import REGISTRY
 from mugi.colours import DESIGN_COLOURS
 from mugi.errors import InputError
 from mugi.files import read_table
+from mugi.hardware.runs import PREFIX
 from mugi.judge.multiverse import ACTING, HEADLINES, explained
 from mugi.ledger import LEDGER, load_ledger
 
@@ -33,11 +34,13 @@ def specification(table: pd.DataFrame) -> pd.DataFrame:
         bins = np.arange(len(ordered)) * BINS // len(ordered)
         medians = ordered[claim].groupby(bins).median()
         spread = np.log(ordered[claim].to_numpy(float))
-        share = {name: explained(pd.factorize(ordered[name])[0], spread) for name in ACTING}
+        share = {
+            name: explained(pd.factorize(ordered[PREFIX + name])[0], spread) for name in ACTING
+        }
         strongest = sorted(share, key=share.get, reverse=True)
         for name in [name for name in strongest[:STRONGEST] if share[name] >= LEAST]:
             for value in map(str, REGISTRY[name].choices):
-                is_so = ordered[name].astype(str) == value
+                is_so = ordered[PREFIX + name].astype(str) == value
                 here = is_so.groupby(bins).mean() / max(is_so.mean(), 1 / len(ordered))
                 for place, median in medians.items():
                     rows.append((claim, 100 * place / BINS, median, name, value, here[place]))
@@ -73,7 +76,7 @@ def draw(above, below, curve: pd.DataFrame, claim, presets: pd.Series) -> None:
 
 def make(path: Path, stem: Path) -> None:
     """Draw the figure from the table of universes."""
-    table = read_table(path, ["preset", *ACTING])
+    table = read_table(path, ["preset", *(PREFIX + name for name in ACTING)])
     shown = [name for name in HEADLINES if name in table]
     if not shown:
         raise InputError(f"{path}: none of {', '.join(HEADLINES)} is a column")

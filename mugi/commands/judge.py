@@ -8,10 +8,11 @@ import pandas as pd
 from mugi import assumptions
 from mugi.commands.output import closing
 from mugi.errors import InputError, Mistake
-from mugi.files import TABLES, check_writable, read_table, write_table
+from mugi.files import TABLES, check_writable, read_table, write_table, write_text
 from mugi.hardware.runs import KEYS
 from mugi.judge.breakeven import break_even
 from mugi.judge.multiverse import UNIVERSES, curve, drawn, indices, one_at_a_time, summary
+from mugi.judge.survives import what_survives
 from mugi.judge.universes import ACTING, configurations
 from mugi.ledger import LEDGER, load_ledger
 
@@ -27,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the tables of the chosen part."""
-    check_writable(args.output, TABLES)
-    tables = args.tables(args)
-    for path, table in tables.items():
-        write_table(table, path)
-    closing(tables)
+    check_writable(args.output, (".md",) if args.part == "survives" else TABLES)
+    written = args.tables(args)
+    for path, content in written.items():
+        write_text(path, content) if isinstance(content, str) else write_table(content, path)
+    closing(written)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +92,19 @@ def _universes(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
     return {args.output: table, args.summary: summarised, args.indices: explained}
 
 
+def _add_survives(parser: argparse.ArgumentParser) -> None:
+    _add_hardware(parser)
+    for name in ("curve", "indices", "switches"):
+        parser.add_argument(f"--{name}", type=Path, required=True, help="table of `mugi judge`")
+    _add_output(parser)
+
+
+def _survives(args: argparse.Namespace) -> dict[Path, str]:
+    tables = {name: read_table(getattr(args, name)) for name in ("curve", "indices", "switches")}
+    page = what_survives(load_ledger(LEDGER), hardware=_read_runs(args), **tables)
+    return {args.output: page}
+
+
 def _add_hardware(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("hardware", type=Path, help="table of runs, written by `mugi evaluate`")
 
@@ -105,6 +119,11 @@ PARTS = {
         "claims with one assumption at a time set otherwise",
         _add_switches,
         _switches,
+    ),
+    "survives": (
+        "what survives of the abstract's claims, in words",
+        _add_survives,
+        _survives,
     ),
     "universes": (
         "the abstract's claims in draws over all assumptions",

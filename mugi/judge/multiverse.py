@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mugi import assumptions
+from mugi.hardware.runs import PREFIX
 from mugi.judge.universes import ACTING, TABLES, needed, tables, values
 from mugi.ledger import Claim
 
@@ -75,9 +76,10 @@ def drawn(count: int = UNIVERSES, seed: int = 0) -> pd.DataFrame:
 
 
 def curve(claims: Mapping[str, Claim], runs: pd.DataFrame, universes: pd.DataFrame) -> pd.DataFrame:
-    """Return universes with the value of each of HEADLINES in them, the two presets first.
+    """Return universes, the two presets first, with the value of each of HEADLINES in them.
 
-    A column `preset` names these two; claims that `runs` lack are left out.
+    A column `preset` names these two, `assumption.<name>` have what universes are; claims that
+    `runs` lack are left out.
     """
     headlines = {name: claim for name, claim in judged(claims, runs).items() if name in HEADLINES}
     presets = pd.DataFrame([assumptions.preset(name) for name in assumptions.PRESETS])
@@ -87,7 +89,7 @@ def curve(claims: Mapping[str, Claim], runs: pd.DataFrame, universes: pd.DataFra
     found = tables(needed(headlines.values(), runs), rows)
     computed = {name: values(claim, found, rows) for name, claim in headlines.items()}
     names = [*assumptions.PRESETS, *[""] * len(universes)]
-    return table.astype(str).assign(preset=names, **computed)
+    return table.astype(str).add_prefix(PREFIX).assign(preset=names, **computed)
 
 
 def summary(claims: Mapping[str, Claim], table: pd.DataFrame) -> pd.DataFrame:
@@ -124,7 +126,7 @@ def indices(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """
     draws, rng, rows = table[table["preset"] == ""], np.random.default_rng(seed), []
     samples = rng.integers(len(draws), size=(RESAMPLES, len(draws)))
-    codes = {name: pd.factorize(draws[name])[0] for name in ACTING}
+    codes = {name: pd.factorize(draws[f"{PREFIX}{name}"])[0] for name in ACTING}
     for claim in (name for name in HEADLINES if name in table):
         spread = np.log(draws[claim].to_numpy(float))
         single = {name: explained(code, spread) for name, code in codes.items()}

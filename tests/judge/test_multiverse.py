@@ -94,7 +94,8 @@ def test_indices_find_what_a_value_is_made_of(monkeypatch):
     rng, count = np.random.default_rng(0), 3000
     picks = {name: rng.integers(2, size=count) for name in ("one", "two", "three", "four")}
     logarithm = picks["one"] + 0.5 * picks["two"] + (picks["three"] ^ picks["four"])
-    table = pd.DataFrame(picks).astype(str).assign(preset="", **{"ABS-1": np.exp(logarithm)})
+    table = pd.DataFrame(picks).astype(str).add_prefix("assumption.")
+    table = table.assign(preset="", **{"ABS-1": np.exp(logarithm)})
     monkeypatch.setattr(multiverse, "ACTING", list(picks))
     found = multiverse.indices(table).set_index("assumption")
     total = 1 + 0.25 + 1

@@ -6,6 +6,7 @@ rule judge:
     input:
         "results/judge/switches.csv",
         "results/judge/universes.parquet",
+        "results/judge/survives.md",
 
 
 # Every claim of hardware and carbon with one assumption at a time set otherwise
@@ -55,3 +56,26 @@ rule judge_universes:
     shell:
         "mugi judge universes {input.hardware} --count {params.draws} -o {output.universes}"
         " --summary {output.summary} --indices {output.indices} > {log} 2>&1"
+
+
+# What survives of the abstract's claims, in words
+rule judge_survivors:
+    input:
+        hardware="results/hardware/hardware.csv",
+        switches=rules.judge_switches.output,
+        curve=rules.judge_universes.output.summary,
+        indices=rules.judge_universes.output.indices,
+        sources=stage("judge"),
+    output:
+        "results/judge/survives.md",
+    log:
+        "results/logs/judge_survivors.log",
+    benchmark:
+        "results/benchmarks/judge_survivors.tsv"
+    conda:
+        ENVIRONMENT
+    message:
+        "What survives, in words"
+    shell:
+        "mugi judge survives {input.hardware} --switches {input.switches} --curve {input.curve}"
+        " --indices {input.indices} -o {output} > {log} 2>&1"
