@@ -22,7 +22,7 @@ from mugi.config.fields import (
     grids,
 )
 from mugi.errors import InputError, Mistake, closest, unknown
-from mugi.judge.universes import ACTING
+from mugi.judge.universes import check_acting
 from mugi.llm.embedded import DIGITS
 from mugi.llm.settings import is_source
 from mugi.llm.texts import TASKS
@@ -209,7 +209,7 @@ class Approximations(Section):
 class Judge(Section):
     """What the claims rest on, and how sure they are."""
 
-    assumptions: Literal["all"] | Annotated[list[Literal[tuple(ACTING)]], Field(min_length=1)] = (
+    assumptions: Literal["all"] | Annotated[list[checked(check_acting)], Field(min_length=1)] = (
         Field(description="those of which every claim is computed with each value")
     )
     universes: Annotated[int, Field(ge=2)] = Field(

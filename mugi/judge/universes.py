@@ -12,7 +12,7 @@ import pandas as pd
 from mugi import assumptions
 from mugi.carbon import account_carbon
 from mugi.claims import AGGREGATES, NotRun, evaluate, select
-from mugi.errors import InputError
+from mugi.errors import InputError, unknown
 from mugi.hardware import evaluate as evaluate_runs
 from mugi.hardware.runs import KEYS
 from mugi.ledger import Claim, Quantity
@@ -25,6 +25,12 @@ ACTING = [
     for name, entry in assumptions.REGISTRY.items()
     if name == METRIC or {"evaluate", "carbon"} & {*entry.stages}
 ]
+
+
+def check_acting(name: str) -> None:
+    """Raise InputError for what is not the name of an assumption that moves claims."""
+    if name not in ACTING:
+        raise InputError(unknown("assumption", name, ACTING))
 
 
 def configurations(hardware: pd.DataFrame) -> pd.DataFrame:
