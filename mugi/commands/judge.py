@@ -11,10 +11,16 @@ from mugi.errors import InputError, Mistake
 from mugi.files import TABLES, check_writable, read_table, write_table, write_text
 from mugi.hardware.runs import KEYS
 from mugi.judge.breakeven import break_even
+from mugi.judge.costs import load_costs
 from mugi.judge.multiverse import UNIVERSES, curve, drawn, indices, one_at_a_time, summary
+from mugi.judge.sure import DRAWS, SEED, how_sure
 from mugi.judge.survives import what_survives
 from mugi.judge.universes import ACTING, configurations
+from mugi.judge.where import BATCHES, HEIGHTS, LENGTHS, MODELS, where_it_holds
 from mugi.ledger import LEDGER, load_ledger
+
+# columns of a map -> their values
+POINTS = {"model": MODELS, "batch_size": BATCHES, "seq_len": LENGTHS, "array_height": HEIGHTS}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,6 +119,41 @@ def _read_runs(args: argparse.Namespace) -> pd.DataFrame:
     return read_table(args.hardware, KEYS)
 
 
+def _add_draws(parser: argparse.ArgumentParser) -> None:
+    _add_output(parser)
+    _add_preset(parser)
+    parser.add_argument("--costs", type=Path, help="YAML of spreads (default: the package's)")
+    parser.add_argument("--seed", type=int, default=SEED, help="of draws (default: %(default)s)")
+
+
+def _add_sure(parser: argparse.ArgumentParser) -> None:
+    _add_draws(parser)
+    parser.add_argument("--draws", type=int, default=DRAWS, help="how many (default: %(default)s)")
+
+
+def _sure(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
+    costs = load_costs(args.costs) if args.costs else None
+    return {args.output: how_sure(args.draws, args.seed, args.preset, costs)}
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    _add_output(parser)
+    _add_preset(parser)
+    for name, default in POINTS.items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            nargs="+",
+            type=type(default[0]),
+            default=default,
+            help=f"of the map (default: {' '.join(map(str, default))})",
+        )
+
+
+def _where(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
+    points = [getattr(args, name) for name in POINTS]
+    return {args.output: where_it_holds(*points, preset=args.preset)}
+
+
 # part -> help line, what adds its arguments, what returns its tables by path
 PARTS = {
     "switches": (
@@ -130,6 +171,8 @@ PARTS = {
         _add_universes,
         _universes,
     ),
+    "sure": ("the abstract's claims and leads over each rival in draws of costs", _add_sure, _sure),
+    "where": ("Mugi against the best rival, by batch, length and size", _add_where, _where),
     "breakeven": (
         "years of use and grids at which embodied carbon outweighs",
         _add_break_even,

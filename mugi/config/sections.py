@@ -22,7 +22,9 @@ from mugi.config.fields import (
     grids,
 )
 from mugi.errors import InputError, Mistake, closest, unknown
+from mugi.judge.costs import load_costs
 from mugi.judge.universes import check_acting
+from mugi.judge.where import check_points
 from mugi.llm.embedded import DIGITS
 from mugi.llm.settings import is_source
 from mugi.llm.texts import TASKS
@@ -206,6 +208,22 @@ class Approximations(Section):
     gelu: _error_of("gelu")
 
 
+class Where(Section):
+    """Where conclusions hold: points at which Mugi meets the best rival."""
+
+    model: Annotated[list[str], Distinct, Field(min_length=1)] = Field(
+        description="language models, as in `hardware`"
+    )
+    batch_size: distinct(1) = Field(min_length=1, description="sequences at a time")
+    seq_len: distinct(1) = Field(min_length=1, description="tokens of each sequence")
+    array_height: distinct(1) = Field(min_length=1, description="rows of Mugi's array")
+
+    @model_validator(mode="after")
+    def _can_be_evaluated(self) -> Self:
+        check_points(self.model, self.batch_size, self.seq_len, self.array_height)
+        return self
+
+
 class Judge(Section):
     """What the claims rest on, and how sure they are."""
 
@@ -216,6 +234,10 @@ class Judge(Section):
         description="draws over all assumptions, in which the abstract's claims are computed"
     )
     draws: Annotated[int, Field(ge=2)] = Field(description="draws of component costs")
+    costs: checked(load_costs) | None = Field(
+        None, description="YAML of how unsure costs are (the package's mugi/judge/costs.yaml)"
+    )
+    where: Where
 
 
 class Lookup(Section):

@@ -1,4 +1,5 @@
 # What the claims rest on, how sure they are, and where they hold.
+COSTS = options("costs", filter(None, [config["judge"]["costs"]]))
 
 
 # The claims under other assumptions, other costs and other sizes
@@ -7,6 +8,9 @@ rule judge:
         "results/judge/switches.csv",
         "results/judge/universes.parquet",
         "results/judge/survives.md",
+        "results/judge/sure.csv",
+        "results/judge/where.csv",
+        "results/judge/breakeven.csv",
 
 
 # Every claim of hardware and carbon with one assumption at a time set otherwise
@@ -79,3 +83,68 @@ rule judge_survivors:
     shell:
         "mugi judge survives {input.hardware} --switches {input.switches} --curve {input.curve}"
         " --indices {input.indices} -o {output} > {log} 2>&1"
+
+
+# The abstract's claims and Mugi's leads over each rival in draws of unit costs
+rule judge_sure:
+    input:
+        costs=config["judge"]["costs"] or [],
+        sources=stage("judge"),
+    output:
+        "results/judge/sure.csv",
+    log:
+        "results/logs/judge_sure.log",
+    benchmark:
+        "results/benchmarks/judge_sure.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        draws=config["judge"]["draws"],
+        costs=COSTS,
+    message:
+        "Leads in {params.draws} draws of component costs"
+    shell:
+        "mugi judge sure --draws {params.draws} {params.costs:q} -o {output} > {log} 2>&1"
+
+
+# Mugi against the best rival, over batch size, length and array height
+rule judge_where:
+    input:
+        own_files=own_files([config["judge"]["where"]]),
+        sources=stage("judge"),
+    output:
+        "results/judge/where.csv",
+    log:
+        "results/logs/judge_where.log",
+    benchmark:
+        "results/benchmarks/judge_where.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        points=[
+            text
+            for name, values in config["judge"]["where"].items()
+            for text in [f"--{name.replace('_', '-')}", *values]
+        ],
+    message:
+        "Mugi against the best rival by batch size, length and array height"
+    shell:
+        "mugi judge where {params.points:q} -o {output} > {log} 2>&1"
+
+
+# How long, on which grid, until use has emitted what manufacture did
+rule judge_breakeven:
+    input:
+        sources=stage("judge"),
+    output:
+        "results/judge/breakeven.csv",
+    log:
+        "results/logs/judge_breakeven.log",
+    benchmark:
+        "results/benchmarks/judge_breakeven.tsv"
+    conda:
+        ENVIRONMENT
+    message:
+        "Break-even of carbon"
+    shell:
+        "mugi judge breakeven -o {output} > {log} 2>&1"
