@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from figures import marks, output, paper
+from figures import marks, output
 from mugi.accuracy.concentration import EXPONENTS, VALUES, drawn_layers, read_profile
 
 RECIPES = {"lut": "LUT inputs", "published": "as published"}
@@ -23,12 +22,12 @@ COLUMNS = [
     *["model", "recipe", "operation", "layer", "layers", "seq_len"],
     *["axis", "bin_left", "bin_right", "percent"],
 ]
-LAYER_COLOURS = ["#0072B2", "#7A7A7A", "#D55E00"]  # early, middle, late
 LAYER_NAMES = ["first", "middle", "last"]
+DASHES = [":", "--", "-."]
 
 
 def make(tables: list[Path], stem: Path) -> None:
-    """Draw values and exponents by both recipes, a pair of columns a model."""
+    """Draw values and exponents by both recipes, a panel a layer, four rows a model."""
     profile = pd.concat([read_profile(path) for path in tables], ignore_index=True)
     keys = ["model", "recipe", "operation", "layer", "layers", "seq_len"]
     layers = profile[["layer", "layers"]].to_numpy()
@@ -40,21 +39,22 @@ def make(tables: list[Path], stem: Path) -> None:
     ]
     drawn = pd.concat(bins, ignore_index=True)[COLUMNS]
     lengths = sorted(drawn["seq_len"].unique())
-    rows = [(axis, recipe) for axis in AXES for recipe in RECIPES]
-    columns = [(model, operation) for model in drawn["model"].unique() for operation in RANGES]
-    size = (paper.COLUMN_IN * len(columns) / 2, 0.4 + 1.2 * len(rows))
-    figure, axes = marks.panels(len(rows), len(columns), size)
-    for row, (axis, recipe) in enumerate(rows):
-        for column, (model, operation) in enumerate(columns):
-            panel = {"axis": axis, "recipe": recipe, "model": model, "operation": operation}
-            there = (drawn[list(panel)] == pd.Series(panel)).all(axis=1)
-            draw(axes[row, column], drawn[there], axis, lengths)
-        axes[row, 0].set_ylabel(f"{RECIPES[recipe]} [%]")
-        for panel_axis in axes[row]:
-            panel_axis.set_xlabel(axis)
-    for column, (model, operation) in enumerate(columns):
-        axes[0, column].set_title(f"{model}: {operation}")
-    legend(figure, lengths)
+    models = list(drawn["model"].unique())
+    rows = [(model, axis, recipe) for model in models for axis in AXES for recipe in RECIPES]
+    columns = [(operation, place) for operation in RANGES for place in range(len(LAYER_NAMES))]
+    figure, axes = marks.panels(len(rows), len(columns), (marks.PAGE_IN, 0.4 + 1.1 * len(rows)))
+    for row, (model, axis, recipe) in zip(axes, rows, strict=True):
+        keys = pd.Series({"model": model, "axis": axis, "recipe": recipe})
+        panels = drawn[(drawn[keys.index] == keys).all(axis=1)]
+        for panel, (operation, place) in zip(row, columns, strict=True):
+            draw(panel, panels[panels["operation"] == operation], place, lengths)
+            panel.set_xlabel(axis, labelpad=1)
+        row[0].set_ylabel(f"{model}\n" * (len(models) > 1) + f"{RECIPES[recipe]} [%]")
+    for panel, (operation, place) in zip(axes[0], columns, strict=True):
+        panel.set_title(f"{operation}, {LAYER_NAMES[place]} layer")
+    lines = [plt.Line2D([], [], **look(length, lengths)) for length in lengths]
+    names = [f"{length} tokens" for length in lengths]
+    figure.legend(lines, names, ncols=len(names), **marks.LEGEND | {"handlelength": 2})
     output.save_figure(figure, stem, drawn)
 
 
@@ -87,35 +87,29 @@ def _bins(axis: str, left: np.ndarray, right: np.ndarray, percent: np.ndarray) -
     return pd.DataFrame({"axis": axis, "bin_left": left, "bin_right": right, "percent": percent})
 
 
-def draw(axis, bins: pd.DataFrame, kind: str, lengths: list[int]) -> None:
-    """Draw one panel: a curve a layer and length, colour by layer, darker the longer."""
+def draw(axis, bins: pd.DataFrame, place: int, lengths: list[int]) -> None:
+    """Draw one layer of `bins`, first, middle or last, a curve a length, as high as all layers."""
     layers = sorted(bins["layer"].unique())
-    for (layer, length), curve in bins.groupby(["layer", "seq_len"]):
-        colour = LAYER_COLOURS[layers.index(layer)]
-        shade = shades(colour, len(lengths))[lengths.index(length)]
+    axis.set_visible(place < len(layers))
+    if not axis.get_visible():
+        return
+    exponents = "exponent" in bins["axis"].to_numpy()
+    for length, curve in bins[bins["layer"] == layers[place]].groupby("seq_len"):
         centre = (curve["bin_left"] + curve["bin_right"]) / 2
-        axis.plot(centre, curve["percent"], color=shade, lw=0.7, marker="." * (kind != "value"))
-    if kind == "exponent":
+        marker = {"marker": "."} if exponents else {}
+        axis.plot(centre, curve["percent"], **look(length, lengths), **marker)
+    if exponents:
         axis.axvspan(-3.5, 4.5, color="0.93", zorder=0)
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.05 * bins["percent"].max())
     marks.tidy(axis)
 
 
-def shades(colour: str, count: int) -> list:
-    """Return `count` shades of a colour, light to full."""
-    return sns.light_palette(colour, count + 1)[1:]
-
-
-def legend(figure, lengths: list[int]) -> None:
-    """Explain colours and shades above the panels, a row each."""
-    rows = [
-        [(f"{name} layer", c) for name, c in zip(LAYER_NAMES, LAYER_COLOURS, strict=True)],
-        [(f"{n} tokens", c) for n, c in zip(lengths, shades("#333333", len(lengths)), strict=True)],
-    ]
-    columns = [entry for pair in zip_longest(*rows, fillvalue=("", "none")) for entry in pair]
-    handles = [plt.Line2D([], [], color=colour) for _, colour in columns]
-    labels = [label for label, _ in columns]
-    figure.legend(handles, labels, ncols=len(columns) // 2, **marks.LEGEND)
+def look(length: int, lengths: list[int]) -> dict:
+    """Return how a length is drawn: the longer, the darker, and dashed unless it is the longest."""
+    place = lengths.index(length)
+    shades = sns.light_palette("#12344D", len(lengths) + 1)[1:]
+    dashes = "-" if length == lengths[-1] else DASHES[place % len(DASHES)]
+    return {"color": shades[place], "ls": dashes, "lw": 0.9, "ms": 3}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from figures import marks, output, paper
+from mugi.colours import DESIGN_COLOURS
 from mugi.errors import InputError
 from mugi.files import read_table
 
@@ -15,10 +16,10 @@ METRICS = {
     "token_perplexity": "token perplexity",
     "kl_divergence_nats": "KL to exact [nats]",
 }
-SEARCHES = {"greedy": "#D55E00", "descent": "#0072B2"}
+SEARCHES = {"greedy": DESIGN_COLOURS["mugi"], "descent": DESIGN_COLOURS["carat"]}
 BASELINES = {
     "exact": ("0.2", "--"),
-    "uniform_best": ("#009E73", ":"),
+    "uniform_best": (DESIGN_COLOURS["systolic"], ":"),
     "native": ("0.6", "-."),
 }
 LABELS = {
@@ -121,7 +122,7 @@ def draw_published(axis, points: pd.DataFrame) -> None:
     """Draw the points of one model; runs between them are not stored."""
     curve = points[points["series"] == "tuned"].sort_values("tuned_layers")
     axis.plot(curve["tuned_layers"], curve["value"], color="0.7", ls=":", lw=0.7)
-    axis.plot(curve["tuned_layers"], curve["value"], "o", color="#D55E00", ms=2.5)
+    axis.plot(curve["tuned_layers"], curve["value"], "o", color=SEARCHES["greedy"], ms=2.5)
     printed = points[points["series"] == "printed"]
     axis.plot(printed["tuned_layers"], printed["value"], "x", color="black", ms=4)
     colour, dashes = BASELINES["exact"]
@@ -135,7 +136,7 @@ def legend(figure) -> None:
     looks = {name: {"color": colour} for name, colour in SEARCHES.items()}
     looks |= {name: {"color": c, "ls": dashes} for name, (c, dashes) in BASELINES.items()}
     mark = {"ls": "", "ms": 4}
-    looks |= {"tuned": {"marker": "o", "color": "#D55E00", **mark, "ms": 2.5}}
+    looks |= {"tuned": {"marker": "o", "color": SEARCHES["greedy"], **mark, "ms": 2.5}}
     looks |= {"printed": {"marker": "x", "color": "black", **mark}}
     handles = [plt.Line2D([], [], **look) for look in looks.values()]
     figure.legend(handles, [LABELS[name] for name in looks], ncols=3, **marks.LEGEND)

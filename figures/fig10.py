@@ -79,7 +79,7 @@ def draw_rows(axis, signals: pd.DataFrame, pitch: int) -> None:
             begin = cells["cycle"].min()
             fields = f"m {values['mantissa']:g}, col {values['exponent']:g}"
             text = f"x = {values['input']:.4g}: {fields}"
-            axis.text(begin - 0.4, at - 1, text, fontsize=4.5, color=colour, va="center")
+            axis.text(begin - 0.4, at - 1, text, fontsize=4.5, color=PICKED, va="center")
             shown = f"{values['output']:.3g}"
             if values["output"] != values["select"]:
                 shown += f", not {values['select']:.2g}"

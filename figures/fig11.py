@@ -68,7 +68,7 @@ def make(table: Path, stem: Path) -> None:
     rows = {label: panels(means, preset, metric) for preset, metric, label in shown}
     chips = means.drop_duplicates("chip")[["chip", "design", "variant", "array_height"]]
     looks = {
-        chip: marks.look(design, variant, light=height == 128)
+        chip: marks.look(design, variant, hollow=height == 128)
         for chip, design, variant, height in chips.itertuples(index=False)
     }
     figure = marks.bar_panels(rows, list(EVENTS.values()), looks)

@@ -80,7 +80,7 @@ def make(path: Path, stem: Path) -> None:
         rows[label] = panels(table, preset, metric + suffix)
     chips = table.drop_duplicates("chip")[["chip", "design", "variant", "array_height"]]
     looks = {
-        chip: marks.look(design, variant, light=height == 128)
+        chip: marks.look(design, variant, hollow=height == 128)
         for chip, design, variant, height in chips.itertuples(index=False)
         if design != "tensor"
     }

@@ -12,7 +12,6 @@ import pandas as pd
 
 from figures import marks, output, paper, work
 from figures.runs import RUN, chip_name, pick_runs, presets_of
-from mugi.colours import colour_of
 from mugi.files import read_table
 
 CHIPS = [
@@ -23,21 +22,21 @@ CHIPS = [
     *[(f"SD-F ({height})", "simd", "figna", height) for height in (8, 16)],
 ]
 MODEL = "llama_2_7b"
-# cool for the groups of a node, warm for those of the NoC; told apart by lightness too
+# of a node, and browns for a NoC; told apart by lightness too, only small parts are pale
 NODE = {
-    "accumulator": ("Acc", "#0B3C5D"),
-    "fifo": ("FIFO", "#7FB7E6"),
-    "pe": ("PE", "#2C6E9B"),
-    "nonlinear": ("Nonlinear", "#C9E4F6"),
-    "vector": ("Vector", "#1B7F5C"),
-    "tc": ("TC", "#9AD9BE"),
-    "value_reuse": ("VR", "#4FAE8B"),
-    "control": ("Control", "#3C3C3C"),
+    "accumulator": ("Acc", "#12246F"),
+    "fifo": ("FIFO", "#6594EC"),
+    "pe": ("PE", "#8E5976"),
+    "nonlinear": ("Nonlinear", "#F0961E"),
+    "vector": ("Vector", "#1F6B14"),
+    "tc": ("TC", "#F1DC89"),
+    "value_reuse": ("VR", "#B9E6F2"),
+    "control": ("Control", "#1E1412"),
 }
 NOC = {
-    "array": ("Array", "#B5481C"),
-    "sram": ("SRAM", "#F0A23C"),
-    "router": ("NoC", "#FBE3A6"),
+    "array": ("Array", "#5B1A1A"),
+    "sram": ("SRAM", "#B98A63"),
+    "router": ("NoC", "#F0D9B5"),
 }
 OTHER = ("other", "#B0B0B0")  # groups of components that only other designs have
 # rule fig13_groups -> accounting, and what the panel is called
@@ -133,8 +132,6 @@ def make(paths: list[Path], stem: Path) -> None:
     for axis, ((preset, accounting), name) in zip(axes[0], panels.items(), strict=True):
         draw(axis, sums[(sums["preset"] == preset) & (sums["accounting"] == accounting)])
         axis.set_title(name, fontsize=6)
-    for tick, design in zip(axes[0][0].get_yticklabels(), designs, strict=True):
-        tick.set_color(colour_of(design))
     figure.supxlabel("share [%] of: array area, array power, 4×4 area, 4×4 power", fontsize=6)
     colours = {name: {"facecolor": colour} for name, colour in (NODE | NOC).values()}
     marks.legend(figure, colours, ncols=6)

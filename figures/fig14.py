@@ -9,10 +9,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 
 from figures import marks, output, paper, work
 from figures.runs import RUN, pick_runs, presets_of
+from mugi.colours import colour_of
 from mugi.files import read_table
 
 CHIPS = [
@@ -29,6 +32,7 @@ CHIPS = [
     ("Mugi (64)", "mugi", "vlp", 64),
     ("Mugi (256)", "mugi", "vlp", 256),
 ]
+REFERENCE = "Mugi (256)"  # drawn behind all others
 LENGTHS = [128, 256, 512, 1024, 2048, 4096]
 BATCHES = [1, 2, 4, 8, 16, 32]
 # rule nonlinear_work -> throughput, rule fig14_energy_per_token -> energy, with their labels
@@ -72,51 +76,70 @@ def panels(rule: Mapping) -> dict[str, str]:
     return dict([THROUGHPUT[rule["nonlinear_work"]], ENERGY[rule["fig14_energy_per_token"]]])
 
 
-def draw(axis, means: pd.DataFrame, value: str) -> None:
-    """Draw one panel: a segment a length, in it a line a chip over the batch sizes."""
-    for number, length in enumerate(LENGTHS):
-        places = [number * (len(BATCHES) + 1) + place for place in range(len(BATCHES))]
-        segment = means[means["seq_len"] == length]
-        for (chip, design, variant, height), line in segment.groupby(CHIP, sort=False):
-            axis.plot(
-                places,
-                line.set_index("batch_size").loc[BATCHES, value],
-                color=marks.look(design, variant)["facecolor"],
-                linestyle=":" if variant == "figna" else "-",
-                marker="s" if height in (16, 256) else "^",
-                markersize=1.8,
-                markeredgewidth=0,
-                lw=0.6,
-                label=chip if number == 0 else None,
-            )
-    middles = [number * (len(BATCHES) + 1) + 2.5 for number in range(len(LENGTHS))]
-    axis.set_xticks(middles, LENGTHS)
-    for place in range(1, len(LENGTHS)):
-        axis.axvline(place * (len(BATCHES) + 1) - 1, color="0.85", lw=0.4)
-    axis.set_ylim(bottom=0)
+def draw(axis, means: pd.DataFrame, value: str, top: float) -> None:
+    """Draw the arrays of one design: a line a length over the batch sizes, the longer the darker.
+
+    The large array is solid, the others dashed; its shortest and longest length are labelled.
+    `top` is the highest of all panels beside it.
+    """
+    design, variant = means[["design", "variant"]].iloc[0]
+    shades = sns.light_palette(colour_of(variant, design), len(LENGTHS) + 2)[2:]
+    large = means["array_height"].max()
+    for (length, height), line in means.groupby(["seq_len", "array_height"], sort=False):
+        dashes = "-" if height == large else (0, (2, 1))
+        shade = shades[LENGTHS.index(length)]
+        axis.plot(places(line), line[value], color=shade, ls=dashes, lw=0.8, marker=".", ms=2)
+    full = means[(means["array_height"] == large) & (means["batch_size"] == BATCHES[-1])]
+    ends = full.set_index("seq_len")[value].loc[[LENGTHS[0], LENGTHS[-1]]].sort_values()
+    # the texts stand where the lines end, or as far apart as they are high
+    apart = max(ends.iloc[1] - ends.iloc[0], 0.1 * top) / 2
+    for (length, end), place in zip(ends.items(), [-apart, apart], strict=True):
+        at = len(BATCHES) - 0.8, ends.mean() + place
+        axis.text(*at, f"{length}: {end:.3g}", fontsize=5, va="center")
+    axis.set_xlim(-0.3, len(BATCHES) + 2.2)
+    axis.set_xticks(range(len(BATCHES)), BATCHES)
     marks.tidy(axis)
-    axis.tick_params(axis="x", length=0)
+
+
+def places(line: pd.DataFrame) -> list[int]:
+    """Return where on the axis each batch size of a line stands."""
+    return [BATCHES.index(size) for size in line["batch_size"]]
 
 
 def make(path: Path, stem: Path) -> None:
-    """Draw the paper's two panels, and below them two of the corrected preset."""
+    """Draw a column a design: the paper's two metrics, below them two of the corrected preset."""
     columns = ["runtime_s", "dynamic_energy_nj", "tokens", "tokens_per_s", "tokens_per_j"]
     hardware = read_table(path, RUN, columns)
     presets = presets_of(hardware)
     means = metrics(hardware, presets)
     rows = work.drawn(hardware, presets, panels)
-    size = (paper.COLUMN_IN, 0.7 + 1.05 * len(rows))
-    figure, axes = marks.panels(len(rows), 1, size, sharex=True)
-    for axis, (preset, value, label) in zip(axes[:, 0], rows, strict=True):
-        draw(axis, means[means["preset"] == preset], f"{value}_ratio")
-        axis.set_ylabel(label, fontsize=6)
-    figure.supxlabel(
-        "sequence length [tokens], in each segment batch 1, 2, 4 … 32\n"
-        "all over SA (8) of batch 1 at the same length",
-        fontsize=6,
-    )
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, ncols=6, **(marks.LEGEND | {"handlelength": 1.2}), fontsize=5)
+    named = zip(means["design"], means["variant"], strict=True)
+    names = pd.Series([paper.name_of(*chip) for chip in named], index=means.index)
+    designs = paper.in_order(names, paper.DESIGNS.values())
+    size = (marks.PAGE_IN, 0.7 + 1.1 * len(rows))
+    figure, axes = marks.panels(len(rows), len(designs), size, sharex=True, sharey="row")
+    for axes_of_row, (preset, value, label) in zip(axes, rows, strict=True):
+        shown = means[means["preset"] == preset]
+        best = shown[(shown["chip"] == REFERENCE) & (shown["seq_len"] == LENGTHS[-1])]
+        for axis, design in zip(axes_of_row, designs, strict=True):
+            axis.plot(places(best), best[f"{value}_ratio"], color="0.85", lw=3, zorder=0)
+            of_design = shown[names[shown.index] == design]
+            if len(of_design):  # another design may be in one of the presets alone
+                draw(axis, of_design, f"{value}_ratio", shown[f"{value}_ratio"].max())
+        axes_of_row[0].set_ylabel(label, fontsize=6)
+        axes_of_row[0].set_ylim(bottom=0)
+    for axis, design in zip(axes[0], designs, strict=True):
+        axis.set_title(design)
+    figure.supxlabel("batch size; all over SA (8) of batch 1 at the same length", fontsize=6)
+    looks = {
+        "large array: 256 rows or 16×16": {"color": "0.2"},
+        "small array: 64 rows or 8×8": {"color": "0.2", "ls": (0, (2, 1))},
+        f"{REFERENCE}, {LENGTHS[-1]} tokens": {"color": "0.85", "lw": 3},
+    }
+    lines = [plt.Line2D([], [], **({"lw": 0.8} | line)) for line in looks.values()]
+    lines.append(plt.Line2D([], [], ls=""))
+    texts = [*looks, "shade: sequence length, the longer the darker"]
+    figure.legend(lines, texts, ncols=len(texts), **(marks.LEGEND | {"handlelength": 1.8}))
     output.save_figure(figure, stem, means)
 
 

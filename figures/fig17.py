@@ -25,6 +25,7 @@ DESIGNS = {
     "SD-F": ("simd", "figna"),
 }
 MESHES = {"": 4, " 8×8": 8}
+TITLES = ["4×4 nodes (SU: one; tensor: 1, 2, 4)", "8×8 nodes"]
 PUBLISHED = {
     "paper_throughput_gop_per_s": "Throughput",
     "paper_energy_efficiency_gop_per_s_per_j": "Energy eff.\n(speed/energy)",
@@ -80,11 +81,16 @@ def metrics(hardware: pd.DataFrame, presets: list[str]) -> pd.DataFrame:
     return work.over_baseline(means, VALUES, {"group": "64/8/S", "bar": "SA"}, ["preset"])
 
 
-def panel(means: pd.DataFrame, preset: str, value: str) -> pd.DataFrame:
-    """Return the bars of one panel: group × bar."""
+def panels(means: pd.DataFrame, preset: str, value: str) -> list[pd.DataFrame]:
+    """Return the bars of each panel: group × bar."""
     shown = means[means["preset"] == preset]
     groups = paper.in_order(means["group"], GROUPS)
-    return shown.pivot(index="group", columns="bar", values=f"{value}_ratio").reindex(groups)
+    bars = shown.pivot(index="group", columns="bar", values=f"{value}_ratio").reindex(groups)
+    large = bars.columns.str.endswith(" 8×8")
+    return [
+        bars.loc[:, large == bool(mesh)].rename(columns=lambda bar: bar.removesuffix(" 8×8"))
+        for mesh in MESHES
+    ]
 
 
 def make(path: Path, stem: Path) -> None:
@@ -98,17 +104,18 @@ def make(path: Path, stem: Path) -> None:
         presets,
         lambda rule: work.efficiencies(METRICS[rule["nonlinear_work"]], rule),
     )
-    rows = {label: [panel(means, preset, value)] for preset, value, label in shown}
+    rows = {label: panels(means, preset, value) for preset, value, label in shown}
     bars = means.drop_duplicates("bar")[["bar", "design", "variant"]]
     looks = {
-        bar: marks.look(design, variant, light="8×8" in bar)
+        bar: marks.look(design, variant)
         for bar, design, variant in bars.itertuples(index=False)
+        if not bar.endswith(" 8×8")
     }
-    figure = marks.bar_panels(rows, [""], looks)
-    marks.legend(figure, {bar: fill for bar, fill in looks.items() if "8×8" not in bar}, ncols=7)
+    figure = marks.bar_panels(rows, TITLES, looks)
+    marks.legend(figure, looks, ncols=len(looks))
     figure.supxlabel(
-        "height of Mugi, Carat / of SA, SD (SU: one 64×64 node) / tensor cores\n"
-        "dark: 4×4 nodes, light: 8×8; all over SA (8) on 4×4",
+        "height of Mugi, Carat / of SA, SD (SU: one 64×64 node) / tensor cores; "
+        "bars over SA (8) on 4×4",
         fontsize=6,
     )
     output.save_figure(figure, stem, means)

@@ -1,6 +1,7 @@
 """What figures draw with: style, legends, bars, panels of bars, heat maps."""
 
 import math
+from textwrap import fill
 
 import matplotlib
 
@@ -11,9 +12,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 
 from figures.paper import COLUMN_IN, EVENT_COLOURS, LABELS, name_of
-from mugi.colours import DESIGN_COLOURS, colour_of
+from mugi.colours import DESIGN_COLOURS, colour_of, hatch_of
 from mugi.errors import InputError
 
 LEGEND = {
@@ -23,7 +25,8 @@ LEGEND = {
     "handletextpad": 0.3,
     "columnspacing": 0.9,
 }
-CELL_IN = 0.2  # side of a cell of a heat map
+PAGE_IN = 7.6  # the widest figure: 2,280 dots, still read where a page has 1,600
+CELL_IN = 0.22  # side of a cell of a heat map
 PANEL_IN = 0.9  # of a panel of cells at least, for its title
 CELL_COLOURS = sns.color_palette("blend:#FFFFFF,#D55E00", as_cmap=True)
 DARK = 0.6  # from here on along the colours the text is white
@@ -71,30 +74,48 @@ def lighter(colour: str):
     return sns.blend_palette([colour, "white"], 5)[2]
 
 
-def look(design: str, variant: str, light: bool = False) -> dict[str, str]:
-    """Return how a design's bars are filled: FIGNA is hatched, the smaller of two sizes lighter."""
+def look(design: str, variant: str, hollow: bool = False) -> dict:
+    """Return how a design's bars are filled: variants are hatched, the smaller of two sizes not."""
     colour = colour_of(variant, design)
-    colour = lighter(colour) if light else colour
-    return {"facecolor": colour, "hatch": "//////" * (variant == "figna"), "edgecolor": "white"}
+    if hollow:
+        return {"facecolor": "white", "edgecolor": colour, "lw": 0.6}
+    hatch = hatch_of(variant, design)
+    return {"facecolor": colour, "hatch": hatch, "edgecolor": "white", "lw": 0}
 
 
 def legend(figure, looks: dict[str, dict], ncols: int) -> None:
     """Put a legend of filled squares (name -> how they are filled) on top of `figure`."""
-    handles = [plt.Rectangle((0, 0), 1, 1, lw=0, **fill) for fill in looks.values()]
+    handles = [plt.Rectangle((0, 0), 1, 1, **{"lw": 0} | filled) for filled in looks.values()]
     figure.legend(handles, list(looks), ncols=ncols, **LEGEND)
 
 
-def grouped_bars(axis, values: pd.DataFrame, looks: dict[str, dict]) -> None:
-    """Draw a group of bars for each row of `values`, a bar for each column; nothing where NaN."""
-    width = 0.86 / len(values.columns)
-    for place, name in enumerate(values):
-        left = [group + (place - len(values.columns) / 2) * width for group in range(len(values))]
-        axis.bar(left, values[name], width=width, align="edge", lw=0, **looks[name])
-    axis.set_xticks(range(len(values)), values.index)
-    axis.set_xlim(-0.55, len(values) - 0.45)
+def grouped_bars(axis, ratios: pd.DataFrame, looks: dict[str, dict]) -> None:
+    """Draw a group of bars for each row of `ratios`, a bar for each column; nothing where NaN.
+
+    Bars begin at 1: twice as much goes up as far as half as much goes down. A ratio of 1 is a line.
+    """
+    width = 0.86 / len(ratios.columns)
+    for place, (name, values) in enumerate(ratios.items()):
+        left = [group + (place - len(ratios.columns) / 2) * width for group in range(len(ratios))]
+        bar = looks[name]
+        axis.bar(left, values - 1, width, 1, align="edge", **bar)
+        colour = bar["edgecolor" if bar["lw"] else "facecolor"]
+        axis.hlines(values, left, [start + width for start in left], color=colour, lw=0.9)
+    axis.set_xticks(range(len(ratios)), ratios.index)
+    axis.set_xlim(-0.55, len(ratios) - 0.45)
     axis.axhline(1, color="0.4", lw=0.4, zorder=0)
     tidy(axis)
     axis.tick_params(axis="x", length=0)
+
+
+def ratio_axis(axis, low: float, high: float) -> None:
+    """Give an axis of ratios from `low` to `high` a logarithmic scale, with ticks that are read."""
+    low, high = min(low, 1) / 1.08, max(high, 1) * 1.08
+    steps = (1, 2, 5) if high / low > 5 else (1, 1.2, 1.5, 2, 3, 5, 6, 7, 8, 9)
+    axis.set(yscale="log", ylim=(low, high))
+    axis.yaxis.set_major_locator(LogLocator(subs=steps if high / low < 100 else (1,)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_locator(NullLocator())
 
 
 def bar_panels(panels_of: dict[str, list[pd.DataFrame]], titles: list[str], looks: dict):
@@ -105,14 +126,18 @@ def bar_panels(panels_of: dict[str, list[pd.DataFrame]], titles: list[str], look
     figure, axes = panels(
         len(panels_of),
         len(titles),
-        (COLUMN_IN, 0.5 + 0.9 * len(panels_of)),
+        (2 * COLUMN_IN, 0.5 + 0.95 * len(panels_of)),
         width_ratios=[len(panel) for panel in next(iter(panels_of.values()))],
         sharex="col",
+        sharey="row",
     )
     for axes_of_row, (label, bars) in zip(axes, panels_of.items(), strict=True):
         axes_of_row[0].set_ylabel(label, fontsize=6)
+        bars = [panel.reindex(columns=list(looks)) for panel in bars]
         for axis, panel in zip(axes_of_row, bars, strict=True):
-            grouped_bars(axis, panel.reindex(columns=list(looks)), looks)
+            grouped_bars(axis, panel, looks)
+        drawn = pd.concat(bars)
+        ratio_axis(axes_of_row[0], drawn.min(axis=None), drawn.max(axis=None))
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title)
     return figure
@@ -133,8 +158,6 @@ def stacked_panels(bars_of: dict[str, pd.DataFrame], value: str, label: str):
         axes_of_row[0].set_ylabel(f"{label} over M\n({name})")
         for axis, model in zip(axes_of_row, models, strict=True):
             stacked_bars(axis, bars[bars["model"] == model], value, list(chips.index))
-            for tick, (_, chip) in zip(axis.get_xticklabels(), chips.iterrows(), strict=True):
-                tick.set(color=colour_of(chip["variant"], chip["design"]), weight="bold")
     for axis, model in zip(axes[0], models, strict=True):
         axis.set_title(LABELS[model])
         bar_heights(axis, list(chips["array_height"]))
@@ -173,39 +196,55 @@ def heat_maps(panels_of: dict[str, dict[str, pd.DataFrame]], norm: Normalize, la
     A panel (title -> cells) has `row` and `column` with what they are in `row_parameter` and
     `column_parameter`, `text` and `colour`, and bools `closest` and `lowest`.
     """
-    widths = [0.6 + sum(map(width_of, maps.values())) for maps in panels_of.values()]
-    width = max(2 * COLUMN_IN, *widths)
-    most_rows = [cells["row"].nunique() for maps in panels_of.values() for cells in maps.values()]
-    most_rows = max(4, *most_rows)
-    height = CELL_IN * most_rows + 0.62
+    rows_of = {title: in_rows(maps) for title, maps in panels_of.items()}
+    tall = {
+        title: [CELL_IN * max(cells["row"].nunique() for cells in row.values()) for row in rows]
+        for title, rows in rows_of.items()
+    }
     use_style()
-    figure = plt.figure(figsize=(width, height * len(panels_of) + 0.25))
-    for number, (title, maps) in enumerate(panels_of.items()):
-        top = figure.get_figheight() - number * height
-        figure.text(0.3 / width, (top - 0.1) / figure.get_figheight(), title, fontsize=6)
-        left = 0.3
-        for name, cells in maps.items():
-            columns = cells["column"].nunique()
-            box = [left, top - height + 0.3, CELL_IN * columns, CELL_IN * cells["row"].nunique()]
-            heat_map(add_axes(figure, box), cells, name, norm)
-            left += width_of(cells)
-        bar = add_axes(figure, [left - 0.2, top - height + 0.3, 0.08, CELL_IN * most_rows])
-        colours = plt.cm.ScalarMappable(norm, CELL_COLOURS)
-        figure.colorbar(colours, cax=bar, extend="max").set_label(label, fontsize=5)
-        bar.yaxis.set_major_formatter("{x:g}")
-        bar.tick_params(labelsize=5, length=2)
+    height = 0.5 + sum(0.35 + sum(row + 0.45 for row in rows) for rows in tall.values())
+    figure = plt.figure(figsize=(PAGE_IN, height))
+    top = height
+    for title, rows in rows_of.items():
+        top -= 0.35
+        figure.text(0.35 / PAGE_IN, top / height, fill(title, 120), fontsize=7)
+        for maps, high in zip(rows, tall[title], strict=True):
+            top -= high + 0.45
+            left = 0.35
+            for name, cells in maps.items():
+                shape = [CELL_IN * cells[side].nunique() for side in ["column", "row"]]
+                heat_map(add_axes(figure, [left, top + 0.25, *shape]), cells, name, norm)
+                left += width_of(cells)
+    bar = add_axes(figure, [PAGE_IN - 2.5, 0.3, 2.2, 0.08])
+    colours = plt.cm.ScalarMappable(norm, CELL_COLOURS)
+    figure.colorbar(colours, cax=bar, extend="max", orientation="horizontal")
+    bar.set_title(label, fontsize=6, pad=2)
+    bar.xaxis.set_major_formatter("{x:g}")
+    bar.tick_params(labelsize=6, length=2)
     handles = [
         Line2D([], [], marker="s", ls="", ms=6, mfc="none", mec=CLOSEST["ec"]),
         Line2D([], [], color=LOWEST["ec"], lw=LOWEST["lw"], ls=LOWEST["ls"]),
     ]
     names = ["closest to exact", "lowest loss (the paper's rule), where it is another cell"]
-    figure.legend(handles, names, loc="lower center", ncols=2, frameon=False, fontsize=6)
+    figure.legend(handles, names, loc="lower left", ncols=2, frameon=False, fontsize=6)
     return figure
+
+
+def in_rows(maps: dict[str, pd.DataFrame]) -> list[dict[str, pd.DataFrame]]:
+    """Return heat maps in as many rows as a page is wide for."""
+    rows, left = [{}], PAGE_IN - 0.35
+    for name, cells in maps.items():
+        if rows[-1] and width_of(cells) > left + 0.35:  # nothing stands beside the last one
+            rows.append({})
+            left = PAGE_IN - 0.35
+        rows[-1][name] = cells
+        left -= width_of(cells)
+    return rows
 
 
 def width_of(cells: pd.DataFrame) -> float:
     """Return the width of a heat map and of what stands between it and the next one, in inches."""
-    return max(PANEL_IN, CELL_IN * cells["column"].nunique()) + 0.35
+    return max(PANEL_IN, CELL_IN * cells["column"].nunique()) + 0.4
 
 
 def add_axes(figure, box: list[float]):
@@ -226,17 +265,17 @@ def heat_map(axis, cells: pd.DataFrame, title: str, norm: Normalize) -> None:
         corner = columns.index(cell.column), rows.index(cell.row)
         dark = norm(cell.colour) > DARK
         middle = {"ha": "center", "va": "center", "color": "white" if dark else "0.15"}
-        axis.text(corner[0] + 0.5, corner[1] + 0.5, cell.text, fontsize=4, **middle)
+        axis.text(corner[0] + 0.5, corner[1] + 0.5, cell.text, fontsize=4.5, **middle)
         for marked, frame in [(cell.closest, CLOSEST), (cell.lowest and not cell.closest, LOWEST)]:
             if marked:
                 axis.add_patch(plt.Rectangle(corner, 1, 1, fill=False, clip_on=False, **frame))
-    axis.set_xlabel(cells["column_parameter"].iloc[0], fontsize=5, labelpad=1)
-    axis.set_ylabel(cells["row_parameter"].iloc[0], fontsize=5, labelpad=1)
+    axis.set_xlabel(cells["column_parameter"].iloc[0], fontsize=6, labelpad=1)
+    axis.set_ylabel(cells["row_parameter"].iloc[0], fontsize=6, labelpad=1)
     axis.set_xticks([n + 0.5 for n in range(len(columns))], map(tick, columns))
     axis.set_yticks([n + 0.5 for n in range(len(rows))], map(tick, rows), rotation=0)
-    axis.tick_params(length=0, pad=1, labelsize=5)
+    axis.tick_params(length=0, pad=1, labelsize=6)
     axis.spines[:].set_visible(False)
-    axis.set_title(title, fontsize=6, pad=2, loc="left")
+    axis.set_title(title, fontsize=6.5, pad=2, loc="left")
 
 
 def tick(value: object) -> str:

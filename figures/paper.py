@@ -3,14 +3,14 @@
 from pathlib import Path
 
 COLUMN_IN = 3.3  # width of one column of the paper
-# stacked events: blues told apart by lightness too, warm for nonlinear, neutral for the rest
+# stacked events, told apart by lightness too: the large parts dark, the small ones light
 EVENT_COLOURS = {
-    "projection": "#0B3C5D",
-    "attention": "#4F8FC0",
-    "ffn": "#B9D9EE",
-    "nonlinear": "#E8871E",
-    "output": "#3C3C3C",
-    "embodied": "#9B9B9B",
+    "projection": "#5494D0",
+    "attention": "#9C6370",
+    "ffn": "#12344D",
+    "nonlinear": "#F5A623",
+    "output": "#6E1108",
+    "embodied": "#DCDCDC",
 }
 LABELS = {
     "projection": "Projection",

@@ -17,7 +17,7 @@ import pandas as pd
 
 from figures import marks, output, paper, work
 from figures.runs import RUN, pick_runs, presets_of
-from mugi.colours import DESIGN_COLOURS, colour_of
+from mugi.colours import DESIGN_COLOURS, MARKERS, colour_of
 from mugi.files import read_table
 from mugi.methods import Method, parse
 
@@ -31,16 +31,19 @@ CHIPS = {
     "partial": ("PA (assumed)", "systolic", "taylor", 16, "tensor"),
     "exact": ("precise", "systolic", "mac", 16, "systolic"),
 }
-MARKERS = dict(zip(CHIPS, "oDsv^PX", strict=True))
 MODEL = "llama_2_7b"
 GROUP = {"softmax": "softmax", "activation": "silu"}  # operation -> group of the cost model
-COSTS = {
+COSTS = [
+    *["area_used_um2_per_lane", "area_added_um2_per_lane", "energy_pj_per_element"],
+    *["lane_cycles_per_element", "area_time_um2_us"],
+]
+# drawn: what a lane takes on the chip, what it burns, and what its throughput takes
+DRAWN = {
     "area_used_um2_per_lane": "area of a lane [µm²]",
-    "area_added_um2_per_lane": "of it only for\nthis [µm²]",
-    "energy_pj_per_element": "energy [pJ] of\nan element",
-    "lane_cycles_per_element": "cycles of\nan element",
-    "area_time_um2_us": "area × time\n[µm²·µs]",
+    "energy_pj_per_element": "energy of an element [pJ]",
+    "area_time_um2_us": "area × time of an element [µm²·µs]",
 }
+HOLLOW = {"markerfacecolor": "none", "markeredgewidth": 0.5}
 ERRORS = {"weighted_absolute_error": "mean |error|", "kl_divergence_nats": "KL [nats]"}
 GEMMS = [f"dynamic_energy_{group}_nj" for group in work.GEMMS]
 SEGMENTS, DEGREE, EXPONENTS = 22, 9, 12  # of the evaluated chips
@@ -184,22 +187,25 @@ def make(paths: list[Path], stem: Path) -> None:
     fit = fit[fit["inputs"] == fit["inputs"].iloc[0]]
     table = points(fit, components(hardware, breakdown))
     panels = [panel for _, panel in table.groupby(["operation", "error"], sort=False)]
-    size = (2 * paper.COLUMN_IN, 0.5 + 1.4 * len(panels))
-    figure, axes = marks.panels(len(panels), len(COSTS), size, sharey="row", sharex="col")
+    size = (2 * paper.COLUMN_IN, 0.6 + 1.6 * len(panels))
+    figure, axes = marks.panels(len(panels), len(DRAWN), size, sharey="row", sharex="col")
     for row, panel in zip(axes, panels, strict=True):
         first = panel.iloc[0]
         row[0].set_ylabel(f"{first['function']}: {ERRORS[first['error']]}")
-        for axis, name in zip(row, COSTS, strict=True):
+        for axis, name in zip(row, DRAWN, strict=True):
             draw(axis, panel, name)
-    for axis, label in zip(axes[-1], COSTS.values(), strict=True):
+    for axis, label in zip(axes[-1], DRAWN.values(), strict=True):
         axis.set_xlabel(label)
-    costed = table.dropna(subset=list(COSTS))
+    costed = table.dropna(subset=COSTS)
     kinds = {kind: CHIPS[kind][0] for kind in CHIPS if kind in set(costed["family"])}
     handles = [plt.Line2D([], [], ls="", **look(kind)) for kind in kinds]
     others = table.loc[table.index.difference(costed.index), "family"].unique()
     handles += [plt.Line2D([], [], ls=":", color=colour_of(kind)) for kind in others]
+    hollow = {"ls": "", "marker": "o", "color": "0.3", "ms": 3.5}
+    handles += [plt.Line2D([], [], **hollow | HOLLOW), plt.Line2D([], [], color="0.5", lw=0.6)]
     names = [*kinds.values(), *(f"{kind} (no chip)" for kind in others)]
-    figure.legend(handles, names, ncols=len(names), **marks.LEGEND)
+    names += ["hollow: steps in FP32", "Pareto front"]
+    figure.legend(handles, names, ncols=math.ceil(len(names) / 2), **marks.LEGEND)
     output.save_figure(figure, stem, marked(table).assign(preset=presets_of(hardware)[-1]))
 
 
@@ -214,8 +220,9 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
 
 def look(kind: str) -> dict:
     """Return how the points of a kind of method are drawn."""
-    colour = DESIGN_COLOURS[CHIPS[kind][4]]
-    return {"marker": MARKERS[kind], "color": colour, "markersize": 2.5, "markeredgewidth": 0}
+    design = CHIPS[kind][4]
+    colour, marker = DESIGN_COLOURS[design], MARKERS[design]
+    return {"marker": marker, "color": colour, "markersize": 3.5, "markeredgewidth": 0}
 
 
 def draw(axis, panel: pd.DataFrame, cost_name: str) -> None:
@@ -227,7 +234,7 @@ def draw(axis, panel: pd.DataFrame, cost_name: str) -> None:
     best = front(panel, cost_name)
     axis.step(best[cost_name], best["value"], where="post", color="0.5", lw=0.6, zorder=0)
     for (kind, precision), rows in panel.groupby(["family", "arithmetic"], sort=False):
-        hollow = {"markerfacecolor": "none", "markeredgewidth": 0.4} if precision == "fp32" else {}
+        hollow = HOLLOW if precision == "fp32" else {}
         axis.plot(rows[cost_name], rows["value"], ls="", **look(kind) | hollow)
     axis.set(yscale="log", xlim=(0, None))
     marks.tidy(axis)

@@ -1,18 +1,21 @@
-"""The colour of each design and of each kind of method, the same in every figure."""
+"""Colour, marker and hatch of each design and each kind of method, the same in every figure."""
 
 from zlib import crc32
 
-# Okabe and Ito's colour-blind-safe set (jfly.uni-koeln.de/color), the yellows darkened until text
-# in them can be read on white
+# Any two are told apart by eyes that lack one kind of cone, which tests/test_colours.py simulates.
+# A second sign goes with each colour, for print in grey and for points on one another.
 DESIGN_COLOURS = {
-    "mugi": "#D55E00",
-    "carat": "#0072B2",
-    "systolic": "#007A5A",
-    "simd": "#B0487F",
+    "mugi": "#DB7817",
+    "carat": "#1D35A9",
+    "systolic": "#359C6D",
+    "simd": "#75005E",
     "tensor": "#000000",
-    "taylor": "#8A6D00",
-    "pwl": "#5B6770",
+    "taylor": "#544100",
+    "pwl": "#9290B9",
 }
+MARKERS = dict(zip(DESIGN_COLOURS, "oDs^XPv", strict=True))
+# variant -> hatch of its bars; every other design of the paper has none
+HATCHES = {"figna": "//////", "pwl": "......", "taylor": "xxxxxx"}
 # kind of method -> the design whose colour it has
 KIND_COLOURS = {
     "vlp": "mugi",
@@ -22,7 +25,9 @@ KIND_COLOURS = {
     "partial": "simd",
     "exact": "tensor",
 }
-OTHER_COLOURS = ("#56B4E9", "#E69F00", "#7F3C8D", "#8C8C8C")
+# of designs and methods that are not in the paper, with a hatch of their own
+OTHER_COLOURS = ("#56B4E9", "#E6C800", "#8C2D04", "#8C8C8C")
+OTHER_HATCH = "\\\\\\\\\\\\"
 
 
 def colour_of(*names: str) -> str:
@@ -31,8 +36,18 @@ def colour_of(*names: str) -> str:
     Names are those of a variant, a design or a kind of method. What a user adds keeps its colour
     in every figure, because it follows from the last of the names.
     """
-    for name in names:
-        name = KIND_COLOURS.get(name, name)
-        if name in DESIGN_COLOURS:
-            return DESIGN_COLOURS[name]
+    known = _known(*names)
+    if known:
+        return DESIGN_COLOURS[known]
     return OTHER_COLOURS[crc32(names[-1].encode()) % len(OTHER_COLOURS)]
+
+
+def hatch_of(variant: str, design: str) -> str:
+    """Return the hatch of the bars of a chip, which tells variants of a design apart."""
+    return HATCHES.get(variant, "" if _known(variant, design) else OTHER_HATCH)
+
+
+def _known(*names: str) -> str | None:
+    """Return the first design that has a colour, by its name or a kind's that shares it."""
+    kinds = (KIND_COLOURS.get(name, name) for name in names)
+    return next((name for name in kinds if name in DESIGN_COLOURS), None)

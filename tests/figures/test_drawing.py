@@ -20,38 +20,43 @@ STACKED = {"fig15": "carbon_per_mugi_256", "fig16": "latency_per_mugi_256"}
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory) -> tuple[Path, dict]:
-    """Draw everything; return the folder and the heights of all rectangles by script."""
-    folder, heights, drawn = tmp_path_factory.mktemp("first"), {}, []
+    """Draw everything; return the folder and bottom and height of all rectangles by script."""
+    folder, bars, drawn = tmp_path_factory.mktemp("first"), {}, []
     with pytest.MonkeyPatch.context() as patch:
         close = plt.close
         patch.setattr(plt, "close", drawn.append)
         for script in SCRIPTS:
             draw(script, folder)
             if drawn:
-                heights[script] = tops(drawn[0])
+                patches = [patch for axis in drawn[0].axes for patch in axis.patches]
+                bars[script] = [(patch.get_y(), patch.get_height()) for patch in patches]
                 close(drawn.pop())
-    return folder, heights
-
-
-def tops(figure) -> list[float]:
-    return sorted(patch.get_height() for axis in figure.axes for patch in axis.patches)
+    return folder, bars
 
 
 @pytest.mark.parametrize("script", STACKED)
 def test_csv_is_what_is_drawn(script, first):
-    folder, heights = first
+    folder, bars = first
     written = pd.read_csv(folder / f"{script}.csv")
-    assert heights[script] == pytest.approx(sorted(written[STACKED[script]]), rel=1e-12)
+    heights = sorted(height for _, height in bars[script])
+    assert heights == pytest.approx(sorted(written[STACKED[script]]), rel=1e-12)
 
 
 @pytest.mark.parametrize("script", ["fig11", "fig12", "fig17"])
 def test_every_bar_is_in_the_csv(script, first):
-    folder, heights = first
+    folder, bars = first
     written = pd.read_csv(folder / f"{script}.csv").filter(like="_ratio")
     known = set(written.to_numpy().ravel().round(9))
-    drawn = {round(height, 9) for height in heights[script] if height == height}
+    drawn = [(bottom, bottom + height) for bottom, height in bars[script] if height == height]
     assert drawn
-    assert drawn <= known
+    assert {bottom for bottom, _ in drawn} == {1}
+    assert {round(top, 9) for _, top in drawn} <= known
+
+
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if not name.startswith("table")])
+def test_a_figure_is_no_wider_than_a_page_can_show(name, first):
+    width, _ = plt.imread(first[0] / f"{name}.png").shape[1::-1]
+    assert 900 < width <= 2400
 
 
 def test_every_file_is_there_and_every_column_has_a_unit_or_is_plain(first):

@@ -1,5 +1,6 @@
 """What people type at `snakemake`, and what it answers."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -72,11 +73,14 @@ def test_a_report_shows_what_there_is(project, tmp_path):
     into = [*TINY, "--directory", str(tmp_path)]
     done = run(project, "snakemake", *into, "--report", "report.html")
     assert done.returncode == 2 and "nothing to report yet" in done.stderr
-    assert run(project, "snakemake", *into, "-c1", "fig10").returncode == 0
+    assert run(project, "snakemake", *into, "-c1", "fig02", "fig10").returncode == 0
     done = run(project, "snakemake", *into, "--report", "report.html")
     assert done.returncode == 0, done.stderr
-    assert "left out: fig02, fig03" in done.stderr and "fig10" in done.stderr
-    assert (tmp_path / "report.html").stat().st_size > 100_000
+    assert "left out: fig03, " in done.stderr and "fig10" in done.stderr
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    labels = re.findall(r'"labels": ({"[^}]*})', report)
+    assert [list(json.loads(label)) for label in labels] == [["shows"], ["shows"]]
+    assert "safe center" in report  # profiles/default/report.css, found with --directory too
 
 
 def test_only_models_on_a_gpu_ask_for_one(tmp_path):

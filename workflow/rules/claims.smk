@@ -34,7 +34,7 @@ rule judge_claims:
             "results/claims/claims.csv",
             caption="../report/claims.rst",
             category="Claims",
-            labels={"figure": "Claims", "shows": "verdict on every claim"},
+            labels={"shows": "Claims: verdict on every claim"},
         ),
     log:
         "results/logs/judge_claims.log",

@@ -19,7 +19,9 @@ rule figures:
 
 for name, figure in FIGURES.items():
     caption = Template(figure.caption, undefined=StrictUndefined).render(config=config)
-    labels = {"figure": figure.number, "shows": figure.title}
+    # one label: of two results that differ in a second one, Snakemake's report makes a switch that
+    # finds neither, and shows a white page
+    labels = {"shows": f"{figure.number}: {figure.title}"}
     own_tables = [
         path if path.startswith("results/") else str(PACKAGE.parent / path)
         for path in figure.input_paths(config)
