@@ -1,0 +1,199 @@
+"""The page of all claims: each with its values, what moves it, and how to make it again."""
+
+import re
+from functools import cache
+
+import pandas as pd
+
+from mugi.figures import FIGURES, SHOWN, output_paths
+from mugi.ledger import LEDGER, load_ledgers
+from mugi.report.blocks import Block, Cell, Code, Link, Number, Page, Row, Table, Text, Verdict
+from mugi.report.results import Results
+from mugi.report.sources import SOURCES, command_of, rule_of, section_of
+
+CLAIMS = "claims/claims.csv"
+SWITCHES = "judge/switches.csv"
+COLUMNS = [
+    *["id", "location", "statement", "design", "baseline", "printed", "unit", "computed"],
+    *["corrected", "comparison", "correction", "change", "depends_on", "judged_on", "reason"],
+    *["note", "source", "target", "conclusion"],
+]
+NUMBERED = re.compile(r"(?:Fig\.|Table) \d+")
+PAGE = "claims.html"
+
+
+def page(results: Results) -> Page:
+    """Return the page of claims."""
+    about = "Every quantitative claim of the paper: as printed, computed here, and corrected."
+    blocks: list[Block] = [*results.missing(CLAIMS, SWITCHES)]
+    claims = claims_of(results)
+    if claims is not None:
+        blocks += [Text(LEGEND), table(results, claims)]
+    return Page("claims", "Claims", about, blocks)
+
+
+LEGEND = (
+    "Compared says how the value computed with the published assumptions lies to the printed one; "
+    "corrected, what becomes of the statement when the errors of the published model are set "
+    "right. Open a claim for what moves it and for the command that makes it again."
+)
+
+
+def claims_of(results: Results) -> pd.DataFrame | None:
+    """Return the judged claims with numbers as numbers, or None if there are none."""
+    claims = results.table(CLAIMS, COLUMNS)
+    if claims is None:
+        return None
+    # an empty cell, of a claim that was not computed, becomes NaN and is shown as nothing
+    numbers = {name: pd.to_numeric(claims[name], errors="coerce") for name in VALUES}
+    return claims.assign(**numbers)
+
+
+VALUES = ["computed", "corrected"]
+
+
+def claim_link(name: str) -> Link:
+    """Return a link to a claim."""
+    return Link(name, f"{PAGE}#{name}")
+
+
+def claim_links(names: str) -> list[Cell]:
+    """Return links to the claims that a cell lists, separated by commas or blanks."""
+    links = [claim_link(name) for name in re.split(r"[,;\s]+", str(names)) if name]
+    return [part for link in links for part in (link, " ")]
+
+
+def table(results: Results, claims: pd.DataFrame) -> Table:
+    """Return all claims, a row each."""
+    moved = moves(results)
+    columns = ["claim", "statement", "where", "printed", "computed", "corrected", "compared"]
+    rows = []
+    for claim in claims.itertuples():
+        own = moved.get(claim.id)
+        unit = f" {claim.unit}" if claim.unit else ""
+        switches = [] if own is None else list(dict.fromkeys(own["assumption"]))
+        tags = {
+            "verdict": [claim.correction],
+            "compared": [claim.comparison],
+            "section": [claim.location],
+            "assumption": switches,
+        }
+        cells: list[Cell] = [claim.id, claim.statement, claim.location, f"{claim.printed}{unit}"]
+        cells += [Number(claim.computed), Number(claim.corrected), claim.comparison]
+        cells.append(Verdict(claim.correction))
+        rows.append(Row(cells, claim.id, tags, details(results, claim, own)))
+    filters = ("verdict", "compared", "section", "assumption")
+    return Table("claims", "All claims", [*columns, "verdict"], rows, filters)
+
+
+def details(results: Results, claim, moved: pd.DataFrame | None) -> dict[str, Cell]:
+    """Return what a claim's row opens to."""
+    source = source_of(results, claim)
+    rule = rule_of(source) if source else ""
+    section = section_of(source) if source else ""
+    over = f"{claim.design} over {claim.baseline}" if claim.baseline else claim.design
+    facts: dict[str, Cell] = {
+        "of": over,
+        "judged on": claim.judged_on,
+        "under correction": [claim.change, f" depends on {claim.depends_on}" * bool(claim.depends_on)],
+        "95 % interval": interval(results, claim.id),
+        "one switch at a time": span(moved),
+        "make it again": Code(f"snakemake {claim.target}"),
+        "time and memory": Link("of its rules", "run.html#claims"),
+        "table": results.link(source) if source else "",
+        "figure": figures_of(results, claim),
+        "configuration": Link(f"section {section}", f"run.html#config-{section}") if section else "",
+        "log": spaced(results.logs(rule)) if rule else "",
+        "reason": claim.reason,
+        "note": claim.note,
+        "in the paper": claim.source,
+        "conclusion": Link(claim.conclusion, f"index.html#{claim.conclusion}")
+        if claim.conclusion
+        else "",
+    }
+    return {name: cell for name, cell in facts.items() if said(cell)}
+
+
+def said(cell: Cell) -> bool:
+    """Return whether a cell has anything to read."""
+    return any(map(said, cell)) if isinstance(cell, list | tuple) else bool(cell)
+
+
+def spaced(parts: list) -> list:
+    """Return parts with blanks between them."""
+    return [piece for part in parts for piece in (part, " ")]
+
+
+@cache
+def ledger_of(own: tuple[str, ...]):
+    """Return the packaged claims and those of the user's ledgers."""
+    return load_ledgers([LEDGER, *own])
+
+
+def source_of(results: Results, claim) -> str:
+    """Return the table a claim is computed from, as a path in results; "" if it is not judged."""
+    ledger = ledger_of(tuple(results.config.get("own_claims", [])))
+    name = ledger[claim.id].table if claim.id in ledger else None
+    if not name:
+        return ""
+    figures = [output_paths(name)[0].removeprefix("results/")] if name in FIGURES else []
+    made = [path for source in SOURCES.values() for path in source.makes]
+    return next((path for path in [*figures, *made] if path.endswith(f"/{name}.csv")), "")
+
+
+def figures_of(results: Results, claim) -> Cell:
+    """Return links to the figures and tables of the paper that a claim names as its source."""
+    numbers = NUMBERED.findall(f"{claim.source} {claim.location}")
+    named = [name for name in FIGURES if NUMBERED.findall(FIGURES[name].number)[:1]]
+    shown = [
+        name for name in named if NUMBERED.findall(FIGURES[name].number)[0] in numbers
+    ] or [name for name in FIGURES if name == claim.target]
+    links = [
+        Link(FIGURES[name].number, f"figures.html#{name}")
+        for name in shown
+        if results.has(shown_path(name))
+    ]
+    return spaced(links)
+
+
+def shown_path(name: str) -> str:
+    """Return the file of a figure that is shown, as a path in results."""
+    suffix = SHOWN[FIGURES[name].kind]
+    paths = [path for path in output_paths(name) if path.endswith(suffix)]
+    return paths[0].removeprefix("results/")
+
+
+def moves(results: Results) -> dict[str, pd.DataFrame]:
+    """Return what single switches make of each claim, on top of all corrected."""
+    switches = results.table(SWITCHES, ["claim", "base", "assumption", "value", "computed"])
+    if switches is None:
+        return {}
+    corrected = switches[switches["base"] == "corrected"]
+    return dict(iter(corrected.groupby("claim", sort=False)))
+
+
+def span(moved: pd.DataFrame | None) -> Cell:
+    """Return the least and the greatest value that one switch leads to, if any moves it."""
+    if moved is None:
+        return ""
+    ends = [moved.loc[moved["computed"].idxmin()], moved.loc[moved["computed"].idxmax()]]
+    parts: list[Cell] = []
+    for word, end in zip(["from ", " to "], ends, strict=True):
+        parts += [word, Number(end["computed"]), " (", Code(f"{end['assumption']}={end['value']}"), ")"]
+    return [*parts, f"; {moved['assumption'].nunique()} switches move it"]
+
+
+def interval(results: Results, name: str) -> Cell:
+    """Return a claim's 95 % interval for unsure unit costs, if it has one."""
+    sure = results.table("judge/sure.csv")
+    if sure is None or "claim" not in sure:
+        return ""
+    own = sure[sure["claim"] == name]
+    if not len(own):
+        return ""
+    return [Number(own["low"].iloc[0]), " to ", Number(own["high"].iloc[0])]
+
+
+def command(claim) -> str:
+    """Return the command that makes what a claim is judged on."""
+    return f"snakemake {claim.target}" if claim.target else command_of(CLAIMS)

@@ -1,0 +1,95 @@
+"""The folder of results that a report is made from: its tables, what is missing, what is linked."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from mugi.errors import InputError, Mistake
+from mugi.files import parse_json, read_table
+from mugi.report.blocks import Link, Missing
+from mugi.report.sources import command_of
+
+MANIFEST = "manifest.json"
+FILES = "files"  # copies of results in the folder of the report
+
+
+class Results:
+    """Tables of a folder of results, read when asked for.
+
+    `linked` are the files, as paths in it, that pages link to: a report carries copies of them.
+    Raises InputError if there is no such folder.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise InputError(Mistake("no such folder of results", str(folder)))
+        self.linked: set[str] = set()
+        self._tables: dict[str, pd.DataFrame | None] = {}
+        self.manifest = self._manifest()
+
+    def _manifest(self) -> dict:
+        path = self.folder / MANIFEST
+        return parse_json(path, path.read_text("utf-8")).content if path.is_file() else {}
+
+    @property
+    def config(self) -> dict:
+        """Return the configuration of the run; empty if its manifest is missing."""
+        return self.manifest.get("config", {})
+
+    def has(self, path: str) -> bool:
+        """Return whether a file is there."""
+        return (self.folder / path).is_file()
+
+    def table(self, path: str, columns: Iterable[str] = ()) -> pd.DataFrame | None:
+        """Return a table, or None if it is missing or has no rows.
+
+        Raises InputError if it cannot be read or lacks one of the columns.
+        """
+        if path not in self._tables:
+            self._tables[path] = self._read(path, columns)
+        return self._tables[path]
+
+    def _read(self, path: str, columns: Iterable[str]) -> pd.DataFrame | None:
+        if not self.has(path):
+            return None
+        try:
+            return read_table(self.folder / path, columns)
+        except InputError as error:
+            if [mistake.what for mistake in error.mistakes] == ["no rows"]:
+                return None
+            raise
+
+    def missing(self, *paths: str) -> list[Missing]:
+        """Return a block for each of the tables that is not there, or that is there without rows."""
+        blocks = []
+        for path in paths:
+            if not self.has(path):
+                blocks.append(Missing(f"results/{path} is not made yet", command_of(path)))
+            elif path.endswith((".csv", ".parquet")) and self.table(path) is None:
+                what = f"results/{path} has no rows: its runs are not in this configuration"
+                blocks.append(Missing(what, command_of(path)))
+        return blocks
+
+    def link(self, path: str, text: str = "") -> Link | str:
+        """Return a link to a file's copy in the report; plain text if it is not there."""
+        if not self.has(path):
+            return f"{text or path} (not made yet)"
+        self.linked.add(path)
+        return Link(text or path, f"{FILES}/{path}")
+
+    def logs(self, rule: str) -> list[Link | str]:
+        """Return links to what a rule said, a file a job."""
+        base = self.folder / "logs"
+        paths = [base / f"{rule}.log", *sorted((base / rule).rglob("*.log"))]
+        return [
+            self.link(str(path.relative_to(self.folder)))
+            for path in paths
+            if path.is_file()
+        ]
+
+    def config_text(self) -> str:
+        """Return the configuration as JSON."""
+        return json.dumps(self.config, indent=2, ensure_ascii=False)

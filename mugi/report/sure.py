@@ -1,0 +1,72 @@
+"""How sure the headline ratios are when unit costs are not known exactly."""
+
+from mugi.report.blocks import Block, Heading, Items, Number, Page, Row, Table, Text
+from mugi.report.figures import drawn_from
+from mugi.report.results import Results
+
+SURE = "judge/sure.csv"
+VARIANCE = "judge/variance.csv"
+TOLD = 3  # sources of a metric that are named
+
+
+def page(results: Results) -> Page:
+    """Return the page of intervals."""
+    about = (
+        "95 % intervals of the headline ratios for unsure unit costs, SRAM fits, grids and fabs, "
+        "and how likely Mugi is ahead of each rival."
+    )
+    blocks: list[Block] = [*results.missing(SURE, VARIANCE)]
+    blocks += ratios(results)
+    blocks += sources(results)
+    blocks += drawn_from(results, SURE, VARIANCE)
+    return Page("sure", "How sure", about, blocks)
+
+
+def ratios(results: Results) -> list[Block]:
+    """Return the ratios with their intervals."""
+    wanted = ["metric", "design", "rival", "model", "value", "low", "high", "probability"]
+    sure = results.table(SURE, wanted)
+    if sure is None:
+        return []
+    rows = [
+        Row(
+            [one.metric, one.design, one.rival, one.model]
+            + [Number(one.value), Number(one.low), Number(one.high)]
+            + [Number(100 * one.probability, 3)],
+            tags={"metric": [one.metric], "rival": [one.rival], "model": [one.model]},
+        )
+        for one in sure.itertuples()
+    ]
+    certain = int((sure["probability"] >= 0.975).sum())
+    unsure = int(((sure["probability"] > 0.025) & (sure["probability"] < 0.975)).sum())
+    words = (
+        f"Of {len(sure)} comparisons Mugi is ahead with a probability of at least 97.5 % in "
+        f"{certain}, behind with as much in {len(sure) - certain - unsure}, and {unsure} cannot be "
+        "told with unit costs known as well as assumed here."
+    )
+    columns = ["metric", "design", "over", "model", "ratio", "low", "high", "ahead [%]"]
+    title = "Ratios and their 95 % intervals"
+    return [
+        Text(words),
+        Heading(title, "ratios"),
+        Table("ratios", title, columns, rows, ("metric", "rival", "model")),
+    ]
+
+
+def sources(results: Results) -> list[Block]:
+    """Return what the variance of each metric comes from."""
+    variance = results.table(VARIANCE, ["metric", "source", "share"])
+    if variance is None:
+        return []
+    items = []
+    for metric, own in variance.groupby("metric", sort=False):
+        top = own.sort_values("share", ascending=False, kind="stable").head(TOLD)
+        said = ", ".join(f"{one.source} {100 * one.share:.0f} %" for one in top.itertuples())
+        items.append(f"{metric}: {said}")
+    rows = [
+        Row([one.metric, one.source, Number(100 * one.share, 3)], tags={"metric": [one.metric]})
+        for one in variance.itertuples()
+    ]
+    title = "What the intervals come from"
+    table = Table("variance", title, ["metric", "source", "share [%]"], rows, ("metric",))
+    return [Heading(title, "variance"), Items(items), table]

@@ -1,0 +1,168 @@
+"""What the conclusions rest on: single switches, universes, and plain words."""
+
+import pandas as pd
+
+from mugi.report.blocks import Block, Code, Heading, Items, Link, Number, Page, Row, Table, Text
+from mugi.report.claims import CLAIMS, SWITCHES, claim_link, claim_links, claims_of, moves
+from mugi.report.figures import drawn_from
+from mugi.report.results import Results
+from mugi.report.verdict import COLUMNS, CONCLUSIONS, CURVE, WORDS
+
+INDICES = "judge/indices.csv"
+STRONGEST = 3  # assumptions of a claim that are named
+TOLD = 0.01  # of the spread: what explains less is not named
+
+
+def page(results: Results) -> Page:
+    """Return the page of what survives."""
+    about = (
+        "Which conclusions stand when assumptions of the model are set otherwise, one at a time "
+        "and all together."
+    )
+    blocks: list[Block] = [*results.missing(CONCLUSIONS, CLAIMS, SWITCHES, CURVE, INDICES)]
+    blocks += in_words(results)
+    blocks += universes(results)
+    blocks += shares(results)
+    blocks += one_switch(results)
+    blocks += drawn_from(results, "judge/universes", "judge/switches", "judge/curve", "judge/indices")
+    return Page("survives", "What survives", about, blocks)
+
+
+def in_words(results: Results) -> list[Block]:
+    """Return the conclusions by verdict, in a sentence each."""
+    conclusions = results.table(CONCLUSIONS, COLUMNS)
+    if conclusions is None:
+        return []
+    blocks: list[Block] = []
+    for verdict in dict.fromkeys([*WORDS, *conclusions["verdict"]]):
+        own = conclusions[conclusions["verdict"] == verdict]
+        if len(own):
+            blocks.append(Heading(f"{verdict[0].upper()}{verdict[1:]} ({len(own)})", level=2))
+            items = [
+                [f"{one.sentence} → {one.in_words} ", *claim_links(one.claims)]
+                for one in own.itertuples()
+            ]
+            blocks.append(Items(items))
+    return blocks
+
+
+def universes(results: Results) -> list[Block]:
+    """Return how the abstract's claims fare in draws of all assumptions."""
+    curve, claims = results.table(CURVE), claims_of(results)
+    if curve is None:
+        return []
+    names = {} if claims is None else claims.set_index("id")["statement"].to_dict()
+    rows = []
+    for one in curve.itertuples():
+        cells = [claim_link(one.claim), names.get(one.claim, ""), Number(one.printed)]
+        cells += [Number(one.as_published), Number(one.corrected)]
+        cells += [percent(one.share_above_1), percent(one.share_within_5_percent)]
+        cells += [percent(one.share_below_as_published)]
+        cells += [Number(value, 3) for value in (one.least, one.p05, one.median, one.p95, one.most)]
+        rows.append(Row(cells))
+    columns = ["claim", "statement", "printed", "as published", "corrected", "above 1"]
+    columns += ["within 5 % of printed", "below as published", "least", "5 %", "median", "95 %"]
+    count = int(curve["universes"].iloc[0])
+    title = f"The abstract in {count:,} universes"
+    words = (
+        "A universe is a draw of every assumption, each of its named values as likely as any other "
+        "(a specification curve: Simonsohn, Simmons, Nelson 2020). The share of universes in which "
+        "a ratio is above 1 says how much of the statement is in the design rather than in the "
+        "assumptions; the share near the printed value, how much of the number is."
+    )
+    return [
+        Heading(title, "universes"),
+        Text(words),
+        *[Text(sentence(one, names)) for one in curve.itertuples()],
+        Table("universes", title, [*columns, "most"], rows),
+    ]
+
+
+def sentence(one, names: dict[str, str]) -> list:
+    """Return how a claim fares, in words."""
+    place = "above" if one.share_below_as_published > 0.5 else "below"
+    share = max(one.share_below_as_published, 1 - one.share_below_as_published)
+    return [
+        claim_link(one.claim),
+        f" ({names.get(one.claim, 'not in this run')}): true in its direction in "
+        f"{percent(one.share_above_1).text} % of universes, near the printed number in "
+        f"{percent(one.share_within_5_percent).text} %; between ",
+        Number(one.least, 3),
+        " and ",
+        Number(one.most, 3),
+        f". The paper's universe is {place} {percent(share).text} % of them.",
+    ]
+
+
+def percent(share: float) -> Number:
+    """Return a share as a number of per cent."""
+    return Number(round(100 * share, 1), 3)
+
+
+def shares(results: Results) -> list[Block]:
+    """Return which assumptions explain the spread over universes."""
+    indices = results.table(INDICES, ["claim", "assumption", "first_order", "low", "high"])
+    if indices is None:
+        return []
+    joint = indices["assumption"].str.contains("*", regex=False)
+    items = []
+    for claim, own in indices.groupby("claim", sort=False):
+        alone = own[~joint].sort_values("first_order", ascending=False).head(STRONGEST)
+        pairs = own[joint & (own["first_order"] > TOLD)]
+        pairs = pairs.sort_values("first_order", ascending=False).head(1)
+        parts: list = [claim_link(claim), ": "]
+        for row in [*alone.itertuples(), *pairs.itertuples()]:
+            if row.first_order > TOLD:
+                parts += [Code(row.assumption), f" {100 * row.first_order:.0f} %, "]
+        items.append([*parts[:-1], str(parts[-1]).rstrip(", ")])
+    rows = [
+        Row(
+            [claim_link(one.claim), Code(one.assumption)]
+            + [Number(value, 3) for value in (one.first_order, one.low, one.high)],
+            tags={"claim": [one.claim]},
+        )
+        for one in indices[indices["first_order"].abs() > TOLD].itertuples()
+    ]
+    words = (
+        "Share of the variance (of the logarithm, over universes) that an assumption explains "
+        "alone; a pair with * is what the two explain jointly beyond that."
+    )
+    columns = ["claim", "assumption", "share", "low", "high"]
+    table = Table("indices", "Shares of the spread above 1 %", columns, rows, ("claim",))
+    return [Heading("What the spread rests on", "indices"), Text(words), Items(items), table]
+
+
+def one_switch(results: Results) -> list[Block]:
+    """Return a matrix of claims and the switches that move them, on top of all corrected."""
+    moved, claims = moves(results), claims_of(results)
+    if not moved:
+        return []
+    table = pd.concat(moved.values())
+    table = table.assign(ratio=table["computed"] / table["base_value"])
+    table["far"] = (table["ratio"].clip(lower=1e-9)).map(lambda ratio: max(ratio, 1 / ratio))
+    widest = table.loc[table.groupby(["claim", "assumption"], sort=False)["far"].idxmax()]
+    names = {} if claims is None else claims.set_index("id")["statement"].to_dict()
+    rows = [
+        Row(
+            [claim_link(one.claim), names.get(one.claim, ""), Code(f"{one.assumption}={one.value}")]
+            + [Number(one.base_value), Number(one.computed), Number(one.ratio, 3)],
+            tags={"claim": [one.claim], "assumption": [one.assumption]},
+        )
+        for one in widest.itertuples()
+    ]
+    words = [
+        "On top of all corrected assumptions: the value of each switch that moves a claim most. "
+        "All values, also on top of the published ones: ",
+        results.link(SWITCHES),
+        ". What the switches mean: ",
+        Link("docs/reference/assumptions.md", "yourself.html#documentation"),
+        ".",
+    ]
+    columns = ["claim", "statement", "switch", "corrected", "then", "ratio"]
+    filters = ("claim", "assumption")
+    title = "One switch at a time"
+    return [
+        Heading(title, "switches"),
+        Text(words),
+        Table("switches", title, columns, rows, filters),
+    ]

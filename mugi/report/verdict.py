@@ -1,0 +1,179 @@
+"""The first page: the conclusions, how they fare, and three sentences to repeat."""
+
+import pandas as pd
+
+from mugi.report import chart
+from mugi.report.blocks import (
+    Block,
+    Heading,
+    Items,
+    Number,
+    Page,
+    Picture,
+    Quote,
+    Row,
+    Table,
+    Text,
+    Verdict,
+)
+from mugi.report.claims import CLAIMS, claim_link, claim_links, claims_of
+from mugi.report.results import Results
+
+CONCLUSIONS = "claims/conclusions.csv"
+CURVE = "judge/curve.csv"
+COLUMNS = ["conclusion", "section", "sentence", "claims", "verdict", "in_words"]
+# every verdict under correction, and what it says
+WORDS = {
+    "holds": "is as printed when the errors of the published model are set right",
+    "grows": "is true, and more than printed",
+    "shrinks": "is true in its direction, and less than printed",
+    "depends": "is true or not by one choice that the paper does not state",
+    "reverses": "is not true when the errors are set right",
+    "not a result": "is read off a drawing",
+    "no verdict": "cannot be judged here",
+}
+
+
+def page(results: Results) -> Page:
+    """Return the page of conclusions."""
+    about = "Which conclusions of the paper would you repeat? The answers, from the tables alone."
+    blocks: list[Block] = [*results.missing(CONCLUSIONS, CLAIMS, CURVE)]
+    conclusions = results.table(CONCLUSIONS, COLUMNS)
+    if sentences := quotes(results):
+        blocks += [Heading("To repeat"), *sentences]
+    if conclusions is not None:
+        counts = counted(conclusions)
+        blocks += [
+            Heading("Conclusions by section"),
+            Picture(chart.NAME, chart.described(counts)),
+            Items([[Verdict(name), f" {words}"] for name, words in WORDS.items()]),
+            Heading("All conclusions"),
+            listed(conclusions),
+        ]
+    claims = claims_of(results)
+    if claims is not None:
+        blocks += [Heading("The claims behind them"), crossed(claims)]
+    return Page("index", "Verdict", about, blocks)
+
+
+def counted(conclusions: pd.DataFrame) -> pd.DataFrame:
+    """Return how many conclusions of each section (rows) have each verdict (columns)."""
+    counts = pd.crosstab(conclusions["section"], conclusions["verdict"])
+    sections = list(dict.fromkeys(conclusions["section"]))
+    known = [name for name in WORDS if name in counts]
+    return counts.loc[sections, [*known, *(name for name in counts if name not in WORDS)]]
+
+
+def listed(conclusions: pd.DataFrame) -> Table:
+    """Return all conclusions, a row each."""
+    rows = [
+        Row(
+            [one.section, one.sentence, Verdict(one.verdict), one.in_words, claim_links(one.claims)],
+            one.conclusion,
+            {"verdict": [one.verdict], "section": [one.section]},
+        )
+        for one in conclusions.itertuples()
+    ]
+    columns = ["section", "the paper says", "verdict", "in words", "claims"]
+    return Table("conclusions", "Conclusions", columns, rows, ("verdict", "section"))
+
+
+def crossed(claims: pd.DataFrame) -> Table:
+    """Return how many claims compare how, by what happens under correction."""
+    counts = pd.crosstab(claims["comparison"], claims["correction"])
+    names = [name for name in WORDS if name in counts]
+    names += [name for name in counts if name not in names]
+    rows = [Row([how, *map(Number, row[names])]) for how, row in counts.iterrows()]
+    title = "Claims by how they compare with print (rows) and by verdict (columns)"
+    return Table("crossed", title, ["compared", *names], rows)
+
+
+def quotes(results: Results) -> list[Block]:
+    """Return up to three sentences, each with links to its numbers."""
+    sentences = [of_conclusions(results), of_abstract(results), of_universes(results)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def of_conclusions(results: Results) -> Quote | None:
+    """Return how many conclusions have which verdict."""
+    conclusions = results.table(CONCLUSIONS, COLUMNS)
+    if conclusions is None:
+        return None
+    counts = conclusions["verdict"].value_counts()
+    said = [f"{counts[name]} {verb(name, counts[name])}" for name in WORDS if name in counts]
+    said += [f"{counts[name]} {name}" for name in counts.index if name not in WORDS]
+    return Quote(
+        f"Of {len(conclusions)} conclusions of the paper, once the errors of its published model "
+        f"are set right, {in_a_row(said)}.",
+        ["from ", results.link(CONCLUSIONS)],
+    )
+
+
+def verb(verdict: str, count: int) -> str:
+    """Return what conclusions do, as a verb for their number."""
+    plurals = {
+        "holds": "hold",
+        "grows": "grow",
+        "shrinks": "shrink",
+        "depends": "depend on a choice",
+        "reverses": "reverse",
+        "not a result": "are not results",
+        "no verdict": "have no verdict",
+    }
+    singulars = {
+        "depends": "depends on a choice",
+        "not a result": "is not a result",
+        "no verdict": "has no verdict",
+    }
+    return plurals[verdict] if count != 1 else singulars.get(verdict, verdict)
+
+
+def in_a_row(words: list[str]) -> str:
+    """Return words with commas, the last with `and`."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def of_abstract(results: Results) -> Quote | None:
+    """Return which number of the abstract correction moves least, and which most."""
+    claims = claims_of(results)
+    if claims is None:
+        return None
+    abstract = claims[(claims["location"] == "Abstract") & claims["corrected"].notna()]
+    printed = pd.to_numeric(abstract["printed"].astype(str).str.strip("~<>"), errors="coerce")
+    moved = (abstract["corrected"] / printed).dropna()
+    if len(moved) < 2:
+        return None
+    distance = moved.map(lambda ratio: max(ratio, 1 / ratio))
+    least, most = (abstract.loc[index] for index in (distance.idxmin(), distance.idxmax()))
+    text = (
+        f"Of the abstract's numbers, “{least['statement']}” moves least when the published errors "
+        f"are set right (printed {least['printed']}, corrected {Number(least['corrected'], 3).text}"
+        f"), “{most['statement']}” most (printed {most['printed']}, corrected "
+        f"{Number(most['corrected'], 3).text})."
+    )
+    return Quote(text, ["claims ", claim_link(least["id"]), " and ", claim_link(most["id"])])
+
+
+def of_universes(results: Results) -> Quote | None:
+    """Return which number of the abstract is above 1 most often, and which least."""
+    curve, claims = results.table(CURVE, ["claim", "universes", "share_above_1"]), claims_of(results)
+    if curve is None or claims is None or len(curve) < 2:
+        return None
+    names = claims.set_index("id")["statement"]
+    least, most = (
+        curve.loc[index]
+        for index in (curve["share_above_1"].idxmin(), curve["share_above_1"].idxmax())
+    )
+
+    def told(row: pd.Series) -> str:
+        return (
+            f"“{names.get(row['claim'], row['claim'])}” is above 1 in {row['share_above_1']:.0%} "
+            f"(within 5 % of the printed value in {row['share_within_5_percent']:.0%})"
+        )
+
+    text = (
+        f"With every assumption drawn at random, {int(most['universes']):,} times: {told(most)}, "
+        f"{told(least)}."
+    )
+    links = [claim_link(most["claim"]), " and ", claim_link(least["claim"])]
+    return Quote(text, ["claims ", *links, ", shares from ", results.link(CURVE)])

@@ -1,0 +1,86 @@
+"""Where the paper's conclusions hold: over batch, sequence length, array size and models."""
+
+import pandas as pd
+
+from mugi.report.blocks import Block, Heading, Number, Page, Row, Table, Text
+from mugi.report.figures import drawn_from
+from mugi.report.results import Results
+
+WHERE = "judge/where.csv"
+BREAK_EVEN = "judge/breakeven.csv"
+POINT = ["batch_size", "seq_len", "array_height"]
+
+
+def page(results: Results) -> Page:
+    """Return the page of maps."""
+    about = (
+        "Where Mugi leads the best rival of equal area and of equal peak throughput, and when "
+        "carbon of use outweighs that of making the chip."
+    )
+    blocks: list[Block] = [*results.missing(WHERE, BREAK_EVEN)]
+    blocks += regions(results)
+    blocks += break_even(results)
+    blocks += drawn_from(results, WHERE, BREAK_EVEN)
+    return Page("where", "Where it holds", about, blocks)
+
+
+def regions(results: Results) -> list[Block]:
+    """Return by model, rival and metric where Mugi leads."""
+    wanted = ["model", "metric", "rival_kind", "ratio", "holds", "is_paper_point", *POINT]
+    where = results.table(WHERE, wanted)
+    if where is None:
+        return []
+    rows = []
+    by = ["model", "rival_kind", "metric"]
+    leads = where["holds"].astype(str) == "True"
+    at_paper = where["is_paper_point"].astype(str) == "True"
+    for keys, own in where.groupby(by, sort=False):
+        paper = own.loc[at_paper[own.index], "ratio"]
+        best, worst = own.loc[own["ratio"].idxmax()], own.loc[own["ratio"].idxmin()]
+        cells = [*keys, Number(100 * leads[own.index].mean(), 3)]
+        cells.append(Number(paper.iloc[0], 3) if len(paper) else "")
+        for end in (best, worst):
+            cells += [[Number(end["ratio"], 3), f" at {placed(end)}"]]
+        rows.append(Row(cells, tags=dict(zip(by, ([key] for key in keys), strict=True))))
+    words = (
+        f"{leads.mean():.0%} of the {len(where):,} points have Mugi ahead by more than half a per "
+        f"cent. A point is a batch size, a sequence length and an array height; each is compared "
+        "with the best rival of its kind."
+    )
+    columns = ["model", "against", "metric", "leads in [%]", "at the paper's point"]
+    title = "Where Mugi leads"
+    table = Table("where", title, [*columns, "most", "least"], rows, tuple(by))
+    return [Heading(title, "regions"), Text([words, " All points: ", results.link(WHERE)]), table]
+
+
+def placed(point: pd.Series) -> str:
+    """Return a point in words."""
+    return f"batch {point['batch_size']}, {point['seq_len']:,} tokens, height {point['array_height']}"
+
+
+def break_even(results: Results) -> list[Block]:
+    """Return when operational carbon reaches the embodied one."""
+    wanted = ["design", "array_height", "energy_scope", "cpa", "grid", "break_even_years"]
+    table = results.table(BREAK_EVEN, [*wanted, "break_even_g_per_kwh"])
+    if table is None:
+        return []
+    rows = [
+        Row(
+            [f"{one.design} {one.variant} {one.array_height}", one.energy_scope, one.cpa, one.grid]
+            + [Number(one.break_even_years, 3), Number(one.break_even_g_per_kwh, 3)],
+            tags={"grid": [one.grid], "scope": [one.energy_scope], "design": [one.design]},
+        )
+        for one in table.itertuples()
+    ]
+    words = (
+        "A chip in use for fewer years than these has emitted more in its making than in its use; "
+        "on a grid below the last column it never changes within its life."
+    )
+    columns = ["chip", "power counts", "fab", "grid", "years", "grid at end of life [g/kWh]"]
+    title = "Break-even of carbon"
+    filters = ("design", "scope", "grid")
+    return [
+        Heading(title, "break-even"),
+        Text(words),
+        Table("breakeven", title, columns, rows, filters),
+    ]
