@@ -9,6 +9,7 @@
 #   results/array, hardware, carbon   the simulated array, the cost model, carbon
 #   results/judge              claims under other assumptions, costs and sizes
 #   results/figures, tables, claims   what is drawn and judged from these tables
+#   results/report            the report: pages on all of it, from the tables
 #   results/docs               what README.md and docs/ quote of the tables
 #   results/logs, benchmarks   of each rule: what it said, time and memory
 #
@@ -40,6 +41,7 @@ include: "workflow/rules/hardware.smk"
 include: "workflow/rules/judge.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/docs.smk"
 
 
@@ -55,6 +57,7 @@ localrules:
     figures,
     hardware,
     judge,
+    pages,
 
 
 # Everything, what `snakemake` without a target makes

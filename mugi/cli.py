@@ -34,5 +34,91 @@ COMMANDS = {
     "assumptions": "list the switches of the cost model",
     "carbon": "operational and embodied carbon of evaluated runs",
     "claims": "judge the paper's claims from the result tables",
+    "judge": "what conclusions rest on, how sure they are, where they hold",
     "manifest": "the code, packages and machine that a run is made by",
     "report": "pages on all that there is in a folder of results",
+    "compare": "result tables against another run or the package's reference",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose mistakes are one line, with the nearest choice."""
+
+    def error(self, message: str):
+        """Leave with status 2 after one line."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def option_names(self) -> list[str]:
+        """Return all options, such as `--output` and `-o`, those of subcommands too."""
+        inner = self._subparsers._group_actions[0].choices.values() if self._subparsers else []
+        return [*self._option_string_actions, *(x for sub in inner for x in sub.option_names())]
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            kind = action.dest.replace("_", " ")
+            raise argparse.ArgumentError(None, str(unknown(kind, value, action.choices)))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one subcommand; return 0, 1 (a claim or a result differs) or 2 (bad input)."""
+    argv = sys.argv[1:] if argv is None else argv
+    warn_of_another_checkout()
+    parser = Parser(prog="mugi", description=mugi.__doc__.partition("\n")[0])
+    parser.add_argument("--version", action="version", version=f"mugi {mugi.__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help_line in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=help_line, description=help_line)
+        if argv[:1] == [name]:
+            command = import_module(f"mugi.commands.{name}")
+            command.add_arguments(subparser)
+            chosen = subparser
+    try:
+        if argv[:1] and argv[0] in COMMANDS:
+            check_options(argv[1:], chosen.option_names())
+        args = parser.parse_args(argv)
+        status = command.run(args) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (OSError, UnicodeDecodeError) as error:
+        name = getattr(error, "filename", None)
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        print(f"mugi {argv[0]}: {name + ': ' if name else ''}{reason}", file=sys.stderr)
+        return 2
+    except InputError as error:
+        for mistake in error.mistakes:
+            print(f"mugi {argv[0]}: {mistake}", file=sys.stderr)
+        return 2
+
+
+def check_options(typed: list[str], known: Iterable[str]) -> None:
+    """Raise InputError for options that are none, each with the nearest.
+
+    argparse would first complain of arguments that are missing, for want of the misspelt one.
+    """
+    ours = typed[: typed.index("--")] if "--" in typed else typed
+    names = [text.partition("=")[0] for text in ours if text.startswith("--") and " " not in text]
+    raise_all(
+        [
+            Mistake(f"unknown option '{name}'", nearest=closest(name, known))
+            for name in names
+            if not any(option.startswith(name) for option in known)  # it may be cut short
+        ]
+    )
+
+
+def warn_of_another_checkout() -> None:
+    """Say so if the folder has a package of its own: a copy whose environment is the original's."""
+    here, running = Path("mugi", "cli.py").absolute(), Path(__file__).resolve()
+    if here.is_file() and here.resolve() != running:
+        print(
+            f"mugi: this is the package in {running.parents[1]}, not the one in this folder; in a "
+            "project that was moved or copied `make install` repairs it",
+            file=sys.stderr,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mugi.commands.output import as_json, closing
 from mugi.files import check_writable, read_yaml, write_text
-from mugi.report.manifest import manifest
+from mugi.manifest import manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

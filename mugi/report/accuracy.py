@@ -5,9 +5,8 @@ import pandas as pd
 from mugi.report.blocks import Block, Cell, Code, Heading, Number, Page, Row, Table, Text
 from mugi.report.figures import drawn_from
 from mugi.report.results import Results
+from mugi.report.tables import ACCURACY, METHODS
 
-ACCURACY = "accuracy/accuracy.csv"
-METHODS = ["softmax", "activation", "woq", "kvq"]
 # metric -> heading; the first needs no reference
 METRICS = {
     "token_perplexity": "token perplexity",
@@ -22,8 +21,7 @@ def page(results: Results) -> Page:
     """Return the page of accuracy."""
     about = "What VLP, its rivals and INT4 do to the predictions of real language models."
     blocks: list[Block] = [*results.missing(ACCURACY)]
-    wanted = ["model", *METHODS, "task", "metric", "reference", "value", "ci_low", "ci_high"]
-    accuracy = results.table(ACCURACY, wanted)
+    accuracy = results.table(ACCURACY)
     if accuracy is not None:
         blocks += [Text(LEGEND), *measured(results, accuracy)]
     blocks += drawn_from(results, "accuracy/")
@@ -32,7 +30,7 @@ def page(results: Results) -> Page:
 
 LEGEND = (
     "Measured on models whose weights come inside installed packages. The paper's own models are "
-    "gated or need a network: its accuracy numbers are shown as published and have no verdict here. "
+    "gated or need a network: their accuracy is shown as published and has no verdict here. "
     "A difference is told from noise where its interval leaves out 0; a KL divergence is never "
     "negative, so that its interval says how large it is, not whether it is there."
 )

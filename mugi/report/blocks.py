@@ -40,8 +40,8 @@ class Number:
         value = float(self.value)
         if math.isnan(value):
             return ""
-        if float(value).is_integer() and abs(value) < 1e6:
-            return f"{value:.0f}"
+        if value.is_integer() or abs(value) >= 10**self.digits:
+            return f"{value:,.0f}"
         return f"{value:.{self.digits}g}"
 
     @property

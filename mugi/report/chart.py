@@ -54,8 +54,9 @@ def drawn(counts: pd.DataFrame) -> str:
     body = "\n".join([*parts, *legend])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH + 4} {height:g}" '
-        f'width="{WIDTH + 4}" height="{height:g}" font-family="system-ui, sans-serif" font-size="13" '
-        f'role="img"><title>{escape(described(counts))}</title>\n'
+        f'width="{WIDTH + 4}" height="{height:g}" '
+        f'font-family="system-ui, sans-serif" font-size="13" role="img">'
+        f"<title>{escape(described(counts))}</title>\n"
         f'<rect width="100%" height="100%" fill="#ffffff"/>\n{body}\n</svg>\n'
     )
 
@@ -69,4 +70,6 @@ def _bar(left: float, top: float, width: float, name: str, label: str, height: i
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="#1a1a1a">{escape(text)}</text>'
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="#1a1a1a">{escape(text)}</text>'
+    )

@@ -9,15 +9,9 @@ from mugi.figures import FIGURES, SHOWN, output_paths
 from mugi.ledger import LEDGER, load_ledgers
 from mugi.report.blocks import Block, Cell, Code, Link, Number, Page, Row, Table, Text, Verdict
 from mugi.report.results import Results
-from mugi.report.sources import SOURCES, command_of, rule_of, section_of
+from mugi.report.sources import PREFIX, SOURCES, rule_of, section_of
+from mugi.report.tables import CLAIMS, CONCLUSIONS, SURE, SWITCHES
 
-CLAIMS = "claims/claims.csv"
-SWITCHES = "judge/switches.csv"
-COLUMNS = [
-    *["id", "location", "statement", "design", "baseline", "printed", "unit", "computed"],
-    *["corrected", "comparison", "correction", "change", "depends_on", "judged_on", "reason"],
-    *["note", "source", "target", "conclusion"],
-]
 NUMBERED = re.compile(r"(?:Fig\.|Table) \d+")
 PAGE = "claims.html"
 
@@ -41,7 +35,7 @@ LEGEND = (
 
 def claims_of(results: Results) -> pd.DataFrame | None:
     """Return the judged claims with numbers as numbers, or None if there are none."""
-    claims = results.table(CLAIMS, COLUMNS)
+    claims = results.table(CLAIMS)
     if claims is None:
         return None
     # an empty cell, of a claim that was not computed, becomes NaN and is shown as nothing
@@ -66,7 +60,7 @@ def claim_links(names: str) -> list[Cell]:
 def table(results: Results, claims: pd.DataFrame) -> Table:
     """Return all claims, a row each."""
     moved = moves(results)
-    columns = ["claim", "statement", "where", "printed", "computed", "corrected", "compared"]
+    columns = ["claim", "statement", "verdict", "printed", "computed", "corrected", "compared"]
     rows = []
     for claim in claims.itertuples():
         own = moved.get(claim.id)
@@ -78,12 +72,12 @@ def table(results: Results, claims: pd.DataFrame) -> Table:
             "section": [claim.location],
             "assumption": switches,
         }
-        cells: list[Cell] = [claim.id, claim.statement, claim.location, f"{claim.printed}{unit}"]
-        cells += [Number(claim.computed), Number(claim.corrected), claim.comparison]
-        cells.append(Verdict(claim.correction))
+        cells: list[Cell] = [claim.id, claim.statement, Verdict(claim.correction)]
+        cells += [f"{claim.printed}{unit}", Number(claim.computed), Number(claim.corrected)]
+        cells += [claim.comparison, claim.location]
         rows.append(Row(cells, claim.id, tags, details(results, claim, own)))
     filters = ("verdict", "compared", "section", "assumption")
-    return Table("claims", "All claims", [*columns, "verdict"], rows, filters)
+    return Table("claims", "All claims", [*columns, "where"], rows, filters)
 
 
 def details(results: Results, claim, moved: pd.DataFrame | None) -> dict[str, Cell]:
@@ -95,23 +89,40 @@ def details(results: Results, claim, moved: pd.DataFrame | None) -> dict[str, Ce
     facts: dict[str, Cell] = {
         "of": over,
         "judged on": claim.judged_on,
-        "under correction": [claim.change, f" depends on {claim.depends_on}" * bool(claim.depends_on)],
+        "under correction": [
+            claim.change,
+            f" depends on {claim.depends_on}" * bool(claim.depends_on),
+        ],
         "95 % interval": interval(results, claim.id),
         "one switch at a time": span(moved),
-        "make it again": Code(f"snakemake {claim.target}"),
+        "make it again": again(claim, source),
         "time and memory": Link("of its rules", "run.html#claims"),
         "table": results.link(source) if source else "",
         "figure": figures_of(results, claim),
-        "configuration": Link(f"section {section}", f"run.html#config-{section}") if section else "",
+        "configuration": ["section ", results.section(section)] if section else "",
         "log": spaced(results.logs(rule)) if rule else "",
         "reason": claim.reason,
         "note": claim.note,
         "in the paper": claim.source,
-        "conclusion": Link(claim.conclusion, f"index.html#{claim.conclusion}")
-        if claim.conclusion
-        else "",
+        "conclusion": conclusion_of(results, claim),
     }
     return {name: cell for name, cell in facts.items() if said(cell)}
+
+
+def conclusion_of(results: Results, claim) -> Cell:
+    """Return a link to the conclusion that a claim carries, if it carries one."""
+    conclusions = results.table(CONCLUSIONS)
+    known = conclusions is not None and (conclusions["conclusion"] == claim.conclusion).any()
+    return Link(claim.conclusion, f"index.html#{claim.conclusion}") if known else claim.conclusion
+
+
+def again(claim, source: str) -> Cell:
+    """Return the commands that make a claim's table and judge the claim."""
+    made = Code(f"snakemake {claim.target}")
+    if not source:
+        return made
+    judged = f"mugi claims {PREFIX}{source} --partial -o claims.csv"
+    return [made, ", then ", Code(judged)]
 
 
 def said(cell: Cell) -> bool:
@@ -136,7 +147,7 @@ def source_of(results: Results, claim) -> str:
     name = ledger[claim.id].table if claim.id in ledger else None
     if not name:
         return ""
-    figures = [output_paths(name)[0].removeprefix("results/")] if name in FIGURES else []
+    figures = [output_paths(name)[0].removeprefix(PREFIX)] if name in FIGURES else []
     made = [path for source in SOURCES.values() for path in source.makes]
     return next((path for path in [*figures, *made] if path.endswith(f"/{name}.csv")), "")
 
@@ -145,9 +156,9 @@ def figures_of(results: Results, claim) -> Cell:
     """Return links to the figures and tables of the paper that a claim names as its source."""
     numbers = NUMBERED.findall(f"{claim.source} {claim.location}")
     named = [name for name in FIGURES if NUMBERED.findall(FIGURES[name].number)[:1]]
-    shown = [
-        name for name in named if NUMBERED.findall(FIGURES[name].number)[0] in numbers
-    ] or [name for name in FIGURES if name == claim.target]
+    shown = [name for name in named if NUMBERED.findall(FIGURES[name].number)[0] in numbers] or [
+        name for name in FIGURES if name == claim.target
+    ]
     links = [
         Link(FIGURES[name].number, f"figures.html#{name}")
         for name in shown
@@ -160,12 +171,12 @@ def shown_path(name: str) -> str:
     """Return the file of a figure that is shown, as a path in results."""
     suffix = SHOWN[FIGURES[name].kind]
     paths = [path for path in output_paths(name) if path.endswith(suffix)]
-    return paths[0].removeprefix("results/")
+    return paths[0].removeprefix(PREFIX)
 
 
 def moves(results: Results) -> dict[str, pd.DataFrame]:
     """Return what single switches make of each claim, on top of all corrected."""
-    switches = results.table(SWITCHES, ["claim", "base", "assumption", "value", "computed"])
+    switches = results.table(SWITCHES)
     if switches is None:
         return {}
     corrected = switches[switches["base"] == "corrected"]
@@ -179,21 +190,22 @@ def span(moved: pd.DataFrame | None) -> Cell:
     ends = [moved.loc[moved["computed"].idxmin()], moved.loc[moved["computed"].idxmax()]]
     parts: list[Cell] = []
     for word, end in zip(["from ", " to "], ends, strict=True):
-        parts += [word, Number(end["computed"]), " (", Code(f"{end['assumption']}={end['value']}"), ")"]
+        parts += [
+            word,
+            Number(end["computed"]),
+            " (",
+            Code(f"{end['assumption']}={end['value']}"),
+            ")",
+        ]
     return [*parts, f"; {moved['assumption'].nunique()} switches move it"]
 
 
 def interval(results: Results, name: str) -> Cell:
     """Return a claim's 95 % interval for unsure unit costs, if it has one."""
-    sure = results.table("judge/sure.csv")
+    sure = results.table(SURE)
     if sure is None or "claim" not in sure:
         return ""
     own = sure[sure["claim"] == name]
     if not len(own):
         return ""
     return [Number(own["low"].iloc[0]), " to ", Number(own["high"].iloc[0])]
-
-
-def command(claim) -> str:
-    """Return the command that makes what a claim is judged on."""
-    return f"snakemake {claim.target}" if claim.target else command_of(CLAIMS)

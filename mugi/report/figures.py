@@ -8,11 +8,13 @@ from mugi.figures import FIGURES, OWN_SCRIPTS, add_figures, output_paths
 from mugi.report.blocks import (
     Block,
     Caption,
+    Cell,
     Code,
     Facts,
     Heading,
     Link,
     Missing,
+    Number,
     Page,
     Picture,
     Row,
@@ -20,7 +22,7 @@ from mugi.report.blocks import (
     Text,
 )
 from mugi.report.results import MANIFEST, Results
-from mugi.report.sources import PREFIX, command_of
+from mugi.report.sources import PREFIX
 
 MOST_ROWS = 300  # of a table that is shown whole
 
@@ -102,8 +104,13 @@ def as_table(results: Results, name: str) -> Block:
     table = results.table(path)
     if table is None or len(table) > MOST_ROWS:
         return Text([f"{0 if table is None else len(table):,} rows, in ", results.link(path)])
-    rows = [Row(list(map(str, row))) for row in table.itertuples(index=False)]
+    rows = [Row(list(map(celled, row))) for row in table.itertuples(index=False)]
     return Table(name, FIGURES[name].title, list(table.columns), rows)
+
+
+def celled(value: object) -> Cell:
+    """Return a cell of a table, floats as numbers of few digits."""
+    return Number(value) if isinstance(value, float) else str(value)
 
 
 def drawn_from(results: Results, *sources: str) -> list[Block]:

@@ -1,7 +1,5 @@
 """The folder of results that a report is made from: its tables, what is missing, what is linked."""
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +8,7 @@ from mugi.errors import InputError, Mistake
 from mugi.files import parse_json, read_table
 from mugi.report.blocks import Link, Missing
 from mugi.report.sources import command_of
+from mugi.report.tables import COLUMNS
 
 MANIFEST = "manifest.json"
 FILES = "files"  # copies of results in the folder of the report
@@ -43,27 +42,27 @@ class Results:
         """Return whether a file is there."""
         return (self.folder / path).is_file()
 
-    def table(self, path: str, columns: Iterable[str] = ()) -> pd.DataFrame | None:
+    def table(self, path: str) -> pd.DataFrame | None:
         """Return a table, or None if it is missing or has no rows.
 
-        Raises InputError if it cannot be read or lacks one of the columns.
+        Raises InputError if it cannot be read or lacks one of its COLUMNS.
         """
         if path not in self._tables:
-            self._tables[path] = self._read(path, columns)
+            self._tables[path] = self._read(path)
         return self._tables[path]
 
-    def _read(self, path: str, columns: Iterable[str]) -> pd.DataFrame | None:
+    def _read(self, path: str) -> pd.DataFrame | None:
         if not self.has(path):
             return None
         try:
-            return read_table(self.folder / path, columns)
+            return read_table(self.folder / path, COLUMNS.get(path, ()))
         except InputError as error:
             if [mistake.what for mistake in error.mistakes] == ["no rows"]:
                 return None
             raise
 
     def missing(self, *paths: str) -> list[Missing]:
-        """Return a block for each of the tables that is not there, or that is there without rows."""
+        """Return a block for each of the tables that is not there or has no rows."""
         blocks = []
         for path in paths:
             if not self.has(path):
@@ -84,12 +83,8 @@ class Results:
         """Return links to what a rule said, a file a job."""
         base = self.folder / "logs"
         paths = [base / f"{rule}.log", *sorted((base / rule).rglob("*.log"))]
-        return [
-            self.link(str(path.relative_to(self.folder)))
-            for path in paths
-            if path.is_file()
-        ]
+        return [self.link(str(path.relative_to(self.folder))) for path in paths if path.is_file()]
 
-    def config_text(self) -> str:
-        """Return the configuration as JSON."""
-        return json.dumps(self.config, indent=2, ensure_ascii=False)
+    def section(self, name: str) -> Link | str:
+        """Return a link to a section of the configuration, or its name if that is not known."""
+        return Link(name, f"run.html#config-{name}") if name in self.config else name

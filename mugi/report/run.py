@@ -87,8 +87,10 @@ def took(results: Results) -> list[Block]:
     )
     rows = [
         Row(
-            [claim_links(", ".join(one.claims)), Code(one.command)]
-            + [Number(one.seconds, 3), Number(one.memory_mib, 4), one.rules]
+            [
+                *[claim_links(", ".join(one.claims)), Code(one.command), Number(one.seconds, 3)],
+                *[Number(one.memory_mib, 4), one.rules],
+            ]
         )
         for one in needs(results, claims, rules).itertuples()
     ]

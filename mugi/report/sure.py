@@ -3,9 +3,8 @@
 from mugi.report.blocks import Block, Heading, Items, Number, Page, Row, Table, Text
 from mugi.report.figures import drawn_from
 from mugi.report.results import Results
+from mugi.report.tables import SURE, VARIANCE
 
-SURE = "judge/sure.csv"
-VARIANCE = "judge/variance.csv"
 TOLD = 3  # sources of a metric that are named
 
 
@@ -24,15 +23,16 @@ def page(results: Results) -> Page:
 
 def ratios(results: Results) -> list[Block]:
     """Return the ratios with their intervals."""
-    wanted = ["metric", "design", "rival", "model", "value", "low", "high", "probability"]
-    sure = results.table(SURE, wanted)
+    sure = results.table(SURE)
     if sure is None:
         return []
     rows = [
         Row(
-            [one.metric, one.design, one.rival, one.model]
-            + [Number(one.value), Number(one.low), Number(one.high)]
-            + [Number(100 * one.probability, 3)],
+            [
+                *[one.metric, one.design, one.rival, one.model],
+                *map(Number, [one.value, one.low, one.high]),
+                Number(100 * one.probability, 3),
+            ],
             tags={"metric": [one.metric], "rival": [one.rival], "model": [one.model]},
         )
         for one in sure.itertuples()
@@ -55,7 +55,7 @@ def ratios(results: Results) -> list[Block]:
 
 def sources(results: Results) -> list[Block]:
     """Return what the variance of each metric comes from."""
-    variance = results.table(VARIANCE, ["metric", "source", "share"])
+    variance = results.table(VARIANCE)
     if variance is None:
         return []
     items = []

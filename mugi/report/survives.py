@@ -3,12 +3,12 @@
 import pandas as pd
 
 from mugi.report.blocks import Block, Code, Heading, Items, Link, Number, Page, Row, Table, Text
-from mugi.report.claims import CLAIMS, SWITCHES, claim_link, claim_links, claims_of, moves
+from mugi.report.claims import claim_link, claim_links, claims_of, moves
 from mugi.report.figures import drawn_from
 from mugi.report.results import Results
-from mugi.report.verdict import COLUMNS, CONCLUSIONS, CURVE, WORDS
+from mugi.report.tables import CLAIMS, CONCLUSIONS, CURVE, INDICES, SWITCHES, UNIVERSES
+from mugi.report.verdict import WORDS
 
-INDICES = "judge/indices.csv"
 STRONGEST = 3  # assumptions of a claim that are named
 TOLD = 0.01  # of the spread: what explains less is not named
 
@@ -22,15 +22,17 @@ def page(results: Results) -> Page:
     blocks: list[Block] = [*results.missing(CONCLUSIONS, CLAIMS, SWITCHES, CURVE, INDICES)]
     blocks += in_words(results)
     blocks += universes(results)
+    blocks += drawn_from(results, UNIVERSES, CURVE)
     blocks += shares(results)
+    blocks += drawn_from(results, INDICES)
     blocks += one_switch(results)
-    blocks += drawn_from(results, "judge/universes", "judge/switches", "judge/curve", "judge/indices")
+    blocks += drawn_from(results, SWITCHES)
     return Page("survives", "What survives", about, blocks)
 
 
 def in_words(results: Results) -> list[Block]:
     """Return the conclusions by verdict, in a sentence each."""
-    conclusions = results.table(CONCLUSIONS, COLUMNS)
+    conclusions = results.table(CONCLUSIONS)
     if conclusions is None:
         return []
     blocks: list[Block] = []
@@ -101,15 +103,14 @@ def percent(share: float) -> Number:
 
 def shares(results: Results) -> list[Block]:
     """Return which assumptions explain the spread over universes."""
-    indices = results.table(INDICES, ["claim", "assumption", "first_order", "low", "high"])
+    indices = results.table(INDICES)
     if indices is None:
         return []
     joint = indices["assumption"].str.contains("*", regex=False)
     items = []
-    for claim, own in indices.groupby("claim", sort=False):
-        alone = own[~joint].sort_values("first_order", ascending=False).head(STRONGEST)
-        pairs = own[joint & (own["first_order"] > TOLD)]
-        pairs = pairs.sort_values("first_order", ascending=False).head(1)
+    for claim, own in indices.assign(joint=joint).groupby("claim", sort=False):
+        own = own.sort_values("first_order", ascending=False, kind="stable")
+        alone, pairs = own[~own["joint"]].head(STRONGEST), own[own["joint"]].head(1)
         parts: list = [claim_link(claim), ": "]
         for row in [*alone.itertuples(), *pairs.itertuples()]:
             if row.first_order > TOLD:
@@ -144,8 +145,11 @@ def one_switch(results: Results) -> list[Block]:
     names = {} if claims is None else claims.set_index("id")["statement"].to_dict()
     rows = [
         Row(
-            [claim_link(one.claim), names.get(one.claim, ""), Code(f"{one.assumption}={one.value}")]
-            + [Number(one.base_value), Number(one.computed), Number(one.ratio, 3)],
+            [
+                *[claim_link(one.claim), names.get(one.claim, "")],
+                Code(f"{one.assumption}={one.value}"),
+                *[Number(one.base_value), Number(one.computed), Number(one.ratio, 3)],
+            ],
             tags={"claim": [one.claim], "assumption": [one.assumption]},
         )
         for one in widest.itertuples()

@@ -13,15 +13,12 @@ from mugi.report.blocks import (
     Quote,
     Row,
     Table,
-    Text,
     Verdict,
 )
-from mugi.report.claims import CLAIMS, claim_link, claim_links, claims_of
+from mugi.report.claims import claim_link, claim_links, claims_of
 from mugi.report.results import Results
+from mugi.report.tables import CLAIMS, CONCLUSIONS, CURVE
 
-CONCLUSIONS = "claims/conclusions.csv"
-CURVE = "judge/curve.csv"
-COLUMNS = ["conclusion", "section", "sentence", "claims", "verdict", "in_words"]
 # every verdict under correction, and what it says
 WORDS = {
     "holds": "is as printed when the errors of the published model are set right",
@@ -38,7 +35,7 @@ def page(results: Results) -> Page:
     """Return the page of conclusions."""
     about = "Which conclusions of the paper would you repeat? The answers, from the tables alone."
     blocks: list[Block] = [*results.missing(CONCLUSIONS, CLAIMS, CURVE)]
-    conclusions = results.table(CONCLUSIONS, COLUMNS)
+    conclusions = results.table(CONCLUSIONS)
     if sentences := quotes(results):
         blocks += [Heading("To repeat"), *sentences]
     if conclusions is not None:
@@ -46,7 +43,7 @@ def page(results: Results) -> Page:
         blocks += [
             Heading("Conclusions by section"),
             Picture(chart.NAME, chart.described(counts)),
-            Items([[Verdict(name), f" {words}"] for name, words in WORDS.items()]),
+            Items([[Verdict(name), f" {WORDS.get(name, '')}"] for name in counts]),
             Heading("All conclusions"),
             listed(conclusions),
         ]
@@ -68,7 +65,13 @@ def listed(conclusions: pd.DataFrame) -> Table:
     """Return all conclusions, a row each."""
     rows = [
         Row(
-            [one.section, one.sentence, Verdict(one.verdict), one.in_words, claim_links(one.claims)],
+            [
+                one.section,
+                one.sentence,
+                Verdict(one.verdict),
+                one.in_words,
+                claim_links(one.claims),
+            ],
             one.conclusion,
             {"verdict": [one.verdict], "section": [one.section]},
         )
@@ -96,7 +99,7 @@ def quotes(results: Results) -> list[Block]:
 
 def of_conclusions(results: Results) -> Quote | None:
     """Return how many conclusions have which verdict."""
-    conclusions = results.table(CONCLUSIONS, COLUMNS)
+    conclusions = results.table(CONCLUSIONS)
     if conclusions is None:
         return None
     counts = conclusions["verdict"].value_counts()
@@ -146,17 +149,23 @@ def of_abstract(results: Results) -> Quote | None:
     distance = moved.map(lambda ratio: max(ratio, 1 / ratio))
     least, most = (abstract.loc[index] for index in (distance.idxmin(), distance.idxmax()))
     text = (
-        f"Of the abstract's numbers, “{least['statement']}” moves least when the published errors "
-        f"are set right (printed {least['printed']}, corrected {Number(least['corrected'], 3).text}"
-        f"), “{most['statement']}” most (printed {most['printed']}, corrected "
-        f"{Number(most['corrected'], 3).text})."
+        f"Of the abstract's numbers for Mugi, “{least['statement']}” moves least when the "
+        f"published errors are set right ({both(least)}), “{most['statement']}” most ({both(most)})."
     )
     return Quote(text, ["claims ", claim_link(least["id"]), " and ", claim_link(most["id"])])
 
 
+def both(claim: pd.Series) -> str:
+    """Return a claim's printed and corrected value."""
+    return f"printed {claim['printed']}, corrected {Number(claim['corrected'], 3).text}"
+
+
 def of_universes(results: Results) -> Quote | None:
     """Return which number of the abstract is above 1 most often, and which least."""
-    curve, claims = results.table(CURVE, ["claim", "universes", "share_above_1"]), claims_of(results)
+    curve, claims = (
+        results.table(CURVE),
+        claims_of(results),
+    )
     if curve is None or claims is None or len(curve) < 2:
         return None
     names = claims.set_index("id")["statement"]
@@ -166,9 +175,10 @@ def of_universes(results: Results) -> Quote | None:
     )
 
     def told(row: pd.Series) -> str:
+        above, near = (100 * row[f"share_{which}"] for which in ("above_1", "within_5_percent"))
         return (
-            f"“{names.get(row['claim'], row['claim'])}” is above 1 in {row['share_above_1']:.0%} "
-            f"(within 5 % of the printed value in {row['share_within_5_percent']:.0%})"
+            f"“{names.get(row['claim'], row['claim'])}” is above 1 in {above:.0f} % "
+            f"(within 5 % of the printed value in {near:.0f} %)"
         )
 
     text = (

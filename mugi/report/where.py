@@ -5,10 +5,7 @@ import pandas as pd
 from mugi.report.blocks import Block, Heading, Number, Page, Row, Table, Text
 from mugi.report.figures import drawn_from
 from mugi.report.results import Results
-
-WHERE = "judge/where.csv"
-BREAK_EVEN = "judge/breakeven.csv"
-POINT = ["batch_size", "seq_len", "array_height"]
+from mugi.report.tables import BREAK_EVEN, WHERE
 
 
 def page(results: Results) -> Page:
@@ -26,8 +23,7 @@ def page(results: Results) -> Page:
 
 def regions(results: Results) -> list[Block]:
     """Return by model, rival and metric where Mugi leads."""
-    wanted = ["model", "metric", "rival_kind", "ratio", "holds", "is_paper_point", *POINT]
-    where = results.table(WHERE, wanted)
+    where = results.table(WHERE)
     if where is None:
         return []
     rows = []
@@ -43,9 +39,9 @@ def regions(results: Results) -> list[Block]:
             cells += [[Number(end["ratio"], 3), f" at {placed(end)}"]]
         rows.append(Row(cells, tags=dict(zip(by, ([key] for key in keys), strict=True))))
     words = (
-        f"{leads.mean():.0%} of the {len(where):,} points have Mugi ahead by more than half a per "
-        f"cent. A point is a batch size, a sequence length and an array height; each is compared "
-        "with the best rival of its kind."
+        f"In {100 * leads.mean():.0f} % of {len(where):,} points Mugi is ahead by more than half a "
+        "per cent. A point is a batch size, a sequence length and an array height; each is "
+        "compared with the best rival of its kind."
     )
     columns = ["model", "against", "metric", "leads in [%]", "at the paper's point"]
     title = "Where Mugi leads"
@@ -55,19 +51,23 @@ def regions(results: Results) -> list[Block]:
 
 def placed(point: pd.Series) -> str:
     """Return a point in words."""
-    return f"batch {point['batch_size']}, {point['seq_len']:,} tokens, height {point['array_height']}"
+    return (
+        f"batch {point['batch_size']}, {point['seq_len']:,} tokens, height {point['array_height']}"
+    )
 
 
 def break_even(results: Results) -> list[Block]:
     """Return when operational carbon reaches the embodied one."""
-    wanted = ["design", "array_height", "energy_scope", "cpa", "grid", "break_even_years"]
-    table = results.table(BREAK_EVEN, [*wanted, "break_even_g_per_kwh"])
+    table = results.table(BREAK_EVEN)
     if table is None:
         return []
     rows = [
         Row(
-            [f"{one.design} {one.variant} {one.array_height}", one.energy_scope, one.cpa, one.grid]
-            + [Number(one.break_even_years, 3), Number(one.break_even_g_per_kwh, 3)],
+            [
+                f"{one.design} {one.variant} {one.array_height}",
+                *[one.energy_scope, one.cpa, one.grid],
+                *[Number(one.break_even_years, 3), Number(one.break_even_g_per_kwh, 3)],
+            ],
             tags={"grid": [one.grid], "scope": [one.energy_scope], "design": [one.design]},
         )
         for one in table.itertuples()

@@ -12,9 +12,21 @@ from markupsafe import Markup
 
 from mugi.errors import InputError, Mistake
 from mugi.files import write_bytes
-from mugi.report import accuracy, chart, claims, figures, run, sure, survives, verdict, where, yourself
+from mugi.report import (
+    accuracy,
+    chart,
+    claims,
+    figures,
+    run,
+    sure,
+    survives,
+    verdict,
+    where,
+    yourself,
+)
 from mugi.report.blocks import Page
 from mugi.report.results import FILES, Results
+from mugi.report.tables import CONCLUSIONS
 
 MADE_BY_US = 'name="generator" content="mugi report"'
 FIRST = "index.html"
@@ -66,12 +78,15 @@ def rendered(results: Results, pages: list[Page]) -> dict[str, bytes]:
         keep_trailing_newline=True,
     )
     environment.filters |= {"kind": kind, "rst": as_html, "as_json": json.dumps}
-    html, markdown = environment.get_template("page.html.j2"), environment.get_template("report.md.j2")
+    html, markdown = (
+        environment.get_template("page.html.j2"),
+        environment.get_template("report.md.j2"),
+    )
     texts = {f"{page.name}.html": html.render(page=page, pages=pages) for page in pages}
     last = sorted(pages, key=lambda page: page.name == "run")
     texts[MARKDOWN] = f"{markdown.render(pages=last).strip()}\n"
     style = environment.get_template("style.css.j2").render(colours=chart.COLOURS)
-    conclusions = results.table(verdict.CONCLUSIONS)
+    conclusions = results.table(CONCLUSIONS)
     if conclusions is not None:
         texts[chart.NAME] = chart.drawn(verdict.counted(conclusions))
     script = (files("mugi") / "report" / "assets" / "report.js").read_text("utf-8")
@@ -96,5 +111,3 @@ def kind(cell: object) -> str:
 def as_html(source: str) -> Markup:
     """Return reStructuredText as HTML."""
     return Markup(publish_parts(source, writer="html5", settings_overrides=CAPTIONS)["body"])
-
-

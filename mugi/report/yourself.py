@@ -1,9 +1,10 @@
 """How a reader makes these results, changes them and checks them."""
 
 from mugi.report.blocks import Block, Code, Heading, Items, Link, Page, Row, Table, Text
-from mugi.report.claims import CLAIMS, claim_links, claims_of, source_of
+from mugi.report.claims import claim_links, claims_of, source_of
 from mugi.report.results import Results
 from mugi.report.sources import section_of
+from mugi.report.tables import CLAIMS
 
 # what to type, and what it does
 COMMANDS = {
@@ -66,7 +67,7 @@ def commands(results: Results, claims) -> list[Block]:
                     Code(f"snakemake {target}"),
                     claim_links(", ".join(names)),
                     results.link(source) if source else "not judged here",
-                    Link(section, f"run.html#config-{section}") if section else "",
+                    results.section(section),
                 ]
             )
         )

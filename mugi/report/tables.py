@@ -1,0 +1,41 @@
+"""The tables of results/ that pages are made from, as paths in it, with the columns they need."""
+
+CLAIMS = "claims/claims.csv"
+CONCLUSIONS = "claims/conclusions.csv"
+SWITCHES = "judge/switches.csv"
+UNIVERSES = "judge/universes.parquet"
+CURVE = "judge/curve.csv"
+INDICES = "judge/indices.csv"
+SURE = "judge/sure.csv"
+VARIANCE = "judge/variance.csv"
+WHERE = "judge/where.csv"
+BREAK_EVEN = "judge/breakeven.csv"
+ACCURACY = "accuracy/accuracy.csv"
+
+SHARES = ["share_above_1", "share_within_5_percent", "share_below_as_published"]
+METHODS = ["softmax", "activation", "woq", "kvq"]
+COLUMNS = {
+    CLAIMS: [
+        *["id", "location", "statement", "design", "baseline", "printed", "unit", "computed"],
+        *["corrected", "comparison", "correction", "change", "depends_on", "judged_on", "reason"],
+        *["note", "source", "target", "conclusion"],
+    ],
+    CONCLUSIONS: ["conclusion", "section", "sentence", "claims", "verdict", "in_words"],
+    SWITCHES: ["claim", "base", "assumption", "value", "computed", "base_value"],
+    CURVE: [
+        *["claim", "universes", "printed", "as_published", "corrected", *SHARES],
+        *["least", "p05", "median", "p95", "most"],
+    ],
+    INDICES: ["claim", "assumption", "first_order", "low", "high"],
+    SURE: ["metric", "design", "rival", "model", "value", "low", "high", "probability"],
+    VARIANCE: ["metric", "source", "share"],
+    WHERE: [
+        *["model", "batch_size", "seq_len", "array_height", "rival_kind", "metric", "ratio"],
+        *["holds", "is_paper_point"],
+    ],
+    BREAK_EVEN: [
+        *["design", "variant", "array_height", "energy_scope", "cpa", "grid"],
+        *["break_even_years", "break_even_g_per_kwh"],
+    ],
+    ACCURACY: ["model", *METHODS, "task", "metric", "reference", "value", "ci_low", "ci_high"],
+}

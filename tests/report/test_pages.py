@@ -1,0 +1,162 @@
+"""What pages say, and that everybody can read them."""
+
+import re
+from itertools import pairwise
+
+import pytest
+from bs4 import BeautifulSoup
+
+from mugi.files import read_table, write_table
+from mugi.report import chart, survives, verdict
+from mugi.report.results import Results
+from mugi.report.write import write_report
+from tests.report.results import conclusions, small_results
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return small_results(tmp_path_factory.mktemp("run") / "results")
+
+
+@pytest.fixture(scope="module")
+def pages(results):
+    write_report(results, results / "report")
+    paths = (results / "report").glob("*.html")
+    return {path.stem: BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in paths}
+
+
+def contrast(one: str, two: str) -> float:
+    """Return the contrast of two colours such as #1a1a1a (WCAG 2.2)."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted([luminance(one), luminance(two)], reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_colours_of_verdicts_bear_dark_text():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert set(chart.COLOURS) == set(verdict.WORDS)
+    assert all(contrast(colour, "#1a1a1a") >= 4.5 for colour in chart.COLOURS.values())
+    assert contrast("#0b4fb3", "#f2f2f2") >= 4.5  # a link on code
+    assert contrast("#444444", "#f4f7fc") >= 4.5  # the source of a quote
+
+
+def test_structure_that_a_screen_reader_needs(pages):
+    for name, soup in pages.items():
+        assert soup.html["lang"] == "en"
+        assert len(soup.find_all("h1")) == len(soup.find_all("main")) == 1, name
+        levels = [int(tag.name[1]) for tag in soup.find_all(re.compile(r"^h\d$"))]
+        assert all(after <= before + 1 for before, after in pairwise(levels))
+        assert soup.select_one("a.skip")["href"] == "#content"
+        assert [link["href"] for link in soup.select("nav [aria-current]")] == [f"{name}.html"]
+        assert all(image.get("alt") for image in soup.find_all("img"))
+        assert all(
+            table.caption and table.find("th", scope="col") for table in soup.select("table")
+        )
+        assert all(select.find_parent("label") for select in soup.find_all("select"))
+        names = [tag["id"] for tag in soup.find_all(id=True)]
+        assert len(names) == len(set(names)), name
+
+
+def test_three_sentences_to_repeat(pages):
+    quotes = [quote.text for quote in pages["index"].select("blockquote")]
+    assert len(quotes) == 3
+    assert "Of 3 conclusions" in quotes[0] and "1 holds, 1 shrinks and 1 reverses" in quotes[0]
+    assert (
+        "“What ABS-3 says” moves least" in quotes[1] and "printed 3.11, corrected 1.53" in quotes[1]
+    )
+    assert "2,000 times" in quotes[2] and "“What ABS-6 says” is above 1 in 23 %" in quotes[2]
+
+
+def test_a_verdict_that_changes_changes_its_sentence_alone(results, pages, tmp_path):
+    table = read_table(results / "claims/conclusions.csv")
+    table.loc[1, "verdict"] = "holds"
+    for path in ["claims/claims.csv", "judge/curve.csv"]:
+        write_table(read_table(results / path), tmp_path / path)
+    write_table(table, tmp_path / "claims/conclusions.csv")
+    before = [quote.text for quote in verdict.quotes(Results(results))]
+    after = [quote.text for quote in verdict.quotes(Results(tmp_path))]
+    assert "2 hold and 1 reverses" in after[0]
+    assert before[0] != after[0] and before[1:] == after[1:]
+
+
+def test_each_sentence_is_two_clicks_from_its_number(pages):
+    """From the sentence to the claim, from there to the table."""
+    linked = [link["href"] for link in pages["index"].select(".quote a, #table-conclusions a")]
+    claims = [href.partition("#")[2] for href in linked if href.startswith("claims.html#")]
+    assert {"ABS-3", "ABS-4", "ABS-6"} <= set(claims)
+    for name in claims:
+        row = pages["claims"].find(id=name)
+        assert row.find("a", href=re.compile(r"^files/hardware/|^files/carbon/")) or name == "ABS-6"
+
+
+def test_a_claim_has_all_that_belongs_to_it(pages):
+    row = pages["claims"].find(id="ABS-3")
+    facts = {term.text: term.find_next("dd").text for term in row.find_all("dt")}
+    assert facts["of"] == "Mugi(256) over SA(16)"
+    assert facts["one switch at a time"] == (
+        "from 1.1 (ws_load_rows=sram_width) to 2.9 (ws_timing=serial); 2 switches move it"
+    )
+    assert facts["make it again"].startswith(
+        "snakemake hardware, then mugi claims results/hardware"
+    )
+    assert facts["table"] == "hardware/hardware.csv"
+    assert facts["log"].strip() == "logs/evaluate_hardware.log"
+    assert facts["configuration"] == "section hardware"
+    assert facts["figure"].strip() == "Fig. 16"
+    assert "2.064" in row.text and "holds" in row.text
+
+
+def test_claims_are_filtered_by_what_the_issue_asks(pages):
+    selects = {one["name"]: one for one in pages["claims"].select("#filters-claims select")}
+    assert list(selects) == ["verdict", "compared", "section", "assumption"]
+    choices = [option.text for option in selects["assumption"].find_all("option")]
+    assert choices == ["all", "ws_load_rows", "ws_timing", "energy_scope"]
+
+
+def test_conclusions_by_verdict_in_words(results):
+    text = survives.in_words(Results(results))
+    assert [block.text for block in text if hasattr(block, "text")] == [
+        "Holds (1)",
+        "Shrinks (1)",
+        "Reverses (1)",
+    ]
+
+
+def test_the_chart_has_its_counts_as_text():
+    counts = verdict.counted(conclusions())
+    drawing = chart.drawn(counts)
+    assert "Abstract: 1 holds, 1 shrinks; §6.3.1: 1 reverses" in chart.described(counts)
+    assert drawing.startswith("<svg") and ">1 reverses</text>" in drawing
+    assert [*counts.columns] == ["holds", "shrinks", "reverses"]
+
+
+def test_a_figure_has_caption_data_script_and_command(pages):
+    text = pages["figures"].find(id="fig16").find_next("dl").text
+    for part in [
+        "figures/fig16.csv",
+        "hardware/hardware.csv",
+        "figures/fig16.py",
+        "snakemake fig16",
+    ]:
+        assert part in text
+    assert pages["figures"].find(id="fig16").find_next(class_="caption").find("p")
+    assert "0.1235" in pages["figures"].find(id="table-table2").text
+
+
+def test_accuracy_stands_with_its_intervals(pages):
+    text = pages["accuracy"].find("table").text
+    assert "0.0034 [0.0024, 0.0044]" in text and "exact" in text
+
+
+def test_the_run_is_told(pages):
+    text = pages["run"].text
+    assert "c0ffee" in text and "1 files (dirty): README.md" in text
+    rules = {row.td.text: row.text for row in pages["run"].select("#table-rules tbody tr")}
+    assert "250.5" in rules["evaluate_hardware"]
+    needs = {row.find("code").text: row for row in pages["run"].select("#table-claims tbody tr")}
+    assert "6" in [cell.text for cell in needs["snakemake carbon"].find_all("td")]  # 4 s and 2 s
