@@ -6,11 +6,18 @@ from mugi.report.blocks import Block, Code, Heading, Items, Link, Number, Page, 
 from mugi.report.claims import claim_link, claim_links, claims_of, moves
 from mugi.report.figures import drawn_from
 from mugi.report.results import Results
-from mugi.report.tables import CLAIMS, CONCLUSIONS, CURVE, INDICES, SWITCHES, UNIVERSES
+from mugi.report.tables import (
+    CLAIMS,
+    CONCLUSIONS,
+    CURVE,
+    INDICES,
+    SWITCHES,
+    UNIVERSES,
+    WORDS_OF_CURVE,
+)
 from mugi.report.verdict import WORDS
 
-STRONGEST = 3  # assumptions of a claim that are named
-TOLD = 0.01  # of the spread: what explains less is not named
+TOLD = 0.01  # of the spread: what explains less is not shown
 
 
 def page(results: Results) -> Page:
@@ -19,8 +26,11 @@ def page(results: Results) -> Page:
         "Which conclusions stand when assumptions of the model are set otherwise, one at a time "
         "and all together."
     )
-    blocks: list[Block] = [*results.missing(CONCLUSIONS, CLAIMS, SWITCHES, CURVE, INDICES)]
+    blocks: list[Block] = [
+        *results.missing(CONCLUSIONS, CLAIMS, SWITCHES, CURVE, INDICES, WORDS_OF_CURVE)
+    ]
     blocks += in_words(results)
+    blocks += told(results)
     blocks += universes(results)
     blocks += drawn_from(results, UNIVERSES, CURVE)
     blocks += shares(results)
@@ -46,6 +56,21 @@ def in_words(results: Results) -> list[Block]:
             ]
             blocks.append(Items(items))
     return blocks
+
+
+def told(results: Results) -> list[Block]:
+    """Return what `mugi judge survives` wrote: its headings and lists; its table stands below."""
+    if not results.has(WORDS_OF_CURVE):
+        return []
+    blocks: list[Block] = []
+    for line in (results.folder / WORDS_OF_CURVE).read_text("utf-8").splitlines():
+        if line.startswith("## "):
+            blocks.append(Heading(line[3:], level=3))
+        elif line.startswith("* ") and blocks and isinstance(blocks[-1], Items):
+            blocks[-1] = Items([*blocks[-1].items, line[2:]])
+        elif line.startswith("* "):
+            blocks.append(Items([line[2:]]))
+    return [Heading("The abstract's figures, in words", "abstract"), *blocks]
 
 
 def universes(results: Results) -> list[Block]:
@@ -75,24 +100,7 @@ def universes(results: Results) -> list[Block]:
     return [
         Heading(title, "universes"),
         Text(words),
-        *[Text(sentence(one, names)) for one in curve.itertuples()],
         Table("universes", title, [*columns, "most"], rows),
-    ]
-
-
-def sentence(one, names: dict[str, str]) -> list:
-    """Return how a claim fares, in words."""
-    place = "above" if one.share_below_as_published > 0.5 else "below"
-    share = max(one.share_below_as_published, 1 - one.share_below_as_published)
-    return [
-        claim_link(one.claim),
-        f" ({names.get(one.claim, 'not in this run')}): true in its direction in "
-        f"{percent(one.share_above_1).text} % of universes, near the printed number in "
-        f"{percent(one.share_within_5_percent).text} %; between ",
-        Number(one.least, 3),
-        " and ",
-        Number(one.most, 3),
-        f". The paper's universe is {place} {percent(share).text} % of them.",
     ]
 
 
@@ -106,16 +114,6 @@ def shares(results: Results) -> list[Block]:
     indices = results.table(INDICES)
     if indices is None:
         return []
-    joint = indices["assumption"].str.contains("*", regex=False)
-    items = []
-    for claim, own in indices.assign(joint=joint).groupby("claim", sort=False):
-        own = own.sort_values("first_order", ascending=False, kind="stable")
-        alone, pairs = own[~own["joint"]].head(STRONGEST), own[own["joint"]].head(1)
-        parts: list = [claim_link(claim), ": "]
-        for row in [*alone.itertuples(), *pairs.itertuples()]:
-            if row.first_order > TOLD:
-                parts += [Code(row.assumption), f" {100 * row.first_order:.0f} %, "]
-        items.append([*parts[:-1], str(parts[-1]).rstrip(", ")])
     rows = [
         Row(
             [claim_link(one.claim), Code(one.assumption)]
@@ -130,7 +128,7 @@ def shares(results: Results) -> list[Block]:
     )
     columns = ["claim", "assumption", "share", "low", "high"]
     table = Table("indices", "Shares of the spread above 1 %", columns, rows, ("claim",))
-    return [Heading("What the spread rests on", "indices"), Text(words), Items(items), table]
+    return [Heading("What the spread rests on", "indices"), Text(words), table]
 
 
 def one_switch(results: Results) -> list[Block]:

@@ -10,6 +10,7 @@ SURE = "judge/sure.csv"
 VARIANCE = "judge/variance.csv"
 WHERE = "judge/where.csv"
 BREAK_EVEN = "judge/breakeven.csv"
+WORDS_OF_CURVE = "judge/survives.md"
 ACCURACY = "accuracy/accuracy.csv"
 
 SHARES = ["share_above_1", "share_within_5_percent", "share_below_as_published"]

@@ -149,8 +149,8 @@ def of_abstract(results: Results) -> Quote | None:
     distance = moved.map(lambda ratio: max(ratio, 1 / ratio))
     least, most = (abstract.loc[index] for index in (distance.idxmin(), distance.idxmax()))
     text = (
-        f"Of the abstract's numbers for Mugi, “{least['statement']}” moves least when the "
-        f"published errors are set right ({both(least)}), “{most['statement']}” most ({both(most)})."
+        f"Of the abstract's numbers, “{least['statement']}” moves least when the published errors "
+        f"are set right ({both(least)}), “{most['statement']}” most ({both(most)})."
     )
     return Quote(text, ["claims ", claim_link(least["id"]), " and ", claim_link(most["id"])])
 

@@ -10,7 +10,7 @@ from tests.docs.pages import DOCS
 
 PAGE = DOCS / "reference" / "outputs.md"
 GROUPS = re.compile("projection|attention|ffn|output|softmax|silu")
-NOT_DESCRIBED = ("benchmarks/", "explore/")  # Snakemake's; runs with columns of the user
+NOT_DESCRIBED = ("benchmarks/", "explore/", "report/")  # Snakemake's; of the user; copies
 
 
 def sections() -> tuple[dict[str, set[str]], set[str]]:

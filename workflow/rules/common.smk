@@ -51,7 +51,7 @@ BELOW = {
     "claims": ["ledger"],
     "judge": ["claims", "carbon"],
     "ledger": ["expressions"],
-    "report": ["ledger", "figures"],
+    "report": ["ledger", "figures", "hardware"],
 }
 LENGTHS = ("seq_len", "prompt_len", "output_len")  # of which a list makes many runs
 # the longest jobs first: all wait for the checkpoint, the figures for the sweep

@@ -52,7 +52,7 @@ rule write_report:
     conda:
         ENVIRONMENT
     params:
-        results="results",
+        results=subpath(input.manifest, parent=True),
         folder=subpath(output[0], parent=True),
     message:
         "The report"
