@@ -13,7 +13,6 @@ of the tables into results/docs; the others come from the code, or from how long
 
 import argparse
 import os
-import platform
 import re
 import shutil
 import sys
@@ -31,6 +30,8 @@ from mugi.files import Document, read_table, read_yaml, write_text
 from mugi.hardware.families import known
 from mugi.hardware.huggingface import translated
 from mugi.hardware.model import Model
+from mugi.manifest import processor
+from mugi.report.jobs import by_rule, jobs
 from mugi.schema import validated
 
 ROOT = Path(__file__).parent.parent
@@ -290,18 +291,6 @@ def survives(results: Path) -> str:
 # --- time, memory, disk ---------------------------------------------------------------------------
 
 
-def jobs(results: Path) -> pd.DataFrame:
-    """Return rule, start and end (s since 1970) and peak memory (MiB) of every job."""
-    folder = results / "benchmarks"
-    rows = []
-    for path in sorted(folder.rglob("*.tsv")):
-        job, end = read_table(path, sep="\t").iloc[0], path.stat().st_mtime
-        rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
-        memory = pd.to_numeric(job["max_rss"], errors="coerce")
-        rows.append({"rule": rule, "start": end - job["s"], "end": end, "memory_mib": memory})
-    return pd.DataFrame(rows)
-
-
 def busy_s(table: pd.DataFrame) -> float:
     """Return for how long at least one of the jobs ran."""
     running = changes(table)["jobs"].cumsum() > 0
@@ -345,24 +334,16 @@ def gigabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e9
 
 
-def processor() -> str:
-    """Return the name of this machine's processor."""
-    facts = Path("/proc/cpuinfo")
-    text = facts.read_text() if facts.exists() else ""
-    named = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
-    return named[1] if named else platform.processor() or platform.machine()
-
-
 def times(results: Path) -> str:
     """Return the seconds of every rule, the longest first."""
-    table = jobs(results)
-    seconds = (table["end"] - table["start"]).groupby(table["rule"]).sum().sort_values()[::-1]
-    memory = table.groupby("rule")["memory_mib"].max().reindex(seconds.index)
+    rules = by_rule(results)
     shown = pd.DataFrame(
         {
-            "rule": seconds.index,
-            "seconds, all jobs": seconds.map("{:.0f}".format).to_numpy(),
-            "peak memory of a job [MiB]": memory.fillna(0).map("{:.0f}".format).to_numpy(),
+            "rule": rules.index,
+            "seconds, all jobs": rules["seconds"].map("{:.0f}".format).to_numpy(),
+            "peak memory of a job [MiB]": [
+                "" if pd.isna(peak) else f"{peak:.0f}" for peak in rules["memory_mib"]
+            ],
         }
     )
     return f"On {processor()}, {os.cpu_count()} cores.\n\n{to_markdown(shown)}"
