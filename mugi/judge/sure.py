@@ -50,9 +50,9 @@ def how_sure(
 
     A lead is a claim of the abstract (`metric` is its id), or Mugi's value over a rival's, or the
     rival's over Mugi's where less is better: above 1 Mugi is ahead. `value` is that of the preset,
-    `low`, `median` and `high` are quantiles of the draws (2.5, 50 and 97.5 %), and `probability`
-    is the share of draws in which it is ahead by more than half a percent. `costs` are the
-    package's if left out. Raises InputError for fewer than 2 draws and a seed below 0.
+    `low`, `median` and `high` are quantiles of the draws (2.5, 50 and 97.5 %), `probability` and
+    `probability_behind` the shares of draws in which it is ahead and behind by more than half a
+    percent; what is left is level. `costs` are the package's if left out. Raises InputError for fewer than 2 draws and a seed below 0.
     """
     check_count(draws, "draws", seed)
     study = Study.of(preset, costs)
@@ -60,9 +60,10 @@ def how_sure(
     preset_leads, rows = study.leads(None), []
     for key, lead in study.leads(uniform).items():
         low, median, high = np.quantile(lead, [0.025, 0.5, 0.975])
-        ahead = (lead >= ABOVE).mean()
-        rows.append([*key, preset, preset_leads[key][0], low, median, high, ahead])
-    columns = [*KEYS, "preset", "value", "low", "median", "high", "probability"]
+        told = (lead >= ABOVE).mean(), (lead <= 1 / ABOVE).mean()
+        rows.append([*key, preset, preset_leads[key][0], low, median, high, *told])
+    columns = [*KEYS, "preset", "value", "low", "median", "high"]
+    columns += ["probability", "probability_behind"]
     return rounded(pd.DataFrame(rows, columns=columns)).assign(draws=draws)
 
 

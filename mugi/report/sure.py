@@ -37,12 +37,12 @@ def ratios(results: Results) -> list[Block]:
         )
         for one in sure.itertuples()
     ]
-    certain = int((sure["probability"] >= 0.975).sum())
-    unsure = int(((sure["probability"] > 0.025) & (sure["probability"] < 0.975)).sum())
+    ahead = int((sure["probability"] >= 0.975).sum())
+    behind = int((sure["probability_behind"] >= 0.975).sum())
     words = (
         f"Of {len(sure)} comparisons Mugi is ahead with a probability of at least 97.5 % in "
-        f"{certain}, behind with as much in {len(sure) - certain - unsure}, and {unsure} cannot be "
-        "told with unit costs known as well as assumed here."
+        f"{ahead}, behind with as much in {behind}, and {len(sure) - ahead - behind} are level "
+        "within half a per cent, or cannot be told with unit costs known as well as assumed here."
     )
     columns = ["metric", "design", "over", "model", "ratio", "low", "high", "ahead [%]"]
     title = "Ratios and their 95 % intervals"

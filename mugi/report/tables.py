@@ -28,7 +28,10 @@ COLUMNS = {
         *["least", "p05", "median", "p95", "most"],
     ],
     INDICES: ["claim", "assumption", "first_order", "low", "high"],
-    SURE: ["metric", "design", "rival", "model", "value", "low", "high", "probability"],
+    SURE: [
+        *["metric", "design", "rival", "model", "value", "low", "high"],
+        *["probability", "probability_behind"],
+    ],
     VARIANCE: ["metric", "source", "share"],
     WHERE: [
         *["model", "batch_size", "seq_len", "array_height", "rival_kind", "metric", "ratio"],

@@ -70,6 +70,14 @@ def test_times_do_not_spread_and_costs_do(table):
     assert set(table.loc[is_time, "probability"]) == {0.0, 1.0}
 
 
+def test_level_is_neither_ahead_nor_behind(table):
+    told = table[["probability", "probability_behind"]]
+    assert (told.sum(axis=1) <= 1).all()
+    assert lead(table, "throughput", "Mugi-L (256)")[[*told]].tolist() == [0, 0]
+    assert lead(table, "throughput", "Tensor (8)")[[*told]].tolist() == [0, 1]
+    assert lead(table, "throughput", "SA (16)")[[*told]].tolist() == [1, 0]
+
+
 def test_the_same_seed_gives_the_same_table_and_another_does_not(table):
     pd.testing.assert_frame_equal(table, how_sure(DRAWS))
     assert not table["low"].equals(how_sure(DRAWS, seed=1)["low"])
