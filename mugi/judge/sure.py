@@ -52,7 +52,8 @@ def how_sure(
     rival's over Mugi's where less is better: above 1 Mugi is ahead. `value` is that of the preset,
     `low`, `median` and `high` are quantiles of the draws (2.5, 50 and 97.5 %), `probability` and
     `probability_behind` the shares of draws in which it is ahead and behind by more than half a
-    percent; what is left is level. `costs` are the package's if left out. Raises InputError for fewer than 2 draws and a seed below 0.
+    percent; what is left is level. `costs` are the package's if left out. Raises InputError for
+    fewer than 2 draws and a seed below 0.
     """
     check_count(draws, "draws", seed)
     study = Study.of(preset, costs)
