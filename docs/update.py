@@ -156,6 +156,54 @@ def quantisation(results: Path) -> str:
     return f"{to_markdown(pd.DataFrame(rows))}\n\n{conditions(table)}"
 
 
+COSTS = {
+    "added_log_loss_nats": ("Δ log-loss [nats]", "{:+.4f}"),
+    "kl_divergence_nats": ("KL [nats]", "{:.4f}"),
+    "kl_beyond_rounding_nats": ("KL beyond rounding [nats]", "{:+.4f}"),
+    "added_word_error_rate": ("Δ word error rate", "{:+.4f}"),
+    "cosine_distance": ("1 - cosine", "{:.5f}"),
+    "added_accuracy": ("Δ accuracy", "{:+.4f}"),
+    "added_probe_accuracy": ("Δ accuracy of a linear probe", "{:+.4f}"),
+}
+
+
+def stand(results: Path) -> str:
+    """Return what approximations cost each model, on the text or data with most sequences."""
+    path = results / "judge" / "accuracy.csv"
+    if not path.is_file():
+        return NOT_MEASURED
+    table = read_table(path, ["reference"], ["sequences"])
+    parts = []
+    for name, model in table.groupby("model", sort=False):
+        corpus, dtype, count = model.loc[
+            model["sequences"].idxmax(), ["corpus", "dtype", "sequences"]
+        ]
+        parts.append(f"**{name}** in {dtype}, {corpus}, {count} sequences:")
+        parts.append(to_markdown(costs(model[model["corpus"] == corpus])))
+    return "\n\n".join(parts)
+
+
+def costs(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row an approximation and its nearest references, a column a cost."""
+    table = table.rename(columns={"low": "ci_low", "high": "ci_high"})
+    table = table.assign(**table[["value", "ci_low", "ci_high"]].apply(pd.to_numeric))
+    rows = []
+    for (changed, reference), group in table.groupby(["approximation", "reference"], sort=False):
+        nearer = set(table.loc[table["approximation"] == changed, "reference"]) - {"native"}
+        if reference == "native" and nearer:
+            continue
+        row, found = {"changed": changed, "against": reference}, group.set_index("metric")
+        for metric, (heading, look) in COSTS.items():
+            if metric in found.index:
+                row[heading] = interval(found.loc[metric], look)
+        first = next(metric for metric in COSTS if metric in found.index)
+        told_of = COSTS[first][0].partition(" [")[0]
+        rows.append(row | {f"{told_of} is": found.loc[first, "what_it_says"]})
+    costs = pd.DataFrame(rows).fillna("")
+    last = [name for name in costs if name.endswith(" is")]
+    return costs[[name for name in costs if name not in last] + last]
+
+
 def datapath(results: Path) -> str:
     """Return how far off the array and its emulation are, over the layers, in a sentence."""
     table = read_table(results / "accuracy" / "datapath.csv")
@@ -376,6 +424,12 @@ def measured(old: str, new: str) -> bool:
     return within and alike and DECIMAL.sub("#", old) == DECIMAL.sub("#", new)
 
 
+def told(old: str, new: str) -> bool:
+    """The same of numbers of which another machine may tell one from 0, or not."""
+    old, new = (text.replace("not told from 0", "told from 0") for text in (old, new))
+    return measured(old, new)
+
+
 def as_printed(before: str, after: str) -> bool:
     """Whether two decimals differ by the tolerance, or by what rounding in print can make of it."""
     unit = 10.0 ** -len(before.partition(".")[2])
@@ -404,6 +458,7 @@ BLOCKS = [
     Block("README.md", "run", run, unchecked, "jobs"),
     Block("README.md", "full", full, unchecked, "jobs"),
     Block("docs/explained/accuracy.md", "accuracy", accuracy, measured),
+    Block("docs/explained/accuracy.md", "stand", stand, told),
     Block("docs/explained/quantisation.md", "quantisation", quantisation, measured),
     Block("docs/explained/quantisation.md", "datapath", datapath, measured),
     Block("docs/explained/survives.md", "survives", survives),

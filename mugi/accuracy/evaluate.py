@@ -2,8 +2,9 @@
 
 What is not in a cell yet is computed, the rest is read; the model is loaded at the first
 measurement that is not in a cell. Every approximation is compared with its references, which are
-measured with it: `native`, the untouched model, and `exact`, the same operations replaced by the
-exact function rounded to BF16, with the same weights and KV cache.
+measured with it: `native`, the untouched model; `exact`, the same operations replaced by the exact
+function rounded to BF16, with the same weights and KV cache; and `quantised`, the model's own
+functions with these, where they are quantised.
 """
 
 import logging
@@ -24,7 +25,7 @@ from mugi.errors import InputError, Mistake, unknown
 from mugi.llm import checkpoint, texts
 from mugi.llm.settings import ModelSettings
 from mugi.methods import Approximation, parse_operations
-from mugi.methods.references import references_of
+from mugi.methods.references import QUANTISED, references_of
 
 logger = logging.getLogger(__name__)
 Parts = Mapping[str, object]
@@ -188,6 +189,8 @@ class _Study:
 
     def _key_of(self, key: Mapping, approximation: Approximation) -> dict:
         key = {**key, "approximation": str(approximation)}
+        if QUANTISED in references_of(approximation):  # cells that are older lack this comparison
+            key["references"] = list(references_of(approximation))
         # the published grouping mixes the sequences of a batch, which only a GPU has
         mixes = "strided" in str(approximation) and self.settings.device != "cpu"
         return key | ({"batch_size": self.batch_size} if mixes else {})

@@ -13,6 +13,7 @@ from mugi.hardware.runs import KEYS
 from mugi.judge.breakeven import break_even
 from mugi.judge.costs import load_costs
 from mugi.judge.multiverse import UNIVERSES, curve, drawn, indices, one_at_a_time, summary
+from mugi.judge.stand import DOCUMENTS, NEEDED, stand
 from mugi.judge.sure import DRAWS, SEED, how_sure
 from mugi.judge.survives import what_survives
 from mugi.judge.universes import ACTING, configurations
@@ -111,6 +112,24 @@ def _survives(args: argparse.Namespace) -> dict[Path, str]:
     return {args.output: page}
 
 
+def _add_accuracy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("accuracy", type=Path, help="table written by `mugi accuracy`")
+    parser.add_argument(
+        "--documents",
+        action="extend",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="sums of documents, written with it: what of a KL divergence is more than rounding",
+    )
+    _add_output(parser)
+
+
+def _accuracy(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
+    documents = [read_table(path, DOCUMENTS, ["total", "weight"]) for path in args.documents]
+    return {args.output: stand(read_table(args.accuracy, NEEDED, ["value"]), documents)}
+
+
 def _add_hardware(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("hardware", type=Path, help="table of runs, written by `mugi evaluate`")
 
@@ -173,6 +192,11 @@ PARTS = {
     ),
     "sure": ("the abstract's claims and leads over each rival in draws of costs", _add_sure, _sure),
     "where": ("Mugi against the best rival, by batch, length and size", _add_where, _where),
+    "accuracy": (
+        "what approximations cost models, next to what INT4 costs",
+        _add_accuracy,
+        _accuracy,
+    ),
     "breakeven": (
         "years of use and grids at which embodied carbon outweighs",
         _add_break_even,

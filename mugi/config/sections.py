@@ -25,7 +25,7 @@ from mugi.errors import InputError, Mistake, closest, unknown
 from mugi.judge.costs import load_costs
 from mugi.judge.universes import check_acting
 from mugi.judge.where import check_points
-from mugi.llm.embedded import DIGITS
+from mugi.llm.embedded import CLIPS, DIGITS
 from mugi.llm.settings import is_source
 from mugi.llm.texts import TASKS
 from mugi.methods import FUNCTIONS, parse
@@ -40,9 +40,10 @@ def _check_source(source: str) -> None:
 
 
 def _check_data(data: str) -> None:
-    if data != DIGITS and not Path(data).is_dir():
-        near = closest(data, [DIGITS])
-        raise InputError(Mistake(f"no folder '{data}'", "", ("a folder", DIGITS), near))
+    named = (DIGITS, CLIPS)
+    if data not in named and not Path(data).is_dir():
+        near = closest(data, named)
+        raise InputError(Mistake(f"no folder '{data}'", "", ("a folder", *named), near))
 
 
 def _check_task(name: str) -> None:
@@ -65,9 +66,12 @@ class Model(Section):
     )
     threads: PositiveInt = Field(1, description="threads of a job that runs the model")
     data: checked(_check_data) | None = Field(
-        None, description="for speech or vision: a folder of clips or images, or digits"
+        None, description="for speech or vision: a folder of clips or images, digits or asterisk"
     )
     examples: PositiveInt | None = Field(None, description="first clips or images; all if left out")
+    approximations: Annotated[list[Operations], Distinct] | None = Field(
+        None, min_length=1, description="what runs on it; accuracy.approximations if left out"
+    )
 
 
 class Accuracy(Section):

@@ -5,6 +5,9 @@ from typing import Literal, NamedTuple
 
 DIGITS = "digits"
 """Name of the handwritten digits inside scikit-learn: 1,797 images of 8 × 8, in 10 classes."""
+CLIPS = "asterisk"
+"""Name of the prompts of Asterisk, which the workflow gets from two packages of Debian: clips of
+speech with their transcripts."""
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 """Of a model that is in no package: org/name."""
 

@@ -10,9 +10,11 @@ import torch
 
 import mugi.accuracy
 from mugi.accuracy import cells as finished
-from mugi.accuracy import predictions
+from mugi.accuracy import evaluate as evaluating
+from mugi.accuracy import predictions, rows
 from mugi.accuracy.cells import Cells
 from mugi.llm import load as loading
+from mugi.methods.references import QUANTISED, references_of
 from tests.accuracy.approximations import COARSE
 from tests.accuracy.command import accuracy
 
@@ -87,6 +89,31 @@ def test_a_cell_of_something_else_is_not_read(change, checkpoint, tmp_path, monk
         monkeypatch.setattr(f"mugi.{change}.VERSION", 99)
     assert accuracy(checkpoint, tmp_path / "second.csv", *arguments) == 0
     assert len(list(tmp_path.glob("cells/*/*.json"))) == 2 * cells
+
+
+def test_a_cell_without_a_reference_of_today_is_not_read(checkpoint, tmp_path, monkeypatch):
+    """Nor are other cells measured again: those of approximations with the references they had."""
+    int4 = "woq=int4:group=16"
+    arguments = ["--cells", str(tmp_path / "cells"), "--windows", "1", f"--approx={int4}"]
+    arguments += [f"--approx={COARSE}", f"--approx={COARSE};{int4}"]
+
+    def before(approximation):
+        return {k: v for k, v in references_of(approximation).items() if k != QUANTISED}
+
+    with monkeypatch.context() as older:
+        for module in (evaluating, predictions, rows):
+            older.setattr(module, "references_of", before)
+        assert accuracy(checkpoint, tmp_path / "first.csv", *arguments) == 0
+    evaluate, lacking = predictions.score_windows, []
+
+    def noted(model, windows, finished, *others):
+        lacking.extend(map(str, finished))
+        return evaluate(model, windows, finished, *others)
+
+    monkeypatch.setattr(predictions, "score_windows", noted)
+    assert accuracy(checkpoint, tmp_path / "second.csv", *arguments) == 0
+    assert sorted(lacking) == sorted([f"softmax=exact;{int4}", f"{COARSE};{int4}"])
+    assert "kl_divergence_nats,nats,quantised" in (tmp_path / "second.csv").read_text()
 
 
 def test_a_version_of_other_measurements_changes_no_key(checkpoint, tmp_path, monkeypatch):

@@ -176,7 +176,7 @@ def test_accuracy_command(checkpoint, tmp_path, monkeypatch):
 def test_the_control_of_a_quantised_approximation_is_quantised(checkpoint, tmp_path):
     int4 = "woq=int4:group=16;kvq=int4:group=8"
     quantised = f"{COARSE};{int4}"
-    arguments = [f"--approx={text}" for text in (quantised, f"softmax=exact;{int4}")]
+    arguments = [f"--approx={text}" for text in (quantised, f"softmax=exact;{int4}", int4)]
     documents = tmp_path / "documents.csv"
     text = tmp_path / "text.txt"
     text.write_text("\n\n".join(f"paragraph {number}, and so on" for number in range(9)))
@@ -193,6 +193,11 @@ def test_the_control_of_a_quantised_approximation_is_quantised(checkpoint, tmp_p
     assert value["exact", woq, "kl_divergence_nats", "exact"] == 0
     assert value["exact", woq, "kl_divergence_nats", "native"] > 0.001
     assert value[vlp, woq, "kl_divergence_nats", "exact"] > 0.001
+    rounded = value["exact", woq, "log_loss_nats", ""] - value["native", woq, "log_loss_nats", ""]
+    found = value["exact", woq, "log_loss_nats_difference", "quantised"]
+    assert found == pytest.approx(rounded, abs=1e-12)
+    rounding = value["exact", woq, "kl_divergence_nats", "quantised"]
+    assert 0 < rounding < value["exact", woq, "kl_divergence_nats", "native"]
     sums = pd.read_csv(documents, keep_default_na=False)
     sums = sums[(sums["metric"] == "token_perplexity") & (sums["woq"] == woq)]
     here, there = (sums[sums["softmax"] == name].reset_index() for name in (vlp, "exact"))

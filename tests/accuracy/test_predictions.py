@@ -234,9 +234,10 @@ def test_references_replace_the_same_operations():
     assert references_of(parse_operations("woq=int4:group=64")) == {"native": NATIVE}
     both = parse_operations("softmax=vlp:lut=8,max_exp=3;activation=partial;kvq=int4:group=64")
     exact = parse_operations("softmax=exact;activation=exact;kvq=int4:group=64")
-    assert references_of(both) == {"native": NATIVE, "exact": exact}
+    quantised = parse_operations("kvq=int4:group=64")
+    assert references_of(both) == {"native": NATIVE, "exact": exact, "quantised": quantised}
     assert references_of(SLIDING) == {"native": NATIVE, "exact": EXACT}
-    assert references_of(exact) == {"native": NATIVE, "exact": exact}
+    assert references_of(exact) == references_of(both)
 
 
 @torch.inference_mode()

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import bisect, brentq
 
 from mugi.bf16 import CODES, from_bf16, to_bf16
 from mugi.methods import parse
@@ -82,6 +83,42 @@ def test_minimax_segments_have_equal_errors(function, segments, reach):
     index = np.clip(np.searchsorted(edges, x, "right") - 1, 0, segments - 1)
     chord = np.abs(slope[index] * x + intercept[index] - FUNCTIONS[function](x))
     assert worst.max() < chord.max() / 2
+
+
+def least_possible(segments: int, reach: float) -> float:
+    """The least largest error of segments for exp on [-reach, 0]: all but for rounding as wrong."""
+
+    def error(width):  # of the best line over [0, width]: half of what the chord lies above exp
+        slope = math.expm1(width) / width
+        return (1 + slope * math.log(slope) - slope) / 2
+
+    def reached(worst):
+        x = -reach
+        for _ in range(segments):
+            wanted = worst * math.exp(-x)
+            if error(-x) <= wanted:
+                return 1.0  # the rest is one segment
+            x += brentq(lambda width, wanted=wanted: error(width) - wanted, 1e-6, reach)
+        return x
+
+    return bisect(reached, 1e-7, 0.1, xtol=1e-9)
+
+
+@pytest.mark.parametrize("segments, reach", [(8, 8), (16, 16), (25, 16), (32, 16)])
+def test_minimax_is_within_2_percent_of_the_least_error_for_exp(segments, reach):
+    x = np.linspace(-reach, 0, 200_001)
+    fit = parse(f"pwl:segments={segments},range={reach},coefficients=fp32,spacing=minimax").fit
+    edges, slope, intercept = fit("exp")
+    index = np.clip(np.searchsorted(edges, x, "right") - 1, 0, len(slope) - 1)
+    worst = np.abs(slope[index] * x + intercept[index] - np.exp(x)).max()
+    least = least_possible(segments, reach)
+    assert least < worst < 1.02 * least
+
+
+def test_minimax_misses_silu_of_0():
+    text = "pwl:segments=24,range=8,coefficients=fp32,spacing=minimax"
+    at_zero = abs(float(table(text, "silu")[0]))
+    assert 0.0005 < at_zero < 0.0015
 
 
 def table(text: str, function: str) -> np.ndarray:

@@ -28,6 +28,24 @@ rule prepare_model:
         "mugi prepare {wildcards.model} -o {params.folder} > {log} 2>&1"
 
 
+# Clips of speech with transcripts, for Whisper: not part of the default run
+rule fetch_speech:
+    input:
+        script=BASE / "workflow" / "scripts" / "speech.sh",
+    output:
+        directory(SPEECH),
+    log:
+        "results/logs/fetch_speech.log",
+    benchmark:
+        "results/benchmarks/fetch_speech.tsv"
+    conda:
+        ENVIRONMENT
+    message:
+        "Fetch clips of speech through apt-get, 18 MB"
+    shell:
+        "sh {input.script} {output} > {log} 2>&1"
+
+
 # Perplexity, divergence and tasks under each approximation of the section `accuracy`
 rule evaluate_accuracy:
     input:
@@ -51,7 +69,7 @@ rule evaluate_accuracy:
     params:
         model=model_arguments,
         data=data_arguments,
-        approximations=options("approx", config["accuracy"]["approximations"]),
+        approximations=approximations_of,
         perplexity=[
             f"--{key.replace('_', '-')}={value}"
             for key, value in sorted(config["accuracy"]["perplexity"].items())
@@ -174,7 +192,14 @@ rule collect_accuracy:
 # BIG-bench, which is not part of `all`: a download of 358 MB
 rule bigbench:
     input:
-        expand("results/bigbench/{model}.csv", model=config["accuracy"]["models"]),
+        expand(
+            "results/bigbench/{model}.csv",
+            model=[
+                name
+                for name in config["accuracy"]["models"]
+                if "data" not in config["models"][name]
+            ],
+        ),
 
 
 # The tasks of BIG-bench out of its package

@@ -6,7 +6,7 @@ from dataclasses import replace
 import mugi
 from mugi.config import check, read
 from mugi.hardware.model import own_file
-from mugi.llm.embedded import EMBEDDED
+from mugi.llm.embedded import CLIPS, DIGITS, EMBEDDED
 
 try:
     for path in profiles():  # Snakemake takes a key that stands twice here, too
@@ -36,6 +36,7 @@ for variable, folder in {
     others = os.environ.get(variable)
     os.environ[variable] = f"{folder}{os.pathsep}{others}" if others else str(folder)
 CHECKPOINT = ["model.safetensors", "config.json", "SHA256SUMS"]
+SPEECH = "results/speech"  # clips and transcripts out of Debian's packages
 CELLS = "results/accuracy/cells"  # finished measurements, read by every later run
 ENVIRONMENT = "../../envs/mugi.yaml"
 PACKAGE = Path(relpath(Path(mugi.__file__).parent))
@@ -121,14 +122,21 @@ def gpus_of(wildcards):
 
 def data_of(wildcards):
     """The folder of clips or images of a model of speech or vision."""
-    data = config["models"][wildcards.model].get("data", "digits")
-    return [] if data == "digits" else [data]
+    data = config["models"][wildcards.model].get("data", DIGITS)
+    return [] if data == DIGITS else [SPEECH if data == CLIPS else data]
 
 
 def data_arguments(wildcards):
     """How `mugi accuracy` names them."""
     model = config["models"][wildcards.model]
+    model = model | ({"data": SPEECH} if model.get("data") == CLIPS else {})
     return [f"--{key}={model[key]}" for key in ("data", "examples") if key in model]
+
+
+def approximations_of(wildcards):
+    """What runs on a model: its own approximations, or those of the section."""
+    own = config["models"][wildcards.model].get("approximations")
+    return options("approx", own or config["accuracy"]["approximations"])
 
 
 def bos_of(section):

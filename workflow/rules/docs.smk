@@ -8,6 +8,7 @@ rule document_results:
             "results/accuracy/accuracy.csv",
             "results/accuracy/datapath.csv",
             "results/claims/claims.csv",
+            "results/judge/accuracy.csv",
             "results/judge/survives.md",
         ],
         script=BASE / "docs" / "update.py",
@@ -17,7 +18,14 @@ rule document_results:
             "results/docs/{block}.md",
             block=[
                 *["verdicts", "headline", "claims", "claims_of_models"],
-                *["summary", "accuracy", "quantisation", "datapath", "survives"],
+                *[
+                    "summary",
+                    "accuracy",
+                    "stand",
+                    "quantisation",
+                    "datapath",
+                    "survives",
+                ],
             ],
         ),
     log:

@@ -11,6 +11,7 @@ rule judge:
         "results/judge/sure.csv",
         "results/judge/where.csv",
         "results/judge/breakeven.csv",
+        "results/judge/accuracy.csv",
 
 
 # Every claim of hardware and carbon with one assumption at a time set otherwise
@@ -148,3 +149,26 @@ rule judge_breakeven:
         "Break-even of carbon"
     shell:
         "mugi judge breakeven -o {output} > {log} 2>&1"
+
+
+# What approximations cost each model, next to what INT4 costs
+rule judge_accuracy:
+    input:
+        accuracy="results/accuracy/accuracy.csv",
+        documents=expand(
+            "results/accuracy/documents/{model}.csv",
+            model=config["accuracy"]["models"],
+        ),
+        sources=stage("judge", "methods"),
+    output:
+        "results/judge/accuracy.csv",
+    log:
+        "results/logs/judge_accuracy.log",
+    benchmark:
+        "results/benchmarks/judge_accuracy.tsv"
+    conda:
+        ENVIRONMENT
+    message:
+        "What approximations cost, and what can be told from 0"
+    shell:
+        "mugi judge accuracy {input.accuracy} --documents {input.documents} -o {output} > {log} 2>&1"
