@@ -7,11 +7,12 @@ from pydantic import Field
 
 from mugi.config import sections
 from mugi.config.fields import Name, Runs, checked
-from mugi.errors import raise_all, unknown
+from mugi.errors import Mistake, raise_all, unknown
 from mugi.figures import add_figures, check_figure, missing_runs
 from mugi.files import Document, read_yaml
 from mugi.ledger import load_ledger
 from mugi.llm.embedded import EMBEDDED
+from mugi.methods import parse_operations
 from mugi.schema import Section, validated
 
 DEFAULT = Path("config.yaml")
@@ -55,6 +56,20 @@ def read(*paths: Path) -> Document:
     return reduce(Document.updated, map(read_yaml, paths)).located()
 
 
+def quantised_data(config: Config, document: Document) -> list[Mistake]:
+    """Return the mistakes of models of speech and vision whose weights or cache are quantised."""
+    mistakes = []
+    for index, name in enumerate(config.accuracy.models):
+        model = config.models.get(name)
+        if model is None or model.data is None:
+            continue
+        runs = map(parse_operations, model.approximations or config.accuracy.approximations)
+        if any(run.woq or run.kvq for run in runs):
+            what = f"woq and kvq are for causal LMs; give {name} approximations of its own"
+            mistakes.append(Mistake(what, document.where(("accuracy", "models", index))))
+    return mistakes
+
+
 def check(document: Document) -> Config:
     """Return the checked configuration; raises InputError with all mistakes in it."""
     config = validated(Config, document)
@@ -69,5 +84,6 @@ def check(document: Document) -> Config:
         for index, name in enumerate(getattr(config, section).models)
         if name not in config.models
     ]
-    raise_all(mistakes or missing_runs(config.hardware, config.figures))
+    raise_all(mistakes + quantised_data(config, document))
+    raise_all(missing_runs(config.hardware, config.figures))
     return config

@@ -235,6 +235,17 @@ MISTAKES = {
         {"hardware": [{**DEFAULT["hardware"][0], "model": "llama_2_9b"}]},
         ["hardware.0", "'llama_2_9b'", "llama_2_7b"],
     ),
+    "INT4 of a model of vision": (
+        {
+            "models": {"dinov2_vit_s": DEFAULT["models"]["smollm2_135m"] | {"data": "digits"}},
+            "accuracy": {"models": ["smollm2_135m", "dinov2_vit_s"]},
+        },
+        ["accuracy.models.1", "give dinov2_vit_s approximations of its own"],
+    ),
+    "approximation of a model's own": (
+        {"models": {"smollm2_135m": {"approximations": ["native", "softmax=vpl:lut=8"]}}},
+        ["models.smollm2_135m.approximations.1", "unknown method 'vpl'"],
+    ),
     "unknown column of a run": (
         {"hardware": [{**DEFAULT["hardware"][0], "batchsize": 8}]},
         ["hardware.0", "batchsize", "did you mean 'batch_size'?"],
@@ -262,9 +273,10 @@ def test_all_mistakes_are_told_at_once():
     assert len(str(error.value).splitlines()) == 3
 
 
-def test_the_default_and_the_smoke_configuration_are_valid():
+def test_the_default_smoke_and_full_configuration_are_valid():
     check(read(ROOT / "config.yaml"))
-    check(read(ROOT / "config.yaml", ROOT / "config" / "smoke.yaml"))
+    for name in ("smoke", "full"):
+        check(read(ROOT / "config.yaml", ROOT / "config" / f"{name}.yaml"))
 
 
 def test_smoke_changes_only_keys_that_the_default_has():

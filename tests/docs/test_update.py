@@ -10,6 +10,7 @@ import pytest
 
 from mugi.compare import REFERENCES
 from mugi.files import write_table
+from mugi.judge.stand import said
 from tests.docs.pages import DOCS, ROOT
 
 SPEC = importlib.util.spec_from_file_location("docs_update", DOCS / "update.py")
@@ -48,6 +49,28 @@ def accuracy(shift: float = 0.0) -> pd.DataFrame:
                 | {"documents": 12, "tokens": 3060, "window_tokens": 256, "dtype": "float32"}
             )
     return pd.DataFrame(rows)
+
+
+def costs(shift: float = 0.0) -> pd.DataFrame:
+    """A table of `mugi judge accuracy`, whose added log-loss is moved by `shift`."""
+    rows = [
+        ("prose", VLP, "exact", "added_log_loss_nats", 0.004 + shift, 0.003),
+        ("prose", VLP, "native", "added_log_loss_nats", 0.005, 0.003),
+        ("pydoc", VLP, "exact", "added_log_loss_nats", 0.5, 0.003),
+        ("prose", VLP, "exact", "kl_divergence_nats", 0.0050, 0.003),
+        ("prose", "kvq=int4:group=64", "native", "added_log_loss_nats", 0.3, 0.1),
+    ]
+    names = ["corpus", "approximation", "reference", "metric", "value", "half"]
+    table = pd.DataFrame(rows, columns=names)
+    low, high = table["value"] - table["half"], table["value"] + table["half"]
+    return table.drop(columns="half").assign(
+        model="smollm2_135m",
+        dtype="float32",
+        low=low,
+        high=high,
+        sequences=table["corpus"].map({"prose": 17, "pydoc": 2}),
+        what_it_says=[said(*ends) for ends in zip(low, high, strict=True)],
+    )
 
 
 def claims(verdict: str = "reproduced") -> pd.DataFrame:
@@ -90,6 +113,7 @@ def results(tmp_path, monkeypatch):
     errors = {"array_error": 0.006, "torch_error": 0.002, "int4_error": [0.04, 0.23]}
     write_table(pd.DataFrame(errors), folder / "accuracy" / "datapath.csv")
     write_table(claims(), folder / "claims" / "claims.csv")
+    write_table(costs(), folder / "judge" / "accuracy.csv")
     for rule, seconds, end in [("tune", 60, 1000.0), ("fig16", 30, 1010.0)]:
         path = folder / "benchmarks" / f"{rule}.tsv"
         path.parent.mkdir(exist_ok=True)
@@ -168,6 +192,19 @@ def test_what_was_not_measured_is_said(results):
     write_table(some.assign(task="c4"), results / "accuracy" / "accuracy.csv")
     for block in [update.accuracy, update.summary, update.quantisation]:
         assert set(block(results).split("\n\n")) == {"Not measured in this run.", ""}
+
+
+def test_what_is_told_from_0_may_change_inside_the_interval(results, pages):
+    text = update.stand(results)
+    assert f"| {VLP} | exact | +0.0040 [+0.0010, +0.0070] | 0.0050" in text
+    assert "| kvq=int4:group=64 | native | +0.3000" in text
+    assert "pydoc" not in text and "| native | +0.0050" not in text
+    page = "docs/explained/accuracy.md: stand"
+    for shift, holds in [(-0.0025, True), (0.0035, False)]:
+        write_table(costs(shift), results / "judge" / "accuracy.csv")
+        write(results)
+        assert ("not told from 0" in update.stand(results)) == (shift < 0)
+        assert (page not in update.update(results, pages, check=True)) == holds
 
 
 def test_claims_of_models_stand_apart(results):

