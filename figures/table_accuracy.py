@@ -32,9 +32,9 @@ PUBLISHED = {
 NOTE = (
     "In brackets the 95 % interval (Student t over documents, paired). *exact* is the exact "
     "function rounded to BF16 where the row replaces one, with the row's weights and KV cache (an "
-    "INT4 cache amplifies the rounding of both, so that rows with it compare little else); *native* "
-    "is the untouched model. The paper gives neither intervals nor an exact control in BF16, and takes "
-    "the lowest loss for the best."
+    "INT4 cache amplifies the rounding of both, so that rows with it compare little else); "
+    "*native* is the untouched model. The paper gives neither intervals nor an exact control in "
+    "BF16, and takes the lowest loss for the best."
 )
 
 
