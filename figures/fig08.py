@@ -77,7 +77,8 @@ def draw(axis, curve: pd.DataFrame, kind: str, light: bool) -> None:
     colour = colour_of(kind)
     shade = marks.lighter(colour) if light else colour
     axis.axhline(0, color="0.8", lw=0.4, zorder=0)
-    axis.plot(curve["x"], curve["relative_error_percent"], color=shade, lw=0.6)
+    wide = 1.6 if light else 0.6  # seen on both sides of a dark line on top of it
+    axis.plot(curve["x"], curve["relative_error_percent"], color=shade, lw=wide)
     marks.tidy(axis)
 
 

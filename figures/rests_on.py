@@ -50,7 +50,7 @@ def make(path: Path, stem: Path) -> None:
             factor = grid.loc[claim, name]
             if not np.isnan(factor):
                 white = abs(np.log2(factor)) > marks.DARK * limit
-                axis.text(column, row, f"{factor:.2g}", ha="center", va="center", fontsize=4.5,
+                axis.text(column, row, f"{factor:.3g}", ha="center", va="center", fontsize=4.5,
                           color="white" if white else "black")  # fmt: skip
     axis.set_yticks(range(len(grid)), grid.index, fontsize=5)
     axis.set_xticks(range(len(order)), order, rotation=90, fontsize=5)

@@ -63,7 +63,7 @@ def draw(above, below, curve: pd.DataFrame, claim, presets: pd.Series) -> None:
     ticks = np.unique([float(f"{x:.2g}") for x in np.geomspace(min(ends), max(ends), 4)])
     above.set_yticks(ticks, [f"{x:g}" for x in ticks])
     above.minorticks_off()
-    above.set_title(f"{claim.statement} (printed {claim.printed})", fontsize=6)
+    above.set_title(f"{claim.statement}\nprinted {claim.printed}", fontsize=6)
     rows = list(dict.fromkeys(zip(curve["assumption"], curve["value"], strict=True)))
     image = np.array(
         [curve[(curve["assumption"] == a) & (curve["value"] == v)]["share"] for a, v in rows]
