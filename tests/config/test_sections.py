@@ -1,4 +1,4 @@
-"""Sections `fit` and `lookup` of the configuration."""
+"""Sections `fit`, `lookup` and `judge` of the configuration."""
 
 from pathlib import Path
 
@@ -24,6 +24,10 @@ SMALL = {**DEFAULT, "hardware": DEFAULT["hardware"][:1], "figures": ["fig03"]}
         ({"fit": {"shift": {"log2": [0, 99]}}}, ["fit.shift.log2.1", "less than or equal to 16"]),
         ({"lookup": {"method": "pwl:segments=4,range=4"}}, ["lookup", "has no lookup table"]),
         ({"lookup": {"inputs": [1.0]}}, ["lookup", "takes 0 or less"]),
+        ({"judge": {"where": {"array_height": [100]}}}, ["judge.where", "multiple of 8"]),
+        ({"judge": {"where": {"model": ["llama_3_8c"]}}}, ["judge.where", "'llama_3_8b'?"]),
+        ({"judge": {"where": {"batch_size": []}}}, ["judge.where.batch_size", "at least 1"]),
+        ({"judge": {"costs": "nope.yaml"}}, ["judge.costs", "nope.yaml: No such file"]),
     ],
 )
 def test_a_mistake_in_the_configuration_gets_one_line(change, expected):
