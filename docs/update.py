@@ -23,7 +23,7 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from mugi.assumptions import markdown
-from mugi.claims import counted
+from mugi.claims_text import counted
 from mugi.compare import compare, inside, near, rule_of, write_reference
 from mugi.config.docs import key_table, parameter_table
 from mugi.files import Document, read_table, read_yaml, write_text
@@ -36,6 +36,8 @@ from mugi.schema import validated
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ["fig06", "fig16", "pareto"]
+CLAIMS = ["id", "also", "statement", "design", "baseline", "printed", "unit", "computed"]
+CLAIMS += ["corrected", "comparison", "correction", "depends_on", "reason"]
 EXACT_TARGETS = rule_of("claims/claims.csv").exact_where["target"]
 METHODS = ["softmax", "activation", "woq", "kvq"]
 VLP = {"softmax": "vlp:", "activation": "vlp:", "woq": "native", "kvq": "native"}
@@ -232,24 +234,30 @@ def judged(results: Path) -> pd.DataFrame:
 
 
 def verdicts(results: Path) -> str:
-    """Return how many claims have which verdict."""
-    counts = counted(judged(results)).loc[lambda count: count > 0]
+    """Return how many claims have which verdict under correction."""
+    counts = counted(judged(results))["correction"].loc[lambda count: count > 0]
     return to_markdown(counts.rename_axis("verdict").reset_index(name="claims"))
 
 
 def headline(results: Path) -> str:
     """Return the claims of the paper's abstract."""
-    claims = judged(results)
-    shown = ["statement", "printed", "computed", "corrected", "verdict"]
-    return to_markdown(claims.loc[claims["location"] == "Abstract", shown])
+    claims = judged(results).rename(columns={"correction": "verdict", "depends_on": "depends on"})
+    shown = ["statement", "printed", "computed", "corrected", "verdict", "depends on"]
+    of_abstract = claims.loc[claims["location"] == "Abstract", shown].fillna("")
+    return to_markdown(of_abstract.replace("; ", ", ", regex=True))
 
 
 def ledger(results: Path, exact: bool) -> str:
     """Return the claims judged without a model's forward passes, or those judged on some."""
-    claims = judged(results)
+    claims = judged(results).fillna("")
     measured = ~claims["target"].isin(EXACT_TARGETS) & (claims["computed"] != "")
-    shown = ["id", "statement", "printed", "unit", "computed", "corrected", "verdict", "reason"]
-    return to_markdown(claims.loc[measured != exact, shown])
+    return to_markdown(claims.loc[measured != exact, CLAIMS])
+
+
+def concluded(results: Path) -> str:
+    """Return the paper's conclusions with their verdicts."""
+    table = read_table(results / "claims" / "conclusions.csv")
+    return to_markdown(table[["section", "sentence", "verdict", "in_words"]])
 
 
 # --- models of the cost model ---------------------------------------------------------------------
@@ -463,6 +471,7 @@ BLOCKS = [
     Block("docs/explained/quantisation.md", "datapath", datapath, measured),
     Block("docs/explained/survives.md", "survives", survives),
     Block("docs/reference/assumptions.md", "assumptions", lambda _: markdown(), equal, "code"),
+    Block("docs/reference/claims.md", "conclusions", concluded, measured),
     Block("docs/reference/claims.md", "claims", lambda results: ledger(results, True)),
     Block(
         "docs/reference/claims.md",

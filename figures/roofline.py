@@ -1,8 +1,9 @@
 """DRAM roofline: operations per byte of DRAM traffic and speed, with what bounds each chip.
 
-Bytes are those the model moves between DRAM and the chip over all operations and steps, of the
-corrected preset if it was run. A multiply-accumulate is two operations, an element of softmax or
-SiLU three.
+Bytes are those the model moves between DRAM and the chip over all operations and steps or, by the
+assumption roofline_traffic, those of the published program's formula. The table has both presets,
+the drawing the corrected one if it was run. A multiply-accumulate is two operations, an element of
+softmax or SiLU three.
 """
 
 import sys
@@ -17,7 +18,10 @@ from figures import marks, output, paper, work
 from figures.runs import RUN, chip_name, pick_runs, presets_of
 from mugi.assumptions import REGISTRY
 from mugi.colours import colour_of
+from mugi.errors import raise_all
 from mugi.files import read_table
+from mugi.hardware.model import load_model
+from mugi.hardware.parts import is_plain
 from mugi.hardware.technology import technology
 
 # the last number of a chip: multiply-accumulates a cycle of all its nodes
@@ -41,11 +45,41 @@ def without_peak(*chip: object) -> tuple[str, float]:
     return chip_name(*chip), np.nan
 
 
+def published_bytes(runs: pd.DataFrame) -> pd.Series:
+    """Return the DRAM traffic of the published program's formula, the same for every design.
+
+    Activations of 2 B, weights and KV cache of 0.5 B, for every position: projections of Q and of
+    one of K and V, gate, up and down, SiLU, the head; and for every cached position QK^T, softmax
+    and AV. The program counts S + 1/2 cached positions, not S(S + 1)/2, and drops the projections
+    of the other of K and V and of the output.
+    """
+    odd = [name for name in runs["model"].unique() if not is_plain(load_model(name))]
+    raise_all([f"the published traffic is that of dense decoders, not of {name}" for name in odd])
+    traffic = []
+    for run in runs.itertuples():
+        model, batch = load_model(run.model), run.batch_size
+        kv = run.kv_heads * model.key_dim
+
+        def product(inputs: int, outputs: int, batch: int = batch) -> float:
+            return 0.5 * inputs * outputs + 2 * batch * (inputs + outputs)
+
+        position = product(model.dim, model.dim) + product(model.dim, kv)
+        position += 3 * product(model.dim, model.ffn_dim) + 4 * batch * model.ffn_dim
+        position += 2 * 2 * batch * model.dim  # Q into QK^T and the outputs of AV
+        cached = batch * (2 * 0.5 * kv + (2 + 4 + 2) * model.heads)
+        of_layers = run.seq_len * position + (run.seq_len + 0.5) * cached
+        head = run.seq_len * product(model.dim, model.vocabulary)
+        traffic.append(model.layers * of_layers + head)
+    return pd.Series(traffic, index=runs.index)
+
+
 def roofline(hardware: pd.DataFrame, preset: str) -> pd.DataFrame:
     """Return intensity, speed, and the two bounds of every chip on every model."""
     runs = pick_runs(hardware, CHIPS, paper.MODELS, [preset], ((1, 1), (8, 8)), without_peak)
     gops = work.operations(runs)
     gops = gops[work.GEMMS].sum(axis=1) + 3 * (gops["softmax"] + gops["silu"])
+    if work.rules(hardware, preset)["roofline_traffic"] == "published":
+        runs = runs.assign(dram_bytes=published_bytes(runs))
     intensity = gops * 1e9 / runs["dram_bytes"]
     clock_mhz = runs["technology"].map(lambda name: technology(name).frequency_mhz)
     peak = 2 * runs["chip"].str[1] * clock_mhz / 1e3
@@ -92,7 +126,8 @@ def draw(axis, table: pd.DataFrame) -> None:
 def make(path: Path, stem: Path) -> None:
     """Draw the figure from the hardware table."""
     hardware = read_table(path, [*RUN, "nodes", "technology"], ["dram_bytes", "runtime_s"])
-    table = roofline(hardware, presets_of(hardware)[-1])
+    tables = [roofline(hardware, preset) for preset in presets_of(hardware)]
+    table = tables[-1]
     figure, axes = marks.panels(1, 1, (paper.COLUMN_IN, 2.9))
     draw(axes[0][0], table)
     looks = {paper.LABELS[name]: (marker, "0.3", None) for name, marker in MARKERS.items()}
@@ -103,7 +138,7 @@ def make(path: Path, stem: Path) -> None:
         for marker, colour, fill in looks.values()
     ]
     figure.legend(handles, list(looks), ncols=len(looks), **marks.LEGEND)
-    output.save_figure(figure, stem, table)
+    output.save_figure(figure, stem, pd.concat(tables))
 
 
 if __name__ == "__main__":

@@ -88,12 +88,15 @@ def beside(text: str, file: str) -> str:
     return f"{path.relative_to(here) if within else path}{equals}{windows}"
 
 
-def read_yaml(path: str | Path, kind: type = dict) -> Document:
+def read_yaml(
+    path: str | Path, kind: type = dict, repeats: list[tuple[Key, Mistake]] | None = None
+) -> Document:
     """Return the mapping (or list, by `kind`) in a YAML file; raises InputError if there is none.
 
-    Refused are keys that stand twice in a mapping; `<<` merges below what the mapping itself says.
+    Refused are keys that stand twice in a mapping, or told in `repeats` if there is one, where the
+    last holds; `<<` merges below what the mapping itself says.
     """
-    return parse_yaml(path, yaml_text(path), kind)
+    return parse_yaml(path, yaml_text(path), kind, repeats)
 
 
 def yaml_text(path: str | Path) -> str:
@@ -106,14 +109,23 @@ def yaml_text(path: str | Path) -> str:
         raise InputError(Mistake(f"not YAML: {error}", str(path))) from None
 
 
-def parse_yaml(name: str | Path, text: str, kind: type = dict) -> Document:
+def parse_yaml(
+    name: str | Path,
+    text: str,
+    kind: type = dict,
+    repeats: list[tuple[Key, Mistake]] | None = None,
+) -> Document:
     """Return what YAML text holds, as `read_yaml` does for a file called `name`."""
     name = str(name)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     places: dict[Key, str] = {}
     try:
         node = loader.get_single_node()
-        _refuse_repeats(node, name, loader.construct_object)
+        found = _repeats(node, name, loader.construct_object)
+        if repeats is None:
+            raise_all([mistake for _, mistake in found])
+        else:
+            repeats += found
         content = loader.construct_document(node) if node else None
         _note_places(node, (), name, places)
     except (yaml.YAMLError, ValueError) as error:
@@ -147,33 +159,35 @@ def parse_json(name: str | Path, text: str) -> Document:
     return Document(name, content, parse_yaml(name, plain).places)
 
 
-def _refuse_repeats(root: yaml.Node | None, name: str, value_of: Callable) -> None:
-    """Raise InputError for every key that stands twice in one mapping, however it is spelt.
+def _repeats(root: yaml.Node | None, name: str, value_of: Callable) -> list:
+    """Return the place and mistake of every key that stands twice in one mapping, in order.
 
-    `value_of` a node is what it stands for: `true` and `yes` are one key, `1` and `"1"` are two.
+    However they are spelt: `value_of` a node is what it stands for, so that `true` and `yes` are
+    one key, `1` and `"1"` two.
     """
-    mistakes, waiting, seen = [], [root] if root else [], set()
+    mistakes, waiting, seen = [], [((), root)] if root else [], set()
     while waiting:
-        node = waiting.pop()
+        path, node = waiting.pop()
         if id(node) in seen:  # an alias of what was looked at
             continue
         seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             first: dict[object, int] = {}
             for key, value in node.value:
-                waiting.append(value)
-                if not isinstance(key, yaml.ScalarNode):  # which no mapping of ours can have
+                is_scalar = isinstance(key, yaml.ScalarNode)
+                waiting.append(((*path, key.value if is_scalar else ""), value))
+                if not is_scalar:  # which no mapping of ours can have
                     continue
                 line = key.start_mark.line + 1
                 is_merge = key.tag == "tag:yaml.org,2002:merge"
                 meant = key.tag if is_merge else value_of(key)
                 if meant in first:
                     what = f"key '{key.value}' is there twice, first in line {first[meant]}"
-                    mistakes.append((line, Mistake(what, f"{name}:{line}")))
+                    mistakes.append((line, (*path, key.value), Mistake(what, f"{name}:{line}")))
                 first.setdefault(meant, line)
         elif isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-    raise_all([mistake for _, mistake in sorted(mistakes, key=lambda pair: pair[0])])
+            waiting += [((*path, number), item) for number, item in enumerate(node.value)]
+    return [(path, mistake) for _, path, mistake in sorted(mistakes, key=lambda entry: entry[0])]
 
 
 def _note_places(node: yaml.Node | None, key: Key, name: str, places: dict[Key, str]) -> None:

@@ -28,7 +28,7 @@ CLAIMS = pd.DataFrame(
         "id": ["A-1", "A-2"],
         "target": ["hardware", "fit"],
         "computed": ["2.0", "2.0"],
-        "verdict": "reproduced",
+        "correction": "holds",
         "reason": "",
     }
 )
@@ -82,8 +82,8 @@ def test_claims_on_models_may_move_those_on_hardware_may_not():
         ("id=A-1", "computed", "2 %"),
         ("id=A-2", "computed", "2 %"),
     ]
-    changed = odd("claims/claims.csv", CLAIMS, verdict=["differs", "reproduced"])
-    assert changed == [("id=A-1", "verdict", "exact")]
+    changed = odd("claims/claims.csv", CLAIMS, correction=["shrinks", "holds"])
+    assert changed == [("id=A-1", "correction", "exact")]
 
 
 def test_rows_that_are_alike_are_told_apart_by_their_order():
@@ -160,11 +160,12 @@ def test_the_packaged_references_are_whole_and_small(name):
 def test_a_reference_is_written_from_results(tmp_path, monkeypatch):
     monkeypatch.setattr("mugi.compare.REFERENCES", tmp_path / "reference")
     for table in RULES.references["smoke"]:
-        content = ACCURACY if "accuracy" in table else CLAIMS.assign(corrected="1.0")
+        claims = CLAIMS.assign(corrected="1.0", comparison="qualitative", depends_on="")
+        content = ACCURACY if "accuracy" in table else claims
         write_table(content, tmp_path / "results" / table)
     written = write_reference(tmp_path / "results", "smoke")
     assert len(written) == len(RULES.references["smoke"])
     kept = pd.read_csv(tmp_path / "reference" / "smoke" / "claims" / "claims.csv")
-    assert list(kept) == ["id", "target", "computed", "corrected", "verdict"]
+    assert list(kept) == rule_of("claims/claims.csv").keeps
     with pytest.raises(InputError, match="missing"):
         write_reference(tmp_path / "results", "default")

@@ -4,16 +4,31 @@ import argparse
 import sys
 from pathlib import Path
 
-from mugi.claims import RESULT_COLUMNS, judge, markdown, text
+import pandas as pd
+
+from mugi.claims import RESULT_COLUMNS, judge
+from mugi.claims_check import check
+from mugi.claims_text import markdown, text
 from mugi.commands.output import as_json, closing
+from mugi.conclusions import conclude, load_conclusions
+from mugi.errors import InputError
 from mugi.files import read_table, write_table, write_text
-from mugi.ledger import LEDGER, load_ledgers
+from mugi.ledger import LEDGER, load_ledgers, read_ledgers
+from mugi.verdicts import ERROR
+
+CHECK = "check"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mugi claims`."""
-    parser.add_argument("tables", type=Path, nargs="*", help="result tables, named as their files")
-    what = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument(
+        "tables",
+        type=Path,
+        nargs="*",
+        help=f"result tables, named as their files; `{CHECK}` first: judge nothing, look for "
+        "mistakes in the ledger and, if tables follow, in what it asks of them",
+    )
+    what = parser.add_mutually_exclusive_group()
     what.add_argument("-o", "--output", type=Path, help="claims.csv to write")
     what.add_argument(
         "--check", type=Path, metavar="FILE", help="judge nothing: contradictions in a claims.csv"
@@ -22,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--partial", action="store_true", help="list claims whose tables or runs are missing too"
     )
     parser.add_argument(
-        "--record-only", action="store_true", help="status 0 whatever the verdicts; see --check"
+        "--record-only", action="store_true", help="status 0 whatever is found; see --check"
     )
     parser.add_argument("--json", action="store_true", help="print the claims as JSON")
     parser.add_argument(
@@ -30,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         metavar="FILE",
-        help="claims to judge in place of the paper's (docs/howto/claim.md; repeat for more)",
+        help="claims to judge in place of the paper's (docs/howto/claim.md; repeat for more); one "
+        "that is wrong is listed as such, with status 2 at the end",
     )
 
 
@@ -39,21 +55,40 @@ def run(args: argparse.Namespace) -> int:
     if args.check:
         results = read_table(args.check, RESULT_COLUMNS)
         results["agrees"] = results["agrees"].astype(str) == "True"
-    else:
-        tables = {path.stem: read_table(path) for path in args.tables}
-        results = judge(
-            ledger=load_ledgers(args.ledger or [LEDGER]), tables=tables, partial=args.partial
-        )
-        write_table(results, args.output)
-        write_text(args.output.with_suffix(".md"), markdown(results))
-        print(as_json(results) if args.json else text(results))
-    for claim in results[~results["agrees"].astype(bool)].itertuples():
+        return _told(args, results, args.check)
+    ledgers = args.ledger or [LEDGER]
+    if args.tables[:1] == [Path(CHECK)]:
+        tables = {path.stem: read_table(path) for path in args.tables[1:]}
+        checked = check(read_ledgers(ledgers), tables)
+        closing({", ".join(map(str, ledgers)): f"{checked} claims, no mistakes"})
+        return 0
+    if not args.output:
+        raise InputError(f"-o FILE, --check FILE or `{CHECK}` is needed")
+    tables = {path.stem: read_table(path) for path in args.tables}
+    known = read_ledgers(ledgers) if args.ledger else load_ledgers(ledgers)
+    results = judge(ledger=known, tables=tables, partial=args.partial, strict=not args.ledger)
+    results, conclusions = conclude(results, load_conclusions())
+    write_table(results, args.output)
+    write_text(args.output.with_suffix(".md"), markdown(results, conclusions))
+    if len(conclusions):
+        write_table(conclusions, args.output.with_name("conclusions.csv"))
+    print(as_json(results) if args.json else text(results))
+    return _told(args, results, args.output)
+
+
+def _told(args: argparse.Namespace, results: pd.DataFrame, path: Path) -> int:
+    """Print what is wrong and what contradicts its record, and how many; return the status."""
+    for claim in results[results["comparison"] == ERROR].itertuples():
+        print(f"mugi claims: {claim.reason}", file=sys.stderr)
+    odd = results[~results["agrees"].astype(bool)]
+    for claim in odd.itertuples():
+        record = f"is recorded as '{claim.recorded}' but" if claim.recorded else "is"
         print(
-            f"mugi claims: {claim.id} is recorded as '{claim.recorded_verdict}' "
-            f"but '{claim.verdict}': printed {claim.printed}, computed {float(claim.computed):.6g}",
+            f"mugi claims: {claim.id} {record} '{claim.comparison}': "
+            f"printed {claim.printed}, computed {float(claim.computed):.6g}",
             file=sys.stderr,
         )
-    odd = (~results["agrees"].astype(bool)).sum()
-    told = f"{len(results)} claims, {odd or 'none'} against the record"
-    closing({args.check or args.output: told}, beside_data=not args.check)
-    return int(not (args.record_only or results["agrees"].all()))
+    wrong = int((results["comparison"] == ERROR).sum())
+    told = f"{len(results)} claims, {len(odd) or 'none'} against the record"
+    closing({path: told + (f", {wrong} wrong" if wrong else "")}, beside_data=not args.check)
+    return 0 if args.record_only else 2 if wrong else int(bool(len(odd)))

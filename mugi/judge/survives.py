@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from mugi import assumptions
-from mugi.claims import NotRun, select
 from mugi.judge.multiverse import ABOVE, HEADLINES, NEAR
 from mugi.ledger import Claim
+from mugi.quantities import NotRun, select
 
 TOLD = 0.03  # share of the spread from which on an assumption is named
 MOVED = 0.1  # relative: a choice that moves a figure by less is not named

@@ -11,11 +11,11 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.carbon import account_carbon
-from mugi.claims import AGGREGATES, NotRun, evaluate, select
 from mugi.errors import InputError, unknown
 from mugi.hardware import evaluate as evaluate_runs
 from mugi.hardware.runs import KEYS
 from mugi.ledger import Claim, Quantity
+from mugi.quantities import AGGREGATES, NotRun, evaluate, select
 
 Universe = Mapping[str, assumptions.Value]
 TABLES = ("hardware", "carbon")  # whose claims can be computed in other universes

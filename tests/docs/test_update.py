@@ -73,35 +73,21 @@ def costs(shift: float = 0.0) -> pd.DataFrame:
     )
 
 
-def claims(verdict: str = "reproduced") -> pd.DataFrame:
-    names = [
-        "id",
-        "location",
-        "statement",
-        "printed",
-        "unit",
-        "computed",
-        "corrected",
-        "verdict",
-        "reason",
-    ]
+def claims(verdict: str = "holds") -> pd.DataFrame:
+    names = [*update.CLAIMS, "location", "target"]
+    blank = dict.fromkeys(names, "")
     rows = [
-        ("A", "Abstract", "faster", "2.07", "x", 2.0654321, 1.9, verdict, "", "hardware"),
-        ("B", "§3", "closer", "<1", "x", 1.2185, "", "differs", "inputs | of a model", "fit"),
-        (
-            "C",
-            "§3",
-            "Llama",
-            "5.0",
-            "",
-            "",
-            "",
-            "not reproducible here",
-            "weights",
-            "table_accuracy",
-        ),
+        {"id": "A", "location": "Abstract", "statement": "faster", "printed": "2.07"}
+        | {"computed": 2.0654321, "corrected": 1.9, "comparison": "qualitative"}
+        | {"correction": verdict, "target": "hardware"},
+        {"id": "B", "statement": "closer", "printed": "<1", "computed": 1.2185}
+        | {"comparison": "differs", "correction": "reverses", "target": "fit"}
+        | {"reason": "inputs | of a model"},
+        {"id": "C", "statement": "Llama", "printed": "5.0", "reason": "weights"}
+        | {"comparison": "not reproducible here", "correction": "no verdict"}
+        | {"target": "table_accuracy"},
     ]
-    return pd.DataFrame(rows, columns=[*names, "target"])
+    return pd.DataFrame([blank | row for row in rows])
 
 
 @pytest.fixture
@@ -114,6 +100,8 @@ def results(tmp_path, monkeypatch):
     write_table(pd.DataFrame(errors), folder / "accuracy" / "datapath.csv")
     write_table(claims(), folder / "claims" / "claims.csv")
     write_table(costs(), folder / "judge" / "accuracy.csv")
+    told = {"section": "Abstract", "sentence": "so", "verdict": "holds", "in_words": "Holds."}
+    write_table(pd.DataFrame([told]), folder / "claims" / "conclusions.csv")
     for rule, seconds, end in [("tune", 60, 1000.0), ("fig16", 30, 1010.0)]:
         path = folder / "benchmarks" / f"{rule}.tsv"
         path.parent.mkdir(exist_ok=True)
@@ -146,7 +134,7 @@ def pages(tmp_path, results):
 def test_blocks_are_filled_in_and_hold(results, pages):
     readme = (pages / "README.md").read_text("utf-8")
     assert "KL divergence of 0.0050 [0.0020, 0.0080] nats" in readme
-    assert "| reproduced | 1 |" in readme
+    assert "| holds | 1 |" in readme
     # two jobs one inside the other, with both their memories
     assert "runs 2 jobs in 1 minutes, with at most 2.0 GiB" in readme
     assert (pages / "docs" / "images" / "fig16.png").read_bytes() == b"fig16"
@@ -154,7 +142,7 @@ def test_blocks_are_filled_in_and_hold(results, pages):
 
 
 def test_a_verdict_that_changes_is_noticed(results, pages):
-    write_table(claims("differs"), results / "claims" / "claims.csv")
+    write_table(claims("shrinks"), results / "claims" / "claims.csv")
     write(results)
     wrong = update.update(results, pages, check=True)
     readme = ["README.md: verdicts", "README.md: headline"]

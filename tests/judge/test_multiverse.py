@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from mugi import assumptions
-from mugi.claims import compute
 from mugi.config import read
 from mugi.hardware import evaluate, expand
 from mugi.hardware.runs import filled
 from mugi.judge import multiverse
 from mugi.judge.universes import ACTING, needed, tables, values
 from mugi.ledger import LEDGER, load_ledger
+from mugi.quantities import compute
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = load_ledger(LEDGER)

@@ -14,7 +14,7 @@ CLAIMS = [
     ("ABS-3", "Abstract", "2.07", 2.0664, 2.064, "within tolerance", "holds"),
     ("ABS-4", "Abstract", "3.11", 3.1069, 1.5347, "within tolerance", "shrinks"),
     ("ABS-6", "Abstract", "1.48", 1.477, 0.818, "within tolerance", "reverses"),
-    ("LLM-1", "§6.3.1", "2.07", 2.0664, 2.064, "within tolerance", "holds"),
+    ("LLM-3", "§6.3.1", "2.07", 2.0664, 2.064, "within tolerance", "holds"),
     ("F8-1a", "§3.4", "22", 22.0, "", "equal at the printed precision", "not a result"),
     ("F6-Llama27B-VLP", "§3.4", "6.21", "", "", "not reproducible here", "no verdict"),
 ]
@@ -40,7 +40,7 @@ def claims() -> pd.DataFrame:
 def conclusions() -> pd.DataFrame:
     """Return conclusions that these claims carry."""
     rows = [
-        ("C-t", "Abstract", "Mugi gains throughput.", "ABS-3, LLM-1", "holds", "2.07 stays 2.06."),
+        ("C-t", "Abstract", "Mugi gains throughput.", "ABS-3, LLM-3", "holds", "2.07 stays 2.06."),
         ("C-e", "Abstract", "Mugi saves energy.", "ABS-4", "shrinks", "3.11 becomes 1.53."),
         ("C-1", "§6.3.1", "Mugi saves carbon.", "ABS-6", "reverses", "1.48 becomes 0.82."),
     ]

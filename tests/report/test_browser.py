@@ -71,7 +71,7 @@ def test_claims_are_found_filtered_and_opened(visit):
     shown = rows(page)
     assert len(shown) == 6 and page.locator("#filters-claims").is_visible()
     page.select_option("select[name=verdict]", "holds")
-    assert rows(page) == ["ABS-3", "LLM-1"]
+    assert rows(page) == ["ABS-3", "LLM-3"]
     page.select_option("select[name=assumption]", "ws_load_rows")
     assert rows(page) == ["ABS-3"]
     page.select_option("select[name=verdict]", "")

@@ -1,9 +1,15 @@
 # Verdicts on the paper's claims.
-from mugi.ledger import LEDGER, load_ledgers
+from mugi.claims_check import check as check_ledgers
+from mugi.ledger import LEDGER, read_ledgers
 
 OWN_LEDGERS = config.get("own_claims", [])
 LEDGERS = [str(LEDGER), *OWN_LEDGERS]
-JUDGED = {claim.table for claim in load_ledgers(LEDGERS).values()}
+try:  # before the first job
+    known_claims = read_ledgers(LEDGERS)
+    check_ledgers(known_claims, {})
+except InputError as error:
+    stop(*(mistake.at("claims") for mistake in error.mistakes))
+JUDGED = {claim.table for claim in known_claims.values()}
 
 
 # The verdicts, and that none contradicts its record
@@ -13,8 +19,8 @@ rule claims:
         "results/claims/checked",
 
 
-# A verdict on every claim from the tables; a contradiction is told by check_claims, so that the
-# table is kept
+# A verdict on every claim and conclusion from the tables; a contradiction is told by check_claims,
+# so that the table is kept
 rule judge_claims:
     input:
         tables=[
@@ -24,12 +30,14 @@ rule judge_claims:
             rules.array.input,
             "results/accuracy/concentration.csv",
             "results/approximations/fit.csv",
+            "results/judge/switches.csv",
             [output_paths(name)[0] for name in config["figures"] if name in JUDGED],
         ],
         ledgers=OWN_LEDGERS,
         sources=stage("claims"),
     output:
         multiext("results/claims/claims", ".md"),
+        conclusions="results/claims/conclusions.csv",
         csv=reported(
             "results/claims/claims.csv",
             caption="../report/claims.rst",

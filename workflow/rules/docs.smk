@@ -9,6 +9,7 @@ rule document_results:
             "results/accuracy/datapath.csv",
             "results/claims/claims.csv",
             "results/judge/accuracy.csv",
+            "results/claims/conclusions.csv",
             "results/judge/survives.md",
         ],
         script=BASE / "docs" / "update.py",
@@ -17,7 +18,7 @@ rule document_results:
         expand(
             "results/docs/{block}.md",
             block=[
-                *["verdicts", "headline", "claims", "claims_of_models"],
+                *["verdicts", "headline", "conclusions", "claims", "claims_of_models"],
                 *[
                     "summary",
                     "accuracy",

@@ -1,0 +1,135 @@
+"""What a reader takes away: the paper's conclusions, each with a verdict from its claims.
+
+`conclusions.yaml` holds them; a conclusion stands as the weakest of its claims does.
+"""
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+from pydantic import Field
+
+from mugi.claim import ELSEWHERE
+from mugi.errors import raise_all, unknown
+from mugi.files import read_yaml
+from mugi.schema import Section, validated
+from mugi.verdicts import (
+    DEPENDS,
+    ERROR,
+    GROWS,
+    HOLDS,
+    NO_VERDICT,
+    NOT_A_RESULT,
+    NOT_RUN,
+    OBJECTIONS,
+    REVERSES,
+    SHRINKS,
+    short,
+)
+
+FILE = files("mugi") / "conclusions.yaml"
+COLUMNS = ["conclusion", "section", "sentence", "claims", "verdict", "in_words"]
+PLACEHOLDER = re.compile(r"\{([^{}]+)\.(printed|computed|corrected)\}")
+Text = Annotated[str, Field(min_length=1)]
+WORDS = {
+    REVERSES: "Not true when corrected",
+    DEPENDS: "True when corrected, but it depends on a choice",
+    SHRINKS: "Smaller when corrected",
+    GROWS: "Larger when corrected",
+    HOLDS: "Holds when corrected",
+    NO_VERDICT: "Cannot be judged here",
+    NOT_A_RESULT: "Not a result",
+    NOT_RUN: "Not in this run",
+    ERROR: "Cannot be judged: a claim is wrong as it is written",
+}
+
+
+class Conclusion(Section):
+    """What the paper concludes, with printed numbers filled in, and the ids it rests on."""
+
+    section: Text
+    sentence: Text
+    claims: Annotated[list[Text], Field(min_length=1)]
+
+
+def load_conclusions(path: str | Path = FILE) -> dict[str, Conclusion]:
+    """Return conclusions by name; raises InputError with file, line and key of every mistake."""
+    return validated(dict[str, Conclusion], read_yaml(path))
+
+
+def conclude(
+    results: pd.DataFrame, conclusions: Mapping[str, Conclusion]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return judged claims with the conclusions they carry, and the conclusions, a row each.
+
+    A conclusion names claims by id or by a pattern such as `T3-*`; its verdict is the strongest
+    objection to any of those that could be judged. One whose claims are all of another ledger is
+    left out. Raises InputError for a name that is none, or if only some are there.
+    """
+    results = results.set_index("id", drop=False)
+    carried = {name: [] for name in results.index}
+    rows, mistakes = [], []
+    for name, conclusion in conclusions.items():
+        ids, unnamed = [], []
+        for pattern in conclusion.claims:
+            found = [one for one in results.index if fnmatchcase(one, pattern)]
+            ids += found
+            unnamed += [] if found else [pattern]
+        if not ids:
+            continue
+        named = [one for one, _ in PLACEHOLDER.findall(conclusion.sentence)]
+        unnamed += [one for one in named if one not in results.index]
+        place = f"conclusion {name}"
+        mistakes += [unknown("claim", one, results.index).at(place) for one in unnamed]
+        if unnamed:
+            continue
+        ids = list(dict.fromkeys(ids))
+        for one in ids:
+            carried[one].append(name)
+        rows.append({"conclusion": name, **_row(conclusion, results, results.loc[ids])})
+    raise_all(mistakes)
+    told = results.assign(conclusion=["; ".join(carried[name]) for name in results.index])
+    return told.reset_index(drop=True), pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _row(conclusion: Conclusion, results: pd.DataFrame, claims: pd.DataFrame) -> dict[str, str]:
+    """Return what the table says of one conclusion."""
+
+    def filled(match: re.Match) -> str:
+        value = results.at[match[1], match[2]]
+        if isinstance(value, str):
+            return value
+        return f"({NOT_RUN})" if pd.isna(value) else short(value)
+
+    there = set(claims["correction"])
+    order = [ERROR, *OBJECTIONS[::-1], NOT_RUN, NO_VERDICT, NOT_A_RESULT]
+    verdict = next(name for name in order if name in there)
+    return {
+        "section": conclusion.section,
+        "sentence": PLACEHOLDER.sub(filled, conclusion.sentence),
+        "claims": "; ".join(claims.index),
+        "verdict": verdict,
+        "in_words": _in_words(verdict, claims),
+    }
+
+
+def _in_words(verdict: str, claims: pd.DataFrame) -> str:
+    """Return why a conclusion has its verdict, in a sentence with numbers."""
+    deciding = claims[claims["correction"] == verdict]
+    numbers = deciding[["printed", "corrected"]].apply(pd.to_numeric, errors="coerce")
+    moved = abs(numbers["corrected"] / numbers["printed"] - 1)
+    first = deciding.loc[moved.idxmax() if moved.notna().any() else deciding.index[0]]
+    words = WORDS[verdict]
+    if first["change"] and verdict != NO_VERDICT and not pd.isna(first["change"]):
+        words += f": {first['change']} ({first['id']})"
+    if first["comparison"] == ELSEWHERE:
+        words += f", on {first['judged_on']}, no model of the paper's"
+    counts = claims["correction"].value_counts()
+    if len(claims) > 1:
+        told = [f"{name} {counts[name]}" for name in WORDS if name in counts]
+        words += f". Of {len(claims)} claims: {', '.join(told)}"
+    return f"{words}."
