@@ -130,10 +130,13 @@ class Study:
         life_s = rules["lifetime_years"] * carbon.CONSTANTS.seconds_per_year.value
         made_g = carbon.g_per_mm2({**rules, "cpa": "energy_only", **constants})
         embodied_g = made_g / constants["working_share_of_dies"] * area * seconds / life_s
+        chip_j = tokens / columns["tokens_per_j_on_chip"]
         kwh = columns["total_energy_j"] * rules["pue"] / carbon.CONSTANTS.joules_per_kwh.value
         return {
             "throughput": speed,
             "tokens_per_joule": columns["tokens_per_j_on_chip"],
+            "tokens_per_joule_with_dram_traffic": tokens
+            / (chip_j + columns["dram_energy_nj"] / 1e9),
             "tokens_per_joule_with_dram": columns["tokens_per_j_with_dram"],
             "area": 1 / area,
             "throughput_per_area": speed / area,

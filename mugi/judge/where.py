@@ -43,6 +43,9 @@ POINT = ["model", "batch_size", "seq_len"]
 METRICS = {
     "throughput": lambda runs: runs["tokens_per_s"],
     "tokens_per_joule": lambda runs: runs["tokens_per_j_on_chip"],
+    "tokens_per_joule_with_dram_traffic": lambda runs: (
+        1 / (1 / runs["tokens_per_j_on_chip"] + runs["dram_energy_nj"] / 1e9 / runs["tokens"])
+    ),
     "tokens_per_joule_with_dram": lambda runs: runs["tokens_per_j_with_dram"],
     "throughput_per_area": lambda runs: runs["tokens_per_s"] / runs["area_mm2"],
     "tokens_per_carbon": lambda runs: runs["tokens"] / runs["carbon_kgco2e"],

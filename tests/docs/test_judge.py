@@ -28,8 +28,9 @@ def test_intervals():
     interval = r"([\d.]+) \(([\d.]+) to ([\d.]+)\)"
     patterns = {
         "tokens_per_joule": rf"70B GQA are {interval}",
-        "tokens_per_joule_with_dram": rf"with DRAM {interval}",
-        "throughput_per_area": rf"and mm² {interval}",
+        "tokens_per_joule_with_dram": rf"power too {interval}",
+        "tokens_per_joule_with_dram_traffic": rf"traffic {interval}",
+        "throughput_per_area": rf"and mm² are {interval}",
         "area": r"The area is ([\d.]+) of Mugi's \(([\d.]+) to ([\d.]+)\)",
     }
     for metric, pattern in patterns.items():
@@ -51,6 +52,8 @@ def test_maps():
     paper = table[table["is_paper_point"]].set_index(["rival_kind", "metric"])["ratio"]
     tensor = paper["tensor_core", "tokens_per_joule_with_dram"]
     assert told(r"([\d.]+) at the paper's point") == [round(tensor, 2)]
+    traffic = paper["tensor_core", "tokens_per_joule_with_dram_traffic"]
+    assert told(r"alone Mugi has ([\d.]+) times") == [round(traffic, 2)]
 
 
 def test_break_even():

@@ -54,6 +54,19 @@ def test_values_without_draws_are_those_of_evaluated_runs(table):
         assert value == pytest.approx(total.loc["carat", column] / mugi, rel=1e-5)
 
 
+def test_traffic_alone_and_background_power_are_two_things(table):
+    """The independent model of issue 18: with DRAM traffic 1.06 of 1.53 are left."""
+    assert lead(table, "tokens_per_joule_with_dram_traffic")["value"] == pytest.approx(
+        1.06, abs=0.005
+    )
+    scope = {"assumption.energy_scope": "with_dram", "model": HEADLINE["model"]}
+    chips = [{"design": "mugi", "array_height": 256}, {"design": "systolic", "array_height": 16}]
+    runs = evaluate_hardware(grids=[{**chip, **PAPER, **scope} for chip in chips])
+    ratio = runs["tokens_per_j"][0] / runs["tokens_per_j"][1]
+    value = lead(table, "tokens_per_joule_with_dram_traffic")["value"]
+    assert value == pytest.approx(ratio, rel=1e-5)
+
+
 def test_claims_have_the_value_of_the_ledger(table):
     claims = table[table["model"] == ""].set_index("metric")["value"]
     assert claims["ABS-3"] == pytest.approx(2.064, abs=0.001)
