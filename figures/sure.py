@@ -57,7 +57,7 @@ def draw(axis, rows: pd.DataFrame, names: list[str], title: str) -> None:
     axis.set(xscale="log", ylim=(len(rows) - 0.5, -0.6))
     ends = [1.0, *rows["low"], *rows["high"], *rows["printed"].dropna()]
     low, high = min(ends) / 1.1, max(ends) * 1.1
-    axis.set_xlim(low, high * (high / low) ** 0.6)  # the numbers stand on the right
+    axis.set_xlim(low, high * (high / low) ** 0.95)  # the numbers stand on the right
     axis.set_xticks([tick for tick in TICKS.get(title, FEW) if low < tick < high])
     axis.xaxis.set_major_formatter("{x:g}")
     axis.minorticks_off()
