@@ -25,8 +25,8 @@ METRICS = {
 NUMBERS = ["value", "low", "high", "probability"]
 # what an interval amounts to -> colour and mark
 LOOKS = {"ahead": ("#D55E00", "o"), "behind": ("#0072B2", "s"), "neither": ("#5B6770", "D")}
-TICKS = {"the abstract's figures": (1, 10, 100), METRICS["area"]: (1, 2, 5, 10, 20)}
-FEW = (0.8, 1, 1.5, 2, 3)
+TICKS = {"the abstract's figures": (1, 10, 100), METRICS["area"]: (1, 3, 10)}
+FEW = (0.8, 1, 1.5, 2.5)
 
 
 def leads(table: pd.DataFrame) -> pd.DataFrame:
