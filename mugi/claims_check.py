@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from mugi.assumptions import PRESETS
+from mugi.assumptions import PRESETS, REGISTRY
 from mugi.carbon import account_carbon
 from mugi.claim import Claim, Quantity
 from mugi.claims import judge
-from mugi.errors import raise_all, unknown
+from mugi.errors import Mistake, closest, raise_all
 from mugi.hardware import breakdown, evaluate, expand
 from mugi.ledger import Broken
 from mugi.quantities import Tables
@@ -20,7 +20,8 @@ def check(ledger: Mapping[str, Claim | Broken], tables: Tables) -> int:
     """
     if tables:
         return len(judge(ledger=ledger, tables=tables))
-    known = {name: set(table) for name, table in _samples().items()}
+    flips = {f"assumption.{name}" for name in REGISTRY}  # runs may set any
+    known = {name: {*table} | flips for name, table in _samples().items()}
     mistakes = []
     for name, claim in ledger.items():
         if isinstance(claim, Broken):
@@ -30,7 +31,9 @@ def check(ledger: Mapping[str, Claim | Broken], tables: Tables) -> int:
             place = f"claim {name}" + (f": values.{word}" if word else "")
             columns = known.get(quantity.table)
             mistakes += [
-                unknown("column", column, sorted(columns)).at(f"{place}: {key}")
+                Mistake(f"unknown column '{column}'", nearest=closest(column, columns)).at(
+                    f"{place}: {key}"
+                )
                 for key, names in (_named(quantity) if columns else {}).items()
                 for column in sorted(names - columns)
             ]

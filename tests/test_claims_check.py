@@ -5,6 +5,8 @@ import pytest
 
 from mugi.claim import EQUAL
 from mugi.cli import main
+from mugi.files import write_table
+from mugi.hardware import evaluate, expand
 from tests.test_claims import CLAIM, RUNS, written
 
 WRONG = {
@@ -92,3 +94,35 @@ def test_one_of_output_and_check_is_needed(tmp_path, capsys):
     RUNS.to_csv(tmp_path / "runs.csv", index=False)
     assert main(["claims", str(tmp_path / "runs.csv")]) == 2
     assert "-o FILE, --check FILE or `check` is needed" in capsys.readouterr().err
+
+
+def test_assumptions_may_be_conditions(tmp_path, capsys):
+    where = {"design": "mugi", "assumption.ws_load_rows": "sram_width"}
+    claim = CLAIM | {"table": "hardware", "column": "tokens_per_s", "where": where, "over": None}
+    path = written(tmp_path / "ledger.yaml", A=claim)
+    path.write_text(path.read_text().replace("runs: fast", "hardware: hardware"))
+    assert main(["claims", "check", f"--ledger={path}"]) == 0
+    path.write_text(path.read_text().replace("ws_load_rows", "ws_load_row"))
+    assert main(["claims", "check", f"--ledger={path}"]) == 2
+    assert "(did you mean 'assumption.ws_load_rows'?)" in capsys.readouterr().err
+
+
+def test_claims_of_ones_own_depend_on_choices_too(tmp_path):
+    """Attention of Mugi(256) over SA(16): a word of weights a cycle turns it around."""
+    run = {"model": "llama_2_7b", "batch_size": 8, "seq_len": 512}
+    mugi = {"design": "mugi", "variant": "vlp", "array_height": 256}
+    array = {"design": "systolic", "variant": "mac", "array_height": 16}
+    grid = [chip | run | {"preset": ["as-published", "corrected"]} for chip in (mugi, array)]
+    write_table(evaluate(expand(grid)), tmp_path / "hardware.csv")
+    claim = CLAIM | {"table": "hardware", "column": "1 / runtime_attention_s", "printed": ">1"}
+    path = written(tmp_path / "ledger.yaml", A=claim | {"where": mugi, "over": array})
+    path.write_text(path.read_text().replace("runs: fast", "hardware: hardware"))
+    hardware, switches = str(tmp_path / "hardware.csv"), str(tmp_path / "switches.csv")
+    names = ["--assumption=ws_load_rows", "--assumption=softmax_passes"]
+    assert main(["judge", "switches", hardware, *names, f"--ledger={path}", "-o", switches]) == 0
+    output = str(tmp_path / "claims.csv")
+    for tables, verdict in [([hardware], "holds"), ([hardware, switches], "depends")]:
+        assert main(["claims", *tables, f"--ledger={path}", "-o", output]) == 0
+        row = pd.read_csv(output).iloc[0]
+        assert row.correction == verdict
+    assert row.depends_on == "ws_load_rows=sram_width"

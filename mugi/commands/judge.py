@@ -18,7 +18,7 @@ from mugi.judge.sure import DRAWS, SEED, how_sure
 from mugi.judge.survives import what_survives
 from mugi.judge.universes import ACTING, configurations
 from mugi.judge.where import BATCHES, HEIGHTS, LENGTHS, MODELS, where_it_holds
-from mugi.ledger import LEDGER, load_ledger
+from mugi.ledger import LEDGER, load_ledger, load_ledgers
 
 # columns of a map -> their values
 POINTS = {"model": MODELS, "batch_size": BATCHES, "seq_len": LENGTHS, "array_height": HEIGHTS}
@@ -74,11 +74,18 @@ def _add_switches(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="one to set otherwise (may be repeated; default: all)",
     )
+    parser.add_argument(
+        "--ledger",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="claims to judge in place of the paper's (may be repeated)",
+    )
 
 
 def _switches(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
     runs, names = configurations(_read_runs(args)), args.assumption or ACTING
-    return {args.output: one_at_a_time(load_ledger(LEDGER), runs, names)}
+    return {args.output: one_at_a_time(load_ledgers(args.ledger or [LEDGER]), runs, names)}
 
 
 def _add_universes(parser: argparse.ArgumentParser) -> None:

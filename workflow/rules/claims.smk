@@ -1,9 +1,7 @@
 # Verdicts on the paper's claims.
 from mugi.claims_check import check as check_ledgers
-from mugi.ledger import LEDGER, read_ledgers
+from mugi.ledger import read_ledgers
 
-OWN_LEDGERS = config.get("own_claims", [])
-LEDGERS = [str(LEDGER), *OWN_LEDGERS]
 try:  # before the first job
     known_claims = read_ledgers(LEDGERS)
     check_ledgers(known_claims, {})

@@ -1,5 +1,9 @@
 # What the claims rest on, how sure they are, and where they hold.
+from mugi.ledger import LEDGER
+
 COSTS = options("costs", filter(None, [config["judge"]["costs"]]))
+OWN_LEDGERS = config.get("own_claims", [])
+LEDGERS = [str(LEDGER), *OWN_LEDGERS]
 
 
 # The claims under other assumptions, other costs and other sizes
@@ -18,6 +22,7 @@ rule judge:
 rule judge_switches:
     input:
         hardware="results/hardware/hardware.csv",
+        ledgers=OWN_LEDGERS,
         sources=stage("judge"),
     output:
         "results/judge/switches.csv",
@@ -33,10 +38,12 @@ rule judge_switches:
             for name in config["judge"]["assumptions"]
             if config["judge"]["assumptions"] != "all"
         ],
+        ledgers=options("ledger", LEDGERS) if OWN_LEDGERS else [],
     message:
         "Claims with one assumption at a time set otherwise"
     shell:
-        "mugi judge switches {input.hardware} {params.names} -o {output} > {log} 2>&1"
+        "mugi judge switches {input.hardware} {params.names} {params.ledgers:q} -o {output} "
+        "> {log} 2>&1"
 
 
 # The abstract's claims in universes drawn over all assumptions
