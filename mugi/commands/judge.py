@@ -17,6 +17,7 @@ from mugi.judge.stand import DOCUMENTS, NEEDED, stand
 from mugi.judge.sure import DRAWS, SEED, how_sure
 from mugi.judge.survives import what_survives
 from mugi.judge.universes import ACTING, configurations
+from mugi.judge.variance import SAMPLES, variance_shares
 from mugi.judge.where import BATCHES, HEIGHTS, LENGTHS, MODELS, where_it_holds
 from mugi.ledger import LEDGER, load_ledger, load_ledgers
 
@@ -162,6 +163,17 @@ def _sure(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
     return {args.output: how_sure(args.draws, args.seed, args.preset, costs)}
 
 
+def _add_variance(parser: argparse.ArgumentParser) -> None:
+    _add_draws(parser)
+    help_line = "of Sobol's sequence for each source, a power of two (default: %(default)s)"
+    parser.add_argument("--samples", type=int, default=SAMPLES, help=help_line)
+
+
+def _variance(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
+    costs = load_costs(args.costs) if args.costs else None
+    return {args.output: variance_shares(args.samples, args.seed, args.preset, costs)}
+
+
 def _add_where(parser: argparse.ArgumentParser) -> None:
     _add_output(parser)
     _add_preset(parser)
@@ -198,6 +210,7 @@ PARTS = {
         _universes,
     ),
     "sure": ("the abstract's claims and leads over each rival in draws of costs", _add_sure, _sure),
+    "variance": ("what the spread of these is made of", _add_variance, _variance),
     "where": ("Mugi against the best rival, by batch, length and size", _add_where, _where),
     "accuracy": (
         "what approximations cost models, next to what INT4 costs",

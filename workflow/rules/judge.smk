@@ -13,6 +13,7 @@ rule judge:
         "results/judge/universes.parquet",
         "results/judge/survives.md",
         "results/judge/sure.csv",
+        "results/judge/variance.csv",
         "results/judge/where.csv",
         "results/judge/breakeven.csv",
         "results/judge/accuracy.csv",
@@ -113,6 +114,27 @@ rule judge_sure:
         "Leads in {params.draws} draws of component costs"
     shell:
         "mugi judge sure --draws {params.draws} {params.costs:q} -o {output} > {log} 2>&1"
+
+
+# What the spread of these leads is made of
+rule judge_variance:
+    input:
+        costs=rules.judge_sure.input.costs,
+        sources=stage("judge"),
+    output:
+        "results/judge/variance.csv",
+    log:
+        "results/logs/judge_variance.log",
+    benchmark:
+        "results/benchmarks/judge_variance.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        costs=COSTS,
+    message:
+        "Shares of the variance of leads, by source"
+    shell:
+        "mugi judge variance {params.costs:q} -o {output} > {log} 2>&1"
 
 
 # Mugi against the best rival, over batch size, length and array height
