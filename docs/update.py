@@ -31,7 +31,10 @@ from mugi.hardware.families import known
 from mugi.hardware.huggingface import translated
 from mugi.hardware.model import Model
 from mugi.manifest import processor
+from mugi.report.claims import claims_of
 from mugi.report.jobs import by_rule, jobs
+from mugi.report.results import Results
+from mugi.report.run import needs
 from mugi.schema import validated
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +47,7 @@ VLP = {"softmax": "vlp:", "activation": "vlp:", "woq": "native", "kvq": "native"
 INT4 = {"softmax": "native", "activation": "native", "woq": "int4:", "kvq": "int4:"}
 NUMBER = r"[-+]?\d+(?:\.\d+)?"
 INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
+MANY = 5  # ids that begin alike, from which on they are counted
 DECIMAL = re.compile(r"[-+]?\d+\.\d+")
 KEPT = ""  # instead of a block's text: what stands there stays
 NOT_MEASURED = "Not measured in this run."
@@ -405,6 +409,35 @@ def times(results: Path) -> str:
     return f"On {processor()}, {os.cpu_count()} cores.\n\n{to_markdown(shown)}"
 
 
+def claim_times(results: Path) -> str:
+    """Return which command makes which claims, in how many seconds and with which memory."""
+    found = Results(results)
+    claims = claims_of(found)
+    if claims is None:
+        return NOT_MEASURED
+    needed = needs(found, claims, by_rule(results))
+    shown = pd.DataFrame(
+        {
+            "claims": needed["claims"].map(in_short),
+            "command": needed["command"].map("`{}`".format),
+            "seconds": needed["seconds"].map("{:.0f}".format),
+            "peak memory [MiB]": needed["memory_mib"].map("{:.0f}".format),
+        }
+    )
+    return f"On {processor()}, {os.cpu_count()} cores.\n\n{to_markdown(shown)}"
+
+
+def in_short(names: list[str]) -> str:
+    """Return ids, many of one beginning as `T3-* (96)`."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.partition("-")[0], []).append(name)
+    return ", ".join(
+        ", ".join(own) if len(own) < MANY else f"{start}-* ({len(own)})"
+        for start, own in groups.items()
+    )
+
+
 def forward(results: Path) -> str:
     """Return the forward passes of benchmarks/forward.py, if it was run."""
     path = results / "benchmarks" / "forward.csv"
@@ -485,6 +518,8 @@ BLOCKS = [
     Block("docs/reference/models.md", "composites", lambda _: composites(), equal, "code"),
     Block("docs/reference/models.md", "refused", lambda _: refused(), equal, "code"),
     Block("docs/reference/models.md", "public_models", lambda _: public_models(), equal, "code"),
+    Block("docs/reference/artifact.md", "run", run, unchecked, "jobs"),
+    Block("docs/reference/artifact.md", "claim_times", claim_times, unchecked, "jobs"),
     Block("docs/reference/times.md", "times", times, unchecked, "jobs"),
     Block("docs/reference/times.md", "forward", forward, unchecked, "jobs"),
 ]

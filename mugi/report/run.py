@@ -21,7 +21,7 @@ from mugi.report.blocks import (
 from mugi.report.claims import claim_links, claims_of, source_of
 from mugi.report.jobs import by_rule
 from mugi.report.results import MANIFEST, Results
-from mugi.report.sources import rule_of, rules_for
+from mugi.report.sources import rules_for
 
 PLAIN = ["mugi", "commit", "python", "system", "host", "processor", "cores", "memory_gib"]
 
@@ -104,16 +104,16 @@ def took(results: Results) -> list[Block]:
 
 
 def needs(results: Results, claims: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
-    """Return command, seconds, peak memory (MiB) and rules of claims with the same table."""
-    grouped: dict[tuple[str, str], list[str]] = {}
+    """Return command, seconds, peak memory (MiB) and rules of claims that need the same rules."""
+    grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for claim in claims.itertuples():
         source = source_of(results, claim)
         if source:
-            key = f"snakemake {claim.target}", rule_of(source)
+            key = f"snakemake {claim.target}", tuple(rules_for(source))
             grouped.setdefault(key, []).append(claim.id)
     rows = []
-    for (command, rule), names in grouped.items():
-        needed = [name for name in rules_for(rule) if name in rules.index]
+    for (command, chain), names in grouped.items():
+        needed = [name for name in chain if name in rules.index]
         rows.append(
             {
                 "claims": names,

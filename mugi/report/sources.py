@@ -16,6 +16,7 @@ class Source(Section):
     """A rule of the workflow; `sources.yaml` explains the fields."""
 
     makes: list[str] = Field(min_length=1)
+    rule: str = ""
     target: str = ""
     needs: list[str] = Field(default_factory=list)
     config: str = ""
@@ -26,40 +27,51 @@ SOURCES: dict[str, Source] = validated(
 )
 
 
+def source_of(path: str) -> str:
+    """Return the entry that makes a file of results/ (or its pattern), or ""."""
+    found = (
+        name
+        for name, source in SOURCES.items()
+        if any(fnmatch(path, pattern) for pattern in source.makes)
+    )
+    return next(found, "")
+
+
+def figure_of(path: str) -> str:
+    """Return the figure that a file of results/ belongs to, or ""."""
+    return next((name for name in FIGURES if PREFIX + path in output_paths(name)), "")
+
+
 def rule_of(path: str) -> str:
     """Return the rule that makes a file of results/, a figure's name for a figure's; "" if none."""
-    for name in FIGURES:
-        if PREFIX + path in output_paths(name):
-            return name
-    for name, source in SOURCES.items():
-        if any(fnmatch(path, pattern) for pattern in source.makes):
-            return name
-    return ""
+    name = source_of(path)
+    return figure_of(path) or (name and (SOURCES[name].rule or name))
 
 
 def command_of(path: str) -> str:
     """Return the command that makes a file of results/."""
-    rule = rule_of(path)
-    if rule in FIGURES:
-        return f"snakemake {rule}"
-    return f"snakemake {(rule and SOURCES[rule].target) or PREFIX + path}"
+    name = source_of(path)
+    return f"snakemake {figure_of(path) or (name and SOURCES[name].target) or PREFIX + path}"
+
+
+def needs_of(path: str) -> list[str]:
+    """Return the files of results/, or patterns of them, that one is made from."""
+    if figure := figure_of(path):
+        return [one.removeprefix(PREFIX) for one in FIGURES[figure].inputs]
+    name = source_of(path)
+    return SOURCES[name].needs if name else []
 
 
 def section_of(path: str) -> str:
     """Return the section of the configuration that a table follows, or ""."""
-    rule = rule_of(path)
-    if rule in FIGURES:
-        inputs = [source.removeprefix(PREFIX) for source in FIGURES[rule].inputs]
-        return next(filter(None, map(section_of, inputs)), "")
-    return SOURCES[rule].config if rule else ""
+    if figure_of(path):
+        return next(filter(None, map(section_of, needs_of(path))), "")
+    name = source_of(path)
+    return SOURCES[name].config if name else ""
 
 
-def rules_for(rule: str) -> list[str]:
-    """Return the rules that have to run for one, itself the last."""
-    if rule in FIGURES:
-        inputs = [source.removeprefix(PREFIX) for source in FIGURES[rule].inputs]
-        needs = [needed for needed in map(rule_of, inputs) if needed]
-    else:
-        needs = SOURCES[rule].needs if rule in SOURCES else []
-    chain = [earlier for needed in needs for earlier in rules_for(needed)]
-    return list(dict.fromkeys([*chain, rule]))
+def rules_for(path: str) -> list[str]:
+    """Return the rules that have to run for a file of results/, its own the last."""
+    chain = [rule for needed in needs_of(path) for rule in rules_for(needed)]
+    own = rule_of(path)
+    return list(dict.fromkeys([*chain, own] if own else chain))
