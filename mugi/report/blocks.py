@@ -50,6 +50,11 @@ class Number:
         return "-1e308" if math.isnan(self.value) else repr(float(self.value))
 
 
+def percent(share: float) -> Number:
+    """Return a share as a number of per cent."""
+    return Number(round(100 * share, 1), 3)
+
+
 Part = str | Link | Code | Verdict | Number
 Cell = Part | Sequence[Part]  # a sequence is read one after the other
 

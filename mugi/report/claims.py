@@ -93,7 +93,7 @@ def details(results: Results, claim, moved: pd.DataFrame | None) -> dict[str, Ce
             claim.change,
             f" depends on {claim.depends_on}" * bool(claim.depends_on),
         ],
-        "95 % interval": interval(results, claim.id),
+        "95 % interval for unsure unit costs": interval(results, claim.id),
         "one switch at a time": span(moved),
         "make it again": again(claim, source),
         "time and memory": Link("of its rules", "run.html#claims"),
@@ -203,9 +203,9 @@ def span(moved: pd.DataFrame | None) -> Cell:
 def interval(results: Results, name: str) -> Cell:
     """Return a claim's 95 % interval for unsure unit costs, if it has one."""
     sure = results.table(SURE)
-    if sure is None or "claim" not in sure:
+    if sure is None:
         return ""
-    own = sure[sure["claim"] == name]
-    if not len(own):
+    own = sure[sure["metric"] == name]
+    if not len(own) or own["low"].iloc[0] == own["high"].iloc[0]:  # such as of times
         return ""
     return [Number(own["low"].iloc[0]), " to ", Number(own["high"].iloc[0])]

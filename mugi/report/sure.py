@@ -1,6 +1,6 @@
 """How sure the headline ratios are when unit costs are not known exactly."""
 
-from mugi.report.blocks import Block, Heading, Items, Number, Page, Row, Table, Text
+from mugi.report.blocks import Block, Heading, Items, Number, Page, Row, Table, Text, percent
 from mugi.report.figures import drawn_from
 from mugi.report.results import Results
 from mugi.report.tables import SURE, VARIANCE
@@ -14,7 +14,7 @@ def page(results: Results) -> Page:
         "95 % intervals of the headline ratios for unsure unit costs, SRAM fits, grids and fabs, "
         "and how likely Mugi is ahead of each rival."
     )
-    blocks: list[Block] = [*results.missing(SURE, VARIANCE)]
+    blocks: list[Block] = [*results.missing(SURE)]
     blocks += ratios(results)
     blocks += sources(results)
     blocks += drawn_from(results, SURE, VARIANCE)
@@ -31,7 +31,7 @@ def ratios(results: Results) -> list[Block]:
             [
                 *[one.metric, one.design, one.rival, one.model],
                 *map(Number, [one.value, one.low, one.high]),
-                Number(100 * one.probability, 3),
+                *[percent(one.probability), percent(one.probability_behind)],
             ],
             tags={"metric": [one.metric], "rival": [one.rival], "model": [one.model]},
         )
@@ -42,9 +42,11 @@ def ratios(results: Results) -> list[Block]:
     words = (
         f"Of {len(sure)} comparisons Mugi is ahead with a probability of at least 97.5 % in "
         f"{ahead}, behind with as much in {behind}, and {len(sure) - ahead - behind} are level "
-        "within half a per cent, or cannot be told with unit costs known as well as assumed here."
+        "within half a per cent, or cannot be told with unit costs known as well as assumed here. "
+        "A ratio without an interval does not depend on unit costs, such as all of times."
     )
-    columns = ["metric", "design", "over", "model", "ratio", "low", "high", "ahead [%]"]
+    columns = ["metric", "design", "over", "model", "ratio", "low", "high"]
+    columns += ["ahead [%]", "behind [%]"]
     title = "Ratios and their 95 % intervals"
     return [
         Text(words),
@@ -64,7 +66,7 @@ def sources(results: Results) -> list[Block]:
         said = ", ".join(f"{one.source} {100 * one.share:.0f} %" for one in top.itertuples())
         items.append(f"{metric}: {said}")
     rows = [
-        Row([one.metric, one.source, Number(100 * one.share, 3)], tags={"metric": [one.metric]})
+        Row([one.metric, one.source, percent(one.share)], tags={"metric": [one.metric]})
         for one in variance.itertuples()
     ]
     title = "What the intervals come from"

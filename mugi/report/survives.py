@@ -2,7 +2,19 @@
 
 import pandas as pd
 
-from mugi.report.blocks import Block, Code, Heading, Items, Link, Number, Page, Row, Table, Text
+from mugi.report.blocks import (
+    Block,
+    Code,
+    Heading,
+    Items,
+    Link,
+    Number,
+    Page,
+    Row,
+    Table,
+    Text,
+    percent,
+)
 from mugi.report.claims import claim_link, claim_links, claims_of, moves
 from mugi.report.figures import drawn_from
 from mugi.report.results import Results
@@ -102,11 +114,6 @@ def universes(results: Results) -> list[Block]:
         Text(words),
         Table("universes", title, [*columns, "most"], rows),
     ]
-
-
-def percent(share: float) -> Number:
-    """Return a share as a number of per cent."""
-    return Number(round(100 * share, 1), 3)
 
 
 def shares(results: Results) -> list[Block]:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mugi.report.blocks import Block, Heading, Number, Page, Row, Table, Text
+from mugi.report.blocks import Block, Heading, Number, Page, Row, Table, Text, percent
 from mugi.report.figures import drawn_from
 from mugi.report.results import Results
 from mugi.report.tables import BREAK_EVEN, WHERE
@@ -33,7 +33,7 @@ def regions(results: Results) -> list[Block]:
     for keys, own in where.groupby(by, sort=False):
         paper = own.loc[at_paper[own.index], "ratio"]
         best, worst = own.loc[own["ratio"].idxmax()], own.loc[own["ratio"].idxmin()]
-        cells = [*keys, Number(100 * leads[own.index].mean(), 3)]
+        cells = [*keys, percent(leads[own.index].mean())]
         cells.append(Number(paper.iloc[0], 3) if len(paper) else "")
         for end in (best, worst):
             cells += [[Number(end["ratio"], 3), f" at {placed(end)}"]]
@@ -61,26 +61,28 @@ def break_even(results: Results) -> list[Block]:
     table = results.table(BREAK_EVEN)
     if table is None:
         return []
+    keys = ["design", "variant", "array_height", "energy_scope", "cpa", "break_even_g_per_kwh"]
+    grids = list(dict.fromkeys(table["grid"]))
+    years = table.set_index([*keys, "grid"])["break_even_years"].unstack("grid", sort=False)
     rows = [
         Row(
             [
-                f"{one.design} {one.variant} {one.array_height}",
-                *[one.energy_scope, one.cpa, one.grid],
-                *[Number(one.break_even_years, 3), Number(one.break_even_g_per_kwh, 3)],
+                " ".join(map(str, filter(None, key[:3]))),
+                *key[3:5],
+                *[Number(number, 3) for number in (key[5], *row[grids])],
             ],
-            tags={"grid": [one.grid], "scope": [one.energy_scope], "design": [one.design]},
+            tags={"design": [key[0]], "scope": [key[3]], "fab": [key[4]]},
         )
-        for one in table.itertuples()
+        for key, row in years.iterrows()
     ]
     words = (
-        "A chip in use for fewer years than these has emitted more in its making than in its use; "
-        "on a grid below the last column it never changes within its life."
+        "Years of use, by the grid that the chip is used on, after which its use has emitted what "
+        "its making did. On a grid cleaner than the fourth column that is not within its life."
     )
-    columns = ["chip", "power counts", "fab", "grid", "years", "grid at end of life [g/kWh]"]
-    title = "Break-even of carbon"
-    filters = ("design", "scope", "grid")
+    columns = ["chip", "power counts", "fab", "grid at end of life [g/kWh]", *grids]
+    title = "Break-even of carbon, in years"
     return [
         Heading(title, "break-even"),
-        Text(words),
-        Table("breakeven", title, columns, rows, filters),
+        Text([words, " All columns: ", results.link(BREAK_EVEN)]),
+        Table("breakeven", title, columns, rows, ("design", "scope", "fab")),
     ]
