@@ -82,6 +82,37 @@ def indices() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["claim", "assumption", "first_order", "low", "high"])
 
 
+def sure() -> pd.DataFrame:
+    """Return leads with intervals: one ahead, one level, one without an interval."""
+    columns = ["metric", "design", "rival", "model", "value", "low", "high"]
+    rows = [
+        ("ABS-3", "Mugi(256)", "SA(16)", "", 2.064, 2.064, 2.064, 1.0, 0.0),
+        ("ABS-4", "Mugi(256)", "SA(16)", "", 1.5347, 1.4456, 1.6320, 1.0, 0.0),
+        ("area", "Mugi (256)", "SA (16)", "llama_2_7b", 1.0, 0.9, 1.1, 0.4, 0.4),
+    ]
+    return pd.DataFrame(rows, columns=[*columns, "probability", "probability_behind"])
+
+
+def where() -> pd.DataFrame:
+    """Return where Mugi leads, at two points."""
+    columns = ["model", "batch_size", "seq_len", "array_height", "rival_kind", "metric"]
+    rows = [
+        ("llama_2_70b_GQA", 8, 4096, 256, "equal_area", "throughput", 2.06, True, True),
+        ("llama_2_70b_GQA", 16, 4096, 256, "equal_area", "throughput", 0.9, False, False),
+    ]
+    return pd.DataFrame(rows, columns=[*columns, "ratio", "holds", "is_paper_point"])
+
+
+def break_even() -> pd.DataFrame:
+    """Return when use outweighs making, on two grids."""
+    columns = ["design", "variant", "array_height", "energy_scope", "cpa", "grid"]
+    rows = [
+        ("mugi", "vlp", 256, "on_chip", "energy_only", "wind", 3.63, 7.98),
+        ("mugi", "vlp", 256, "on_chip", "energy_only", "coal", 0.05, 7.98),
+    ]
+    return pd.DataFrame(rows, columns=[*columns, "break_even_years", "break_even_g_per_kwh"])
+
+
 def accuracy() -> pd.DataFrame:
     """Return accuracy of a model under two approximations."""
     rows = []
@@ -112,6 +143,9 @@ TABLES = {
     "judge/switches.csv": switches,
     "judge/curve.csv": curve,
     "judge/indices.csv": indices,
+    "judge/sure.csv": sure,
+    "judge/where.csv": where,
+    "judge/breakeven.csv": break_even,
     "accuracy/accuracy.csv": accuracy,
     "hardware/hardware.csv": lambda: pd.DataFrame({"design": ["mugi"], "tokens_per_s": [1.0]}),
     "figures/fig16.csv": lambda: pd.DataFrame({"chip": ["M"], "value": [1.0]}),

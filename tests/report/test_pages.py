@@ -127,6 +127,19 @@ def test_conclusions_by_verdict_in_words(results):
     ]
 
 
+def test_intervals_and_where_it_holds(pages):
+    text = pages["sure"].main.text
+    assert "Of 3 comparisons" in text and "in 2, behind with as much in 0, and 1 are level" in text
+    facts = pages["claims"].find(id="ABS-4").find("dl").text
+    assert "1.446 to 1.632" in facts
+    assert "unsure unit costs" not in pages["claims"].find(id="ABS-3").find("dl").text
+    assert "In 50 % of 2 points" in pages["where"].main.text
+    cells = [cell.text for cell in pages["where"].select("#table-where tbody td")]
+    assert cells[3:5] == ["50", "2.06"] and cells[5].startswith("2.06 at batch 8, 4,096 tokens")
+    years = [cell.text for cell in pages["where"].select("#table-breakeven tbody td")]
+    assert years == ["mugi vlp 256", "on_chip", "energy_only", "7.98", "3.63", "0.05"]
+
+
 def test_the_chart_has_its_counts_as_text():
     counts = verdict.counted(conclusions())
     drawing = chart.drawn(counts)
