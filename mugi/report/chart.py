@@ -14,8 +14,9 @@ COLOURS = {
     "reverses": "#f3a6a0",
     "not a result": "#dcdcdc",
     "no verdict": "#eeeeee",
+    "not in this run": "#ffffff",
+    "error": "#e8c9f0",
 }
-OTHER = "#ffffff"
 LINE, LEFT, WIDTH = 26, 190, 720
 
 
@@ -64,7 +65,7 @@ def drawn(counts: pd.DataFrame) -> str:
 def _bar(left: float, top: float, width: float, name: str, label: str, height: int = LINE) -> str:
     box = (
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height}" '
-        f'fill="{COLOURS.get(name, OTHER)}" stroke="#333333"/>'
+        f'fill="{COLOURS[name]}" stroke="#333333"/>'
     )
     return box + (_text(left + width / 2, top + 17, label, "middle") if label else "")
 

@@ -6,7 +6,7 @@ from functools import cache
 import pandas as pd
 
 from mugi.figures import FIGURES, SHOWN, output_paths
-from mugi.ledger import LEDGER, load_ledgers
+from mugi.ledger import LEDGER, read_ledgers
 from mugi.report.blocks import Block, Cell, Code, Link, Number, Page, Row, Table, Text, Verdict
 from mugi.report.results import Results
 from mugi.report.sources import PREFIX, SOURCES, rule_of, section_of
@@ -14,6 +14,7 @@ from mugi.report.tables import CLAIMS, CONCLUSIONS, SURE, SWITCHES
 
 NUMBERED = re.compile(r"(?:Fig\.|Table) \d+")
 PAGE = "claims.html"
+LISTED = "; "  # between ids in a cell
 
 
 def page(results: Results) -> Page:
@@ -48,12 +49,17 @@ VALUES = ["computed", "corrected"]
 
 def claim_link(name: str) -> Link:
     """Return a link to a claim."""
-    return Link(name, f"{PAGE}#{name}")
+    return Link(name, f"{PAGE}#{anchor(name)}")
+
+
+def anchor(name: str) -> str:
+    """Return what a claim is called in addresses; one that is wrong may have blanks in its id."""
+    return re.sub(r"\s+", "_", name)
 
 
 def claim_links(names: str) -> list[Cell]:
-    """Return links to the claims that a cell lists, separated by commas or blanks."""
-    links = [claim_link(name) for name in re.split(r"[,;\s]+", str(names)) if name]
+    """Return links to the claims that a cell lists."""
+    links = [claim_link(name) for name in str(names).split(LISTED) if name]
     return [part for link in links for part in (link, " ")]
 
 
@@ -75,7 +81,7 @@ def table(results: Results, claims: pd.DataFrame) -> Table:
         cells: list[Cell] = [claim.id, claim.statement, Verdict(claim.correction)]
         cells += [f"{claim.printed}{unit}", Number(claim.computed), Number(claim.corrected)]
         cells += [claim.comparison, claim.location]
-        rows.append(Row(cells, claim.id, tags, details(results, claim, own)))
+        rows.append(Row(cells, anchor(claim.id), tags, details(results, claim, own)))
     filters = ("verdict", "compared", "section", "assumption")
     return Table("claims", "All claims", [*columns, "where"], rows, filters)
 
@@ -88,6 +94,7 @@ def details(results: Results, claim, moved: pd.DataFrame | None) -> dict[str, Ce
     over = f"{claim.design} over {claim.baseline}" if claim.baseline else claim.design
     facts: dict[str, Cell] = {
         "of": over,
+        "also in the paper": claim.also,
         "judged on": claim.judged_on,
         "under correction": [
             claim.change,
@@ -110,18 +117,21 @@ def details(results: Results, claim, moved: pd.DataFrame | None) -> dict[str, Ce
 
 
 def conclusion_of(results: Results, claim) -> Cell:
-    """Return a link to the conclusion that a claim carries, if it carries one."""
+    """Return links to the conclusions that a claim carries."""
     conclusions = results.table(CONCLUSIONS)
-    known = conclusions is not None and (conclusions["conclusion"] == claim.conclusion).any()
-    return Link(claim.conclusion, f"index.html#{claim.conclusion}") if known else claim.conclusion
+    known = set() if conclusions is None else {*conclusions["conclusion"]}
+    names = [name for name in str(claim.conclusion).split(LISTED) if name]
+    return spaced([Link(one, f"index.html#{one}") if one in known else one for one in names])
 
 
 def again(claim, source: str) -> Cell:
     """Return the commands that make a claim's table and judge the claim."""
-    made = Code(f"snakemake {claim.target}")
+    if not claim.target:
+        return ""
+    made = Code(f"snakemake {claim.target} {PREFIX}{SWITCHES}")
     if not source:
-        return made
-    judged = f"mugi claims {PREFIX}{source} --partial -o claims.csv"
+        return Code(f"snakemake {claim.target}")
+    judged = f"mugi claims {PREFIX}{source} {PREFIX}{SWITCHES} --partial -o claims.csv"
     return [made, ", then ", Code(judged)]
 
 
@@ -137,14 +147,14 @@ def spaced(parts: list) -> list:
 
 @cache
 def ledger_of(own: tuple[str, ...]):
-    """Return the packaged claims and those of the user's ledgers."""
-    return load_ledgers([LEDGER, *own])
+    """Return the packaged claims and those of the user's ledgers, the wrong ones too."""
+    return read_ledgers([LEDGER, *own])
 
 
 def source_of(results: Results, claim) -> str:
     """Return the table a claim is computed from, as a path in results; "" if it is not judged."""
     ledger = ledger_of(tuple(results.config.get("own_claims", [])))
-    name = ledger[claim.id].table if claim.id in ledger else None
+    name = getattr(ledger.get(claim.id), "table", None)  # one that is wrong has none
     if not name:
         return ""
     figures = [output_paths(name)[0].removeprefix(PREFIX)] if name in FIGURES else []

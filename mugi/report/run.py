@@ -18,7 +18,7 @@ from mugi.report.blocks import (
     Table,
     Text,
 )
-from mugi.report.claims import claim_links, claims_of, source_of
+from mugi.report.claims import LISTED, claim_links, claims_of, source_of
 from mugi.report.jobs import by_rule
 from mugi.report.results import MANIFEST, Results
 from mugi.report.sources import rules_for
@@ -88,7 +88,7 @@ def took(results: Results) -> list[Block]:
     rows = [
         Row(
             [
-                *[claim_links(", ".join(one.claims)), Code(one.command), Number(one.seconds, 3)],
+                *[claim_links(LISTED.join(one.claims)), Code(one.command), Number(one.seconds, 3)],
                 *[Number(one.memory_mib, 4), one.rules],
             ]
         )

@@ -58,7 +58,7 @@ def in_words(results: Results) -> list[Block]:
     if conclusions is None:
         return []
     blocks: list[Block] = []
-    for verdict in dict.fromkeys([*WORDS, *conclusions["verdict"]]):
+    for verdict in WORDS:
         own = conclusions[conclusions["verdict"] == verdict]
         if len(own):
             blocks.append(Heading(f"{verdict[0].upper()}{verdict[1:]} ({len(own)})", level=2))

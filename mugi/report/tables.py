@@ -19,7 +19,7 @@ COLUMNS = {
     CLAIMS: [
         *["id", "location", "statement", "design", "baseline", "printed", "unit", "computed"],
         *["corrected", "comparison", "correction", "change", "depends_on", "judged_on", "reason"],
-        *["note", "source", "target", "conclusion"],
+        *["note", "source", "target", "conclusion", "also"],
     ],
     CONCLUSIONS: ["conclusion", "section", "sentence", "claims", "verdict", "in_words"],
     SWITCHES: ["claim", "base", "assumption", "value", "computed", "base_value"],

@@ -18,16 +18,42 @@ from mugi.report.blocks import (
 from mugi.report.claims import claim_link, claim_links, claims_of
 from mugi.report.results import Results
 from mugi.report.tables import CLAIMS, CONCLUSIONS, CURVE
+from mugi.verdicts import (
+    DEPENDS,
+    ERROR,
+    GROWS,
+    HOLDS,
+    NO_VERDICT,
+    NOT_A_RESULT,
+    NOT_RUN,
+    REVERSES,
+    SHRINKS,
+)
 
 # every verdict under correction, and what it says
 WORDS = {
-    "holds": "is as printed when the errors of the published model are set right",
-    "grows": "is true, and more than printed",
-    "shrinks": "is true in its direction, and less than printed",
-    "depends": "is true or not by one choice that the paper does not state",
-    "reverses": "is not true when the errors are set right",
-    "not a result": "is read off a drawing",
-    "no verdict": "cannot be judged here",
+    HOLDS: "is as printed when the errors of the published model are set right",
+    GROWS: "is true, and more than printed",
+    SHRINKS: "is true in its direction, and less than printed",
+    DEPENDS: "is true or not by one choice that the paper does not state",
+    REVERSES: "is not true when the errors are set right",
+    NOT_A_RESULT: "is read off a drawing",
+    NO_VERDICT: "cannot be judged here",
+    NOT_RUN: "needs tables or runs that are not there",
+    ERROR: "is wrong as it is written in a ledger",
+}
+
+# the same as verbs, of one and of several
+SAID = {
+    HOLDS: ("holds", "hold"),
+    GROWS: ("grows", "grow"),
+    SHRINKS: ("shrinks", "shrink"),
+    DEPENDS: ("depends on a choice", "depend on a choice"),
+    REVERSES: ("reverses", "reverse"),
+    NOT_A_RESULT: ("is not a result", "are not results"),
+    NO_VERDICT: ("has no verdict", "have no verdict"),
+    NOT_RUN: ("is not in this run", "are not in this run"),
+    ERROR: ("is wrong as it is written", "are wrong as they are written"),
 }
 
 
@@ -43,7 +69,7 @@ def page(results: Results) -> Page:
         blocks += [
             Heading("Conclusions by section"),
             Picture(chart.NAME, chart.described(counts)),
-            Items([[Verdict(name), f" {WORDS.get(name, '')}"] for name in counts]),
+            Items([[Verdict(name), f" {WORDS[name]}"] for name in counts]),
             Heading("All conclusions"),
             listed(conclusions),
         ]
@@ -57,8 +83,7 @@ def counted(conclusions: pd.DataFrame) -> pd.DataFrame:
     """Return how many conclusions of each section (rows) have each verdict (columns)."""
     counts = pd.crosstab(conclusions["section"], conclusions["verdict"])
     sections = list(dict.fromkeys(conclusions["section"]))
-    known = [name for name in WORDS if name in counts]
-    return counts.loc[sections, [*known, *(name for name in counts if name not in WORDS)]]
+    return counts.loc[sections, [name for name in WORDS if name in counts]]
 
 
 def listed(conclusions: pd.DataFrame) -> Table:
@@ -85,7 +110,6 @@ def crossed(claims: pd.DataFrame) -> Table:
     """Return how many claims compare how, by what happens under correction."""
     counts = pd.crosstab(claims["comparison"], claims["correction"])
     names = [name for name in WORDS if name in counts]
-    names += [name for name in counts if name not in names]
     rows = [Row([how, *map(Number, row[names])]) for how, row in counts.iterrows()]
     title = "Claims by how they compare with print (rows) and by verdict (columns)"
     return Table("crossed", title, ["compared", *names], rows)
@@ -104,7 +128,6 @@ def of_conclusions(results: Results) -> Quote | None:
         return None
     counts = conclusions["verdict"].value_counts()
     said = [f"{counts[name]} {verb(name, counts[name])}" for name in WORDS if name in counts]
-    said += [f"{counts[name]} {name}" for name in counts.index if name not in WORDS]
     return Quote(
         f"Of {len(conclusions)} conclusions of the paper, once the errors of its published model "
         f"are set right, {in_a_row(said)}.",
@@ -114,21 +137,8 @@ def of_conclusions(results: Results) -> Quote | None:
 
 def verb(verdict: str, count: int) -> str:
     """Return what conclusions do, as a verb for their number."""
-    plurals = {
-        "holds": "hold",
-        "grows": "grow",
-        "shrinks": "shrink",
-        "depends": "depend on a choice",
-        "reverses": "reverse",
-        "not a result": "are not results",
-        "no verdict": "have no verdict",
-    }
-    singulars = {
-        "depends": "depends on a choice",
-        "not a result": "is not a result",
-        "no verdict": "has no verdict",
-    }
-    return plurals[verdict] if count != 1 else singulars.get(verdict, verdict)
+    singular, plural = SAID[verdict]
+    return singular if count == 1 else plural
 
 
 def in_a_row(words: list[str]) -> str:

@@ -8,6 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from mugi.claims import RESULT_COLUMNS
 from mugi.compare import REFERENCES
 from mugi.files import write_table
 from mugi.judge.stand import said
@@ -74,7 +75,7 @@ def costs(shift: float = 0.0) -> pd.DataFrame:
 
 
 def claims(verdict: str = "holds") -> pd.DataFrame:
-    names = [*update.CLAIMS, "location", "target"]
+    names = [*RESULT_COLUMNS, *update.CLAIMS]
     blank = dict.fromkeys(names, "")
     rows = [
         {"id": "A", "location": "Abstract", "statement": "faster", "printed": "2.07"}

@@ -101,9 +101,7 @@ def test_a_claim_has_all_that_belongs_to_it(pages):
     assert facts["one switch at a time"] == (
         "from 1.1 (ws_load_rows=sram_width) to 2.9 (ws_timing=serial); 2 switches move it"
     )
-    assert facts["make it again"].startswith(
-        "snakemake hardware, then mugi claims results/hardware"
-    )
+    assert facts["make it again"].startswith("snakemake hardware results/judge/switches.csv, then")
     assert facts["table"] == "hardware/hardware.csv"
     assert facts["log"].strip() == "logs/evaluate_hardware.log"
     assert facts["configuration"] == "section hardware"
