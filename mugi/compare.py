@@ -25,7 +25,7 @@ ROUNDING = 1e-12  # relative
 MEASURED = 0.02  # relative, where no interval is known
 EXACT, CLOSE, INTERVAL, NEAR = "exact", "1e-12", "interval", "2 %"
 ENDS = ["ci_low", "ci_high"]
-LEFT_OUT = ("cells", "models", "logs", "benchmarks", "docs", "tasks")  # folders without tables
+LEFT_OUT = ("cells", "models", "logs", "benchmarks", "docs", "tasks", "report")  # none, or copies
 DIFFERENCES = ["table", "row", "column", "value", "reference", "tolerance"]
 TIE = "row of several alike"
 

@@ -1,90 +1,85 @@
-"""What the approximations do to real models: the end-to-end table, and what it can tell."""
+"""What the approximations do to real models: what they cost beside INT4, and perplexities."""
 
 import pandas as pd
 
 from mugi.report.blocks import Block, Cell, Code, Heading, Number, Page, Row, Table, Text
 from mugi.report.figures import drawn_from
 from mugi.report.results import Results
-from mugi.report.tables import ACCURACY, METHODS
+from mugi.report.tables import ACCURACY, METHODS, STAND
 
-# metric -> heading; the first needs no reference
-METRICS = {
-    "token_perplexity": "token perplexity",
-    "log_loss_nats_difference": "Δ log-loss [nats]",
-    "kl_divergence_nats": "KL [nats]",
-    "top1_agreement": "top-1 agreement",
-}
-ALONE = "token_perplexity"
+PERPLEXITY = "token_perplexity"
 
 
 def page(results: Results) -> Page:
     """Return the page of accuracy."""
-    about = "What VLP, its rivals and INT4 do to the predictions of real language models."
-    blocks: list[Block] = [*results.missing(ACCURACY)]
-    accuracy = results.table(ACCURACY)
-    if accuracy is not None:
-        blocks += [Text(LEGEND), *measured(results, accuracy)]
-    blocks += drawn_from(results, "accuracy/")
+    about = "What VLP, its rivals and INT4 do to the predictions of real models."
+    blocks: list[Block] = [*results.missing(STAND, ACCURACY), Text(LEGEND)]
+    blocks += costs(results)
+    blocks += perplexities(results)
+    blocks += drawn_from(results, STAND, "accuracy/")
     return Page("accuracy", "Accuracy", about, blocks)
 
 
 LEGEND = (
     "Measured on models whose weights come inside installed packages. The paper's own models are "
     "gated or need a network: their accuracy is shown as published and has no verdict here. "
-    "A difference is told from noise where its interval leaves out 0; a KL divergence is never "
-    "negative, so that its interval says how large it is, not whether it is there."
+    "A cost is told from 0 if its 95 % interval, paired by sequence, leaves out 0. A KL divergence "
+    "is never below 0: its interval says how large it is. What a reader may conclude from this for "
+    "Llama 2, and what not: docs/explained/accuracy.md, A stand."
 )
 
 
-def measured(results: Results, accuracy: pd.DataFrame) -> list[Block]:
-    """Return a table a model and text: a row an approximation, against its fair control."""
-    texts = accuracy[accuracy["metric"] == ALONE]
-    blocks: list[Block] = []
-    for (model, task), _ in texts.groupby(["model", "task"], sort=False):
-        own = accuracy[(accuracy["model"] == model) & (accuracy["task"] == task)]
-        rows = [approximation(methods, rows) for methods, rows in own.groupby(METHODS, sort=False)]
-        title = f"{model} on {task}"
-        columns = ["softmax", "activation", "weights", "KV cache", "against", *METRICS.values()]
-        blocks += [
-            Heading(title, f"{model}-{task}"),
-            Text([conditions(own), " All numbers: ", results.link(ACCURACY)]),
-            Table(f"{model}-{task}", title, columns, rows),
-        ]
-    return blocks
-
-
-def approximation(methods: tuple[str, ...], rows: pd.DataFrame) -> Row:
-    """Return what one approximation does, against the exact functions where they were measured."""
-    control = "exact" if "exact" in set(rows["reference"]) else "native"
-    against = "" if set(methods) == {"native"} else control
-    cells: list[Cell] = [*map(Code, methods), against]
-    for metric in METRICS:
-        reference = "" if metric == ALONE else control
-        chosen = rows[(rows["metric"] == metric) & (rows["reference"] == reference)]
-        known = len(chosen) and (against or metric == ALONE)
-        cells.append(interval(chosen.iloc[0]) if known else "")
-    return Row(cells)
-
-
-def interval(row: pd.Series) -> Cell:
-    """Return a number and its interval; without documents to tell from there is none."""
-    ends = [Number(pd.to_numeric(row[end]), 3) for end in ("ci_low", "ci_high")]
-    parts: list[Cell] = [Number(float(row["value"]))]
-    return [*parts, " [", ends[0], ", ", ends[1], "]"] if all(end.text for end in ends) else parts
-
-
-def conditions(rows: pd.DataFrame) -> str:
-    """Return under which conditions the numbers hold."""
-    first = rows.iloc[0]
-    known = [
-        f"{first[column]} {word}".strip()
-        for column, word in {
-            "dtype": "",
-            "documents": "documents",
-            "tokens": "tokens scored",
-            "window_tokens": "tokens a window",
-            "interval": "",
-        }.items()
-        if column in rows and str(first[column])
+def costs(results: Results) -> list[Block]:
+    """Return what each approximation costs, against its references."""
+    stand = results.table(STAND)
+    if stand is None:
+        return []
+    rows = []
+    for one in stand.to_dict("records"):
+        cells = [Code(one["approximation"]), one["reference"], one["metric"]]
+        cells += [interval(one["value"], one["low"], one["high"]), one["what_it_says"]]
+        cells += [one["model"], one["corpus"], Number(one["sequences"])]
+        tags = {"model": [one["model"]], "metric": [one["metric"]], "text": [one["corpus"]]}
+        rows.append(Row(cells, tags=tags | {"told": [one["what_it_says"]]}))
+    columns = ["changed", "against", "cost", "value", "it is", "model", "text or data"]
+    title = "What approximations cost, beside what INT4 costs"
+    filters = ("model", "metric", "text", "told")
+    return [
+        Heading(title, "costs"),
+        Text(["All digits: ", results.link(STAND)]),
+        Table("costs", title, [*columns, "sequences"], rows, filters),
     ]
-    return f"{', '.join(known)}."
+
+
+def perplexities(results: Results) -> list[Block]:
+    """Return the perplexity of every model and approximation on every text."""
+    accuracy = results.table(ACCURACY)
+    if accuracy is None:
+        return []
+    shown = accuracy[accuracy["metric"] == PERPLEXITY]
+    rows = [
+        Row(
+            [
+                *[one["model"], one["task"], *(Code(one[method]) for method in METHODS)],
+                interval(one["value"], one["ci_low"], one["ci_high"]),
+            ],
+            tags={"model": [one["model"]], "text": [one["task"]]},
+        )
+        for one in shown.to_dict("records")
+    ]
+    title = "Token perplexity"
+    columns = ["model", "text", "softmax", "activation", "weights", "KV cache", "perplexity"]
+    return [
+        Heading(title, "perplexity"),
+        Text(["With 95 % intervals over documents. All metrics: ", results.link(ACCURACY)]),
+        Table("perplexity", title, columns, rows, ("model", "text")),
+    ]
+
+
+def interval(value: float, low: object, high: object) -> Cell:
+    """Return a number and its interval; of one document there is none."""
+    ends = [Number(float(end), 3) for end in pd.to_numeric([low, high], errors="coerce")]
+    number = Number(float(value))
+    if not all(end.text for end in ends):
+        return number
+    return [number, " [", ends[0], ", ", ends[1], "]"]

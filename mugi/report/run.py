@@ -123,4 +123,4 @@ def needs(results: Results, claims: pd.DataFrame, rules: pd.DataFrame) -> pd.Dat
                 "rules": ", ".join(needed),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["claims", "command", "seconds", "memory_mib", "rules"])

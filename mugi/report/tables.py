@@ -11,6 +11,7 @@ VARIANCE = "judge/variance.csv"
 WHERE = "judge/where.csv"
 BREAK_EVEN = "judge/breakeven.csv"
 WORDS_OF_CURVE = "judge/survives.md"
+STAND = "judge/accuracy.csv"
 ACCURACY = "accuracy/accuracy.csv"
 
 SHARES = ["share_above_1", "share_within_5_percent", "share_below_as_published"]
@@ -41,5 +42,9 @@ COLUMNS = {
         *["design", "variant", "array_height", "energy_scope", "cpa", "grid"],
         *["break_even_years", "break_even_g_per_kwh"],
     ],
-    ACCURACY: ["model", *METHODS, "task", "metric", "reference", "value", "ci_low", "ci_high"],
+    STAND: [
+        *["model", "corpus", "approximation", "metric", "reference", "value", "low", "high"],
+        *["sequences", "what_it_says"],
+    ],
+    ACCURACY: ["model", *METHODS, "task", "metric", "value", "ci_low", "ci_high"],
 }

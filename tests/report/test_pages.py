@@ -160,8 +160,10 @@ def test_a_figure_has_caption_data_script_and_command(pages):
 
 
 def test_accuracy_stands_with_its_intervals(pages):
-    text = pages["accuracy"].find("table").text
-    assert "0.0034 [0.0024, 0.0044]" in text and "exact" in text
+    rows = [row.text for row in pages["accuracy"].select("#table-costs tbody tr")]
+    assert "0.0034 [0.0001, 0.0066]told from 0" in rows[0]
+    assert "0.0034one sequence, no interval" in rows[1]
+    assert "27.4 [27.4, 27.4]" in pages["accuracy"].find(id="table-perplexity").text
 
 
 def test_the_run_is_told(pages):
