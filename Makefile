@@ -17,11 +17,12 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist lo
 
 .PHONY: all install full smoke test test-all lint docs update-docs clean
 
-# Everything with the defaults, and a report of it
+# Everything with the defaults, its report, and Snakemake's own of how each file was made
 all: install
 	$(BIN)/snakemake
 	$(BIN)/snakemake --report $(RESULTS)/report.html
-	@echo "Report: $(CURDIR)/$(RESULTS)/report.html"
+	@echo "Report: $(CURDIR)/$(RESULTS)/report/index.html (in a terminal: report.md beside it)"
+	@echo "How each file was made: $(CURDIR)/$(RESULTS)/report.html"
 	@echo "Figures, tables and claims: $(CURDIR)/$(RESULTS)"
 
 install: $(BIN)/.installed

@@ -31,8 +31,10 @@ from mugi.report.tables import CONCLUSIONS
 MADE_BY_US = 'name="generator" content="mugi report"'
 FIRST = "index.html"
 MARKDOWN = "report.md"
-# in the order of the navigation; *Run*, which alone differs between runs, stands last in Markdown
+# in the order of the navigation; in Markdown long ones come later, and *Run*, which alone differs
+# from one run to another, comes last
 PAGES = [verdict, claims, figures, accuracy, survives, sure, where, run, yourself]
+LATER = ["yourself", "figures", "claims", "run"]
 # captions come from figures.yaml and from users: nothing in them may read files or write HTML
 CAPTIONS = {"file_insertion_enabled": False, "raw_enabled": False, "_disable_config": True}
 
@@ -83,8 +85,8 @@ def rendered(results: Results, pages: list[Page]) -> dict[str, bytes]:
         environment.get_template("report.md.j2"),
     )
     texts = {f"{page.name}.html": html.render(page=page, pages=pages) for page in pages}
-    last = sorted(pages, key=lambda page: page.name == "run")
-    texts[MARKDOWN] = f"{markdown.render(pages=last).strip()}\n"
+    in_order = sorted(pages, key=lambda page: LATER.index(page.name) if page.name in LATER else -1)
+    texts[MARKDOWN] = f"{markdown.render(pages=in_order).strip()}\n"
     style = environment.get_template("style.css.j2").render(colours=chart.COLOURS)
     conclusions = results.table(CONCLUSIONS)
     if conclusions is not None:
