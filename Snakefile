@@ -74,6 +74,7 @@ rule all:
             rules.figures.input,
             rules.hardware.input,
             rules.judge.input,
+            rules.pages.input,
         ),
 
 

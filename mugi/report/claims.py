@@ -14,6 +14,7 @@ from mugi.report.tables import CLAIMS, CONCLUSIONS, SURE, SWITCHES
 
 NUMBERED = re.compile(r"(?:Fig\.|Table) \d+")
 PAGE = "claims.html"
+SHOWN_OF_MANY = 6
 LISTED = "; "  # between ids in a cell
 
 
@@ -63,6 +64,20 @@ def claim_links(names: str) -> list[Cell]:
     return [part for link in links for part in (link, " ")]
 
 
+def carriers(conclusion) -> list[Cell]:
+    """Return links to the claims of a conclusion, of many the first and one to all of them."""
+    names = str(conclusion.claims).split(LISTED)
+    links = claim_links(LISTED.join(names[:SHOWN_OF_MANY]))
+    more = len(names) - SHOWN_OF_MANY
+    every = Link(f"and {more} more", f"{PAGE}?conclusion={conclusion.conclusion}")
+    return [*links, every] if more > 0 else links
+
+
+def arrows(text: str) -> str:
+    """Return text with arrows as one sign, which no line break comes apart in."""
+    return text.replace(" -> ", "\N{NO-BREAK SPACE}→ ")
+
+
 def table(results: Results, claims: pd.DataFrame) -> Table:
     """Return all claims, a row each."""
     moved = moves(results)
@@ -77,12 +92,13 @@ def table(results: Results, claims: pd.DataFrame) -> Table:
             "compared": [claim.comparison],
             "section": [claim.location],
             "assumption": switches,
+            "conclusion": [one for one in str(claim.conclusion).split(LISTED) if one],
         }
         cells: list[Cell] = [claim.id, claim.statement, Verdict(claim.correction)]
         cells += [f"{claim.printed}{unit}", Number(claim.computed), Number(claim.corrected)]
         cells += [claim.comparison, claim.location]
         rows.append(Row(cells, anchor(claim.id), tags, details(results, claim, own)))
-    filters = ("verdict", "compared", "section", "assumption")
+    filters = ("verdict", "compared", "section", "assumption", "conclusion")
     return Table("claims", "All claims", [*columns, "where"], rows, filters)
 
 
@@ -97,7 +113,7 @@ def details(results: Results, claim, moved: pd.DataFrame | None) -> dict[str, Ce
         "also in the paper": claim.also,
         "judged on": claim.judged_on,
         "under correction": [
-            claim.change,
+            arrows(claim.change),
             f" depends on {claim.depends_on}" * bool(claim.depends_on),
         ],
         "95 % interval for unsure unit costs": interval(results, claim.id),
@@ -105,7 +121,7 @@ def details(results: Results, claim, moved: pd.DataFrame | None) -> dict[str, Ce
         "make it again": again(claim, source),
         "time and memory": Link("of its rules", "run.html#claims"),
         "table": results.link(source) if source else "",
-        "figure": figures_of(results, claim),
+        "figure": figures_of(results, claim, source),
         "configuration": ["section ", results.section(section)] if section else "",
         "log": spaced(results.logs(rule)) if rule else "",
         "reason": claim.reason,
@@ -162,13 +178,14 @@ def source_of(results: Results, claim) -> str:
     return next((path for path in [*figures, *made] if path.endswith(f"/{name}.csv")), "")
 
 
-def figures_of(results: Results, claim) -> Cell:
-    """Return links to the figures and tables of the paper that a claim names as its source."""
-    numbers = NUMBERED.findall(f"{claim.source} {claim.location}")
-    named = [name for name in FIGURES if NUMBERED.findall(FIGURES[name].number)[:1]]
-    shown = [name for name in named if NUMBERED.findall(FIGURES[name].number)[0] in numbers] or [
-        name for name in FIGURES if name == claim.target
-    ]
+def figures_of(results: Results, claim, source: str) -> Cell:
+    """Return links to the figures that a claim names as its source, or else those of its table."""
+    numbers = NUMBERED.findall(f"{claim.source} {claim.location} {claim.also}")
+    shown = [
+        name
+        for name, figure in FIGURES.items()
+        if {*NUMBERED.findall(figure.number)} & {*numbers} or name == claim.target
+    ] or [name for name, figure in FIGURES.items() if PREFIX + source in figure.inputs]
     links = [
         Link(FIGURES[name].number, f"figures.html#{name}")
         for name in shown

@@ -15,7 +15,7 @@ from mugi.report.blocks import (
     Text,
     percent,
 )
-from mugi.report.claims import claim_link, claim_links, claims_of, moves
+from mugi.report.claims import arrows, carriers, claim_link, claims_of, moves
 from mugi.report.figures import drawn_from
 from mugi.report.results import Results
 from mugi.report.tables import (
@@ -63,11 +63,16 @@ def in_words(results: Results) -> list[Block]:
         if len(own):
             blocks.append(Heading(f"{verdict[0].upper()}{verdict[1:]} ({len(own)})", level=2))
             items = [
-                [f"{one.sentence} → {one.in_words} ", *claim_links(one.claims)]
+                [f"{one.sentence}: {lowered(arrows(one.in_words))} ", *carriers(one)]
                 for one in own.itertuples()
             ]
             blocks.append(Items(items))
     return blocks
+
+
+def lowered(text: str) -> str:
+    """Return text that goes on in a sentence."""
+    return text[:1].lower() + text[1:]
 
 
 def told(results: Results) -> list[Block]:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mugi.errors import raise_all, unknown
 from mugi.report import chart
 from mugi.report.blocks import (
     Block,
@@ -15,7 +16,7 @@ from mugi.report.blocks import (
     Table,
     Verdict,
 )
-from mugi.report.claims import claim_link, claim_links, claims_of
+from mugi.report.claims import arrows, carriers, claim_link, claims_of
 from mugi.report.results import Results
 from mugi.report.tables import CLAIMS, CONCLUSIONS, CURVE
 from mugi.verdicts import (
@@ -83,7 +84,13 @@ def counted(conclusions: pd.DataFrame) -> pd.DataFrame:
     """Return how many conclusions of each section (rows) have each verdict (columns)."""
     counts = pd.crosstab(conclusions["section"], conclusions["verdict"])
     sections = list(dict.fromkeys(conclusions["section"]))
-    return counts.loc[sections, [name for name in WORDS if name in counts]]
+    return counts.loc[sections, known(counts)]
+
+
+def known(counts: pd.DataFrame) -> list[str]:
+    """Return the verdicts among columns, in order; raises InputError for one that is none."""
+    raise_all([unknown("verdict", name, WORDS) for name in counts if name not in WORDS])
+    return [name for name in WORDS if name in counts]
 
 
 def listed(conclusions: pd.DataFrame) -> Table:
@@ -94,8 +101,8 @@ def listed(conclusions: pd.DataFrame) -> Table:
                 one.section,
                 one.sentence,
                 Verdict(one.verdict),
-                one.in_words,
-                claim_links(one.claims),
+                arrows(one.in_words),
+                carriers(one),
             ],
             one.conclusion,
             {"verdict": [one.verdict], "section": [one.section]},
@@ -109,7 +116,7 @@ def listed(conclusions: pd.DataFrame) -> Table:
 def crossed(claims: pd.DataFrame) -> Table:
     """Return how many claims compare how, by what happens under correction."""
     counts = pd.crosstab(claims["comparison"], claims["correction"])
-    names = [name for name in WORDS if name in counts]
+    names = known(counts)
     rows = [Row([how, *map(Number, row[names])]) for how, row in counts.iterrows()]
     title = "Claims by how they compare with print (rows) and by verdict (columns)"
     return Table("crossed", title, ["compared", *names], rows)

@@ -88,6 +88,12 @@ def test_a_sentence_leads_to_its_claim_opened(visit):
     assert page.locator("#ABS-4 dl").is_visible() and not page.locator("#ABS-3 dl").is_visible()
 
 
+def test_an_address_can_ask_for_the_claims_of_a_conclusion(visit):
+    page = visit("claims.html?conclusion=C-t")
+    assert rows(page) == ["ABS-3", "ABS-4", "ABS-6"]
+    assert page.input_value("select[name=conclusion]") == "C-t"
+
+
 def test_by_keyboard_alone(visit):
     page = visit("claims.html")
     page.keyboard.press("Tab")

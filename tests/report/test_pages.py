@@ -111,7 +111,7 @@ def test_a_claim_has_all_that_belongs_to_it(pages):
 
 def test_claims_are_filtered_by_what_the_issue_asks(pages):
     selects = {one["name"]: one for one in pages["claims"].select("#filters-claims select")}
-    assert list(selects) == ["verdict", "compared", "section", "assumption"]
+    assert list(selects) == ["verdict", "compared", "section", "assumption", "conclusion"]
     choices = [option.text for option in selects["assumption"].find_all("option")]
     assert choices == ["all", "ws_load_rows", "ws_timing", "energy_scope"]
 

@@ -12,7 +12,7 @@ from mugi.figures import FIGURES, output_paths
 from tests.docs.outputs import undescribed
 from tests.workflow.project import TINY, planned, run
 
-JUDGED = {"judge_claims", "check_claims", "document_results"}
+JUDGED = {"judge_claims", "check_claims", "document_results", "write_report"}
 # what takes the methods that the sweep of Fig. 6 selects
 SELECTED = {
     *("approximate_selected", "weigh_approximations", "collect_fits", "fig08", "fig08_weighted"),
@@ -25,6 +25,7 @@ EVERYTHING = {
     *(MODEL | SELECTED | JUDGED | set(FIGURES) | {"prepare_model", "evaluate_hardware"}),
     *("simulate_array", "approximate_function", "account_carbon"),
 }
+CONFIGURED = "write_manifest"  # which holds the configuration
 CUT = ["unshare", "--map-root-user", "--net"]  # a network namespace without any interface
 
 
@@ -69,7 +70,7 @@ class TestFinishedWorkflow:
         picture = finished / "results" / "figures" / "fig16.png"
         kept = picture.read_bytes()
         picture.unlink()
-        assert planned(finished, *TINY) == {"all": 1, "fig16": 1}
+        assert planned(finished, *TINY) == {"all": 1, "fig16": 1, "write_report": 1}
         assert run(finished, "snakemake", *TINY).returncode == 0
         assert picture.read_bytes() == kept
 
@@ -109,7 +110,15 @@ class TestFinishedWorkflow:
         changed = tmp_path / "changed.yaml"
         changed.write_text(yaml.safe_dump(tiny))
         rules = set(planned(finished, "--configfile", str(changed)))
-        assert rules == {"all", "sweep_accuracy", "collect_accuracy", "fig06", *SELECTED, *JUDGED}
+        assert rules == {
+            "all",
+            "sweep_accuracy",
+            "collect_accuracy",
+            "fig06",
+            *SELECTED,
+            *JUDGED,
+            CONFIGURED,
+        }
 
     def test_the_report_builds(self, finished):
         done = run(finished, "snakemake", *TINY, "--report", "results/report.html")

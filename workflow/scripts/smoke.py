@@ -19,6 +19,7 @@ from mugi.compare import compare
 from mugi.config import read
 from mugi.figures import output_paths
 from mugi.files import read_table
+from mugi.report.write import PAGES
 from mugi.verdicts import NOT_RUN
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,7 @@ def main(folder: Path) -> int:
         "cost model": table3,
         "accuracy": accuracy,
         "claims": claims,
+        "report": report,
         "mugi compare": reference,
     }
     passed = [told(name, check, folder / "results") for name, check in checks.items()]
@@ -112,6 +114,14 @@ def claims(results: Path) -> str:
     assert contradicted.empty, f"{', '.join(contradicted['id'])} contradict the record"
     judged = (~table["comparison"].isin([NOT_HERE, NOT_RUN])).sum()
     return f"{judged} of {len(table)} judged, none contradicts its record"
+
+
+def report(results: Path) -> str:
+    """The report is there with its pages, and tells what this small run leaves out."""
+    pages = sorted((results / "report").glob("*.html"))
+    markdown = results / "report" / "report.md"
+    assert len(pages) == len(PAGES) and markdown.is_file(), f"{len(pages)} pages"
+    return f"{len(pages)} pages, {results / 'report' / 'index.html'}"
 
 
 def reference(results: Path) -> str:

@@ -38,5 +38,8 @@ function searchable(DataTable, element) {
     choices.every((one) => !one.value || (tags(index)[one.name] || []).includes(one.value)));
   form.addEventListener("change", () => table.draw());
   form.addEventListener("submit", (event) => event.preventDefault());
+  const asked = new URLSearchParams(location.search);
+  choices.filter((one) => asked.has(one.name)).forEach((one) => { one.value = asked.get(one.name); });
+  table.draw();
   form.hidden = false;
 }
