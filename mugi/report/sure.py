@@ -5,7 +5,7 @@ from mugi.report.figures import drawn_from
 from mugi.report.results import Results
 from mugi.report.tables import SURE, VARIANCE
 
-TOLD = 3  # sources of a metric that are named
+TOLD = 3  # sources of a lead that are named
 
 
 def page(results: Results) -> Page:
@@ -14,7 +14,7 @@ def page(results: Results) -> Page:
         "95 % intervals of the headline ratios for unsure unit costs, SRAM fits, grids and fabs, "
         "and how likely Mugi is ahead of each rival."
     )
-    blocks: list[Block] = [*results.missing(SURE)]
+    blocks: list[Block] = [*results.missing(SURE, VARIANCE)]
     blocks += ratios(results)
     blocks += sources(results)
     blocks += drawn_from(results, SURE, VARIANCE)
@@ -56,19 +56,27 @@ def ratios(results: Results) -> list[Block]:
 
 
 def sources(results: Results) -> list[Block]:
-    """Return what the variance of each metric comes from."""
+    """Return what the variance of each lead comes from."""
     variance = results.table(VARIANCE)
     if variance is None:
         return []
     items = []
-    for metric, own in variance.groupby("metric", sort=False):
+    for (metric, rival), own in variance.groupby(["metric", "rival"], sort=False):
         top = own.sort_values("share", ascending=False, kind="stable").head(TOLD)
         said = ", ".join(f"{one.source} {100 * one.share:.0f} %" for one in top.itertuples())
-        items.append(f"{metric}: {said}")
+        items.append(f"{metric} over {rival}: {said}")
     rows = [
-        Row([one.metric, one.source, percent(one.share)], tags={"metric": [one.metric]})
+        Row(
+            [one.metric, one.rival, one.source, percent(one.share), percent(one.total)],
+            tags={"metric": [one.metric], "rival": [one.rival]},
+        )
         for one in variance.itertuples()
     ]
     title = "What the intervals come from"
-    table = Table("variance", title, ["metric", "source", "share [%]"], rows, ("metric",))
-    return [Heading(title, "variance"), Items(items), table]
+    columns = ["metric", "over", "source", "alone [%]", "with interactions [%]"]
+    return [
+        Heading(title, "variance"),
+        Text("Shares of the variance of each lead (Sobol's indices); the largest three:"),
+        Items(items),
+        Table("variance", title, columns, rows, ("metric", "rival")),
+    ]

@@ -33,7 +33,7 @@ COLUMNS = {
         *["metric", "design", "rival", "model", "value", "low", "high"],
         *["probability", "probability_behind"],
     ],
-    VARIANCE: ["metric", "source", "share"],
+    VARIANCE: ["metric", "rival", "source", "share", "total"],
     WHERE: [
         *["model", "batch_size", "seq_len", "array_height", "rival_kind", "metric", "ratio"],
         *["holds", "is_paper_point"],

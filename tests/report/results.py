@@ -99,6 +99,15 @@ def sure() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "probability", "probability_behind"])
 
 
+def variance() -> pd.DataFrame:
+    """Return what the spread of a lead is made of."""
+    rows = [
+        ("ABS-4", "SA(16)", "sram", 0.2, 0.25),
+        ("ABS-4", "SA(16)", "synthesis, shared", 0.7, 0.75),
+    ]
+    return pd.DataFrame(rows, columns=["metric", "rival", "source", "share", "total"])
+
+
 def where() -> pd.DataFrame:
     """Return where Mugi leads, at two points."""
     columns = ["model", "batch_size", "seq_len", "array_height", "rival_kind", "metric"]
@@ -161,6 +170,7 @@ TABLES = {
     "judge/curve.csv": curve,
     "judge/indices.csv": indices,
     "judge/sure.csv": sure,
+    "judge/variance.csv": variance,
     "judge/where.csv": where,
     "judge/breakeven.csv": break_even,
     "judge/accuracy.csv": stand,

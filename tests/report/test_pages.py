@@ -128,6 +128,7 @@ def test_conclusions_by_verdict_in_words(results):
 def test_intervals_and_where_it_holds(pages):
     text = pages["sure"].main.text
     assert "Of 3 comparisons" in text and "in 2, behind with as much in 0, and 1 are level" in text
+    assert "ABS-4 over SA(16): synthesis, shared 70 %, sram 20 %" in text
     facts = pages["claims"].find(id="ABS-4").find("dl").text
     assert "1.446 to 1.632" in facts
     assert "unsure unit costs" not in pages["claims"].find(id="ABS-3").find("dl").text

@@ -49,10 +49,15 @@ BELOW = {
     "llm": ["methods"],
     "carbon": ["hardware"],
     "accuracy": ["analysis", "llm", "arguments"],
-    "claims": ["ledger"],
-    "judge": ["claims", "carbon"],
-    "ledger": ["expressions"],
-    "report": ["ledger", "figures", "hardware"],
+    "claim": ["expressions", "units"],
+    "quantities": ["claim"],
+    "verdicts": ["claim"],
+    "switches": ["assumptions", "verdicts"],
+    "ledger": ["claim"],
+    "conclusions": ["verdicts"],
+    "claims": ["ledger", "quantities", "switches", "conclusions", "claims_text"],
+    "judge": ["claims", "carbon", "methods"],
+    "report": ["ledger", "verdicts", "figures", "hardware"],
 }
 LENGTHS = ("seq_len", "prompt_len", "output_len")  # of which a list makes many runs
 # the longest jobs first: all wait for the checkpoint, the figures for the sweep
