@@ -8,7 +8,7 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.errors import Mistake, closest, raise_all, unknown
-from mugi.files import check_frame, read_yaml
+from mugi.files import plain_frame, read_yaml
 from mugi.hardware.runs import KEYS, blank
 from mugi.schema import Section, validated
 
@@ -104,7 +104,7 @@ def account_carbon(
     Raises InputError for flips that are unknown or not allowed, and for a table that lacks a column
     or holds a number that is negative or not finite.
     """
-    check_frame(hardware, "hardware")
+    hardware = plain_frame(hardware, "hardware")
     flips = dict(flips or {})
     raise_all([unknown("assumption of carbon", n, SWITCHES) for n in flips if n not in SWITCHES])
     hardware = hardware.reset_index(drop=True)

@@ -223,7 +223,7 @@ def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[
     try:
         path.open("rb").close()  # pyarrow would not say why a file cannot be read
         if path.suffix == ".parquet":
-            table = pd.read_parquet(path).reset_index(drop=True)  # a stored index
+            table = _parquet(path)
             texts = table.select_dtypes(["object", "str"]).columns
             table[texts] = table[texts].fillna("")
         else:
@@ -231,7 +231,7 @@ def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[
             table = pd.read_csv(path, keep_default_na=False, low_memory=False, **how)
     except InputError:
         raise
-    except (OSError, ValueError) as error:  # of pandas and pyarrow too
+    except (OSError, ValueError, NotImplementedError) as error:  # of pandas and pyarrow too
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         if cells := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason):
             reason = f"line {cells[2]} has {cells[3]} cells, the heading {cells[1]}; {COMMAS}"
@@ -259,31 +259,64 @@ def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[
     return table
 
 
+def _parquet(path: Path) -> pd.DataFrame:
+    """Return a Parquet file's columns, whatever types pandas had stored them from.
+
+    An index with a name is a column among them; one without is no more than numbers of rows.
+    """
+    from pyarrow import parquet
+
+    stored = parquet.read_table(path, partitioning=None)
+    unnamed = [name for name in stored.column_names if re.fullmatch(r"__index_level_\d+__", name)]
+    return stored.drop_columns(unnamed).to_pandas(ignore_metadata=True)
+
+
 def _check_heading(path: Path, separator: str) -> None:
-    """Raise InputError for a CSV with another separator or with a column that is there twice."""
+    """Raise InputError for a CSV with another separator or with a column that is there twice.
+
+    The first row tells too: rows may have another separator than the heading.
+    """
     if not path.is_file():  # a pipe is read once only
         return
     with path.open(encoding="utf-8-sig", newline="") as file:
-        line = file.readline()
-    others = [sign for sign in ";\t|" if sign != separator and sign in line]
-    if others and separator not in line:
-        sign = {"\t": "tabs"}.get(others[0], f"'{others[0]}'")
-        what = f"columns are separated by {sign}; {COMMAS}"
-        raise InputError(Mistake(what, f"{path}:1"))
-    names = next(csv.reader([line], delimiter=separator), [])
+        lines = file.readline(), file.readline()
+    for number, line in enumerate(lines, 1):
+        others = [sign for sign in ";\t|" if sign != separator and sign in line]
+        if others and separator not in line and (number == 1 or separator in lines[0]):
+            sign = {"\t": "tabs"}.get(others[0], f"'{others[0]}'")
+            what = f"columns are separated by {sign}; {COMMAS}"
+            raise InputError(Mistake(what, f"{path}:{number}"))
+    names = next(csv.reader([lines[0]], delimiter=separator), [])
     twice = [name for number, name in enumerate(names) if name and name in names[:number]]
     raise_all([Mistake(f"column '{name}' is there twice", f"{path}:1") for name in twice])
 
 
 def comma_hint(cell: str) -> str:
-    """Return what to say of a number with a decimal comma, or nothing."""
-    return " (a decimal comma: use a point)" if re.fullmatch(r"[-+]?\d+,\d+", cell.strip()) else ""
+    """Return what to say of a number with a comma, or nothing."""
+    cell = cell.strip()
+    if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+", cell):
+        return " (a comma: use a point before decimals, and nothing between thousands)"
+    return " (a decimal comma: use a point)" if re.fullmatch(r"[-+]?\d+,\d+", cell) else ""
 
 
-def check_frame(table: object, name: str) -> None:
-    """Raise InputError unless `table`, the argument `name` of a function, is a pandas frame."""
+def plain_frame(table: object, name: str) -> pd.DataFrame:
+    """Return `table`, the argument `name` of a function, with numbers as numpy has them.
+
+    pandas' own numbers (Int64, boolean, those of pyarrow) become these, missing ones NaN. Raises
+    InputError for what is no pandas frame, and for names of columns that are no text or repeated.
+    """
     if not isinstance(table, pd.DataFrame):
         raise InputError(f"{name} must be a pandas DataFrame, not {type(table).__name__}")
+    odd = [repr(column) for column in table.columns if not isinstance(column, str)]
+    twice = [repr(column) for column in table.columns[table.columns.duplicated()]]
+    raise_all([f"{name}: a column's name must be text, not {column}" for column in odd])
+    raise_all([f"{name}: column {column} is there twice" for column in twice])
+    numbers = [
+        column
+        for column, dtype in table.dtypes.items()
+        if pd.api.types.is_extension_array_dtype(dtype) and pd.api.types.is_numeric_dtype(dtype)
+    ]
+    return table.astype(dict.fromkeys(numbers, float)) if numbers else table
 
 
 def check_writable(path: str | Path, endings: tuple[str, ...] = ()) -> None:

@@ -8,7 +8,15 @@ import yaml
 
 from mugi import files
 from mugi.errors import InputError
-from mugi.files import parse_yaml, read_table, read_yaml, write_table, write_tables, write_text
+from mugi.files import (
+    parse_yaml,
+    plain_frame,
+    read_table,
+    read_yaml,
+    write_table,
+    write_tables,
+    write_text,
+)
 
 
 def test_places_are_file_line_and_key():
@@ -116,6 +124,8 @@ def test_a_table_is_read_as_it_was_written(ending, tmp_path):
         ("name;value\na;1,5\n", r"t.csv:1: columns are separated by ';'"),
         ("name\tvalue\na\t1\n", "t.csv:1: columns are separated by tabs"),
         ("name|value\na|1\n", r"t.csv:1: columns are separated by '\|'"),
+        ("name,value\na;1\n", "t.csv:2: columns are separated by ';'"),
+        ('name,value\na,"4,096"\n', "'4,096' is not a number .*, and nothing between thousands"),
         ("name,value\na,1,5\nb,2,5\n", "t.csv: rows have more cells than the heading; cells must"),
         ("name,value\na,1,5\nb,2\n", "t.csv: rows have more cells than the heading"),
         (
@@ -142,9 +152,30 @@ def test_empty_cells_of_text_are_empty_text_in_both_kinds(tmp_path):
 
 
 def test_rows_of_a_parquet_are_numbered_anew(tmp_path):
-    """What pandas stored as an index is no column, and no line number."""
+    """What pandas stored as an index without a name is no column, and no line number."""
     TABLE.set_axis([7, 3]).to_parquet(tmp_path / "t.parquet")
     pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), TABLE)
+    TABLE.set_index("name").to_parquet(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet")[list(TABLE)], TABLE)
+
+
+@pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
+def test_numbers_of_pandas_own_kinds_are_plain(backend, tmp_path):
+    table = pd.DataFrame({"name": ["a", "b"], "value": [0.1, None], "count": [1, 2]})
+    odd = table.convert_dtypes(dtype_backend=backend)
+    odd.to_parquet(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), table)
+    found = plain_frame(odd, "runs")[["value", "count"]]
+    pd.testing.assert_frame_equal(found, table[["value", "count"]].astype(float))
+
+
+def test_columns_of_a_frame_have_names_each_once():
+    wrong = {"must be text, not 1": TABLE.set_axis(["name", 1], axis=1)}
+    wrong["'value' is there twice"] = pd.concat([TABLE, TABLE[["value"]]], axis=1)
+    wrong["must be text, not \\('a', 'name'\\)"] = pd.concat({"a": TABLE}, axis=1)
+    for said, table in wrong.items():
+        with pytest.raises(InputError, match=said):
+            plain_frame(table, "runs")
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):

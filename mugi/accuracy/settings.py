@@ -1,5 +1,6 @@
 """What is measured: texts and their windows, tasks, data. Imports no torch."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -46,6 +47,17 @@ def counted(text: str, what: str, setting: str = "") -> tuple[str, int | Literal
         rule = f"must be NAME, or NAME={what.upper()} with at least 1 {one}"
         raise InputError(Mistake(rule, where=f"{setting} {text}".strip()))
     return name, int(count)
+
+
+def counts(texts: Iterable[str], what: str, setting: str) -> dict[str, int | Literal["all"] | None]:
+    """Return what `counted` does of several texts, by name; none may be there twice."""
+    by_name = {}
+    for text in texts:
+        name, count = counted(text, what, setting)
+        if name in by_name:
+            raise InputError(Mistake(f"'{name}' is there twice", where=f"{setting} {text}"))
+        by_name[name] = count
+    return by_name
 
 
 def check_corpus(text: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mugi.accuracy.evaluate import evaluate_accuracy
-from mugi.accuracy.settings import BOS, CUTS, DataSettings, TaskSettings, TextSettings, counted
+from mugi.accuracy.settings import BOS, CUTS, DataSettings, TaskSettings, TextSettings, counts
 from mugi.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.commands.output import closing
 from mugi.errors import InputError
@@ -166,7 +166,7 @@ def run(args: argparse.Namespace) -> None:
 def _texts(args: argparse.Namespace) -> list[TextSettings]:
     if args.windows == 0:
         return []
-    counts = dict(counted(text, "windows", "corpus") for text in args.corpus or [_TEXT.name])
+    named = counts(args.corpus or [_TEXT.name], "windows", "corpus")
     return [
         TextSettings(
             name=name,
@@ -176,7 +176,7 @@ def _texts(args: argparse.Namespace) -> list[TextSettings]:
             stride_tokens=args.stride,
             kl_context_tokens=args.kl_context,
         )
-        for name, windows in counts.items()
+        for name, windows in named.items()
     ]
 
 
@@ -191,6 +191,6 @@ def _tasks(args: argparse.Namespace) -> list[TaskSettings]:
         folders=tuple(args.task_folder),
         seed=args.seed,
     )
-    names = [text for text in ",".join(args.tasks).split(",") if text]
-    counts = dict(counted(text, "documents", "tasks") for text in names)
-    return [replace(shared, name=name, documents=count) for name, count in counts.items()]
+    texts = [text for text in ",".join(args.tasks).split(",") if text]
+    named = counts(texts, "documents", "tasks")
+    return [replace(shared, name=name, documents=count) for name, count in named.items()]

@@ -119,7 +119,8 @@ class Design:
         symbols = dict(assumptions) | dict(given)
         with np.errstate(all="ignore"):
             for name, expression in self.parameters.items():
-                symbols[name] = expression.checked(expression(symbols))
+                known = expression.number if name in NEEDED else expression
+                symbols[name] = expression.checked(known(symbols))
         return symbols
 
     def depends(self, names: set[str], on: set[str]) -> bool:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from mugi.assumptions import REGISTRY
 from mugi.errors import InputError, Mistake
-from mugi.files import check_frame
+from mugi.files import plain_frame
 from mugi.hardware import area, decode
 from mugi.hardware.activity import Activity, activity
 from mugi.hardware.area import CHIP
@@ -48,8 +48,7 @@ def evaluate_hardware(
     if runs is None:
         table = expand([grids] if isinstance(grids, Mapping) else list(grids))
     else:
-        check_frame(runs, "runs")
-        table = runs
+        table = plain_frame(runs, "runs")
     return (breakdown if components else evaluate)(table, progress)
 
 
@@ -147,8 +146,8 @@ def _evaluated(runs: pd.DataFrame, collect: Callable, bar: tqdm) -> list:
     """Return what `collect` makes of groups of checked runs."""
     collected = []
     for rows, setups, setup in _grouped(runs):
-        done = activity(setups, setup, runs["seq_len"].to_numpy(int)[rows])
         with np.errstate(all="ignore"):  # what is not finite then is refused
+            done = activity(setups, setup, runs["seq_len"].to_numpy(int)[rows])
             collected.append(collect(done, rows))
         bar.update(len(rows))
     return collected

@@ -63,7 +63,7 @@ class Events:
 
         def value(expression: Expression) -> np.ndarray:
             if expression.text not in known:
-                known[expression.text] = expression.number(scope, -np.inf)
+                known[expression.text] = expression.number(scope)
             return known[expression.text]
 
         with np.errstate(all="ignore"):

@@ -84,7 +84,7 @@ class Keys(Section):
     patch_size: Side | None = None
     num_frames: Count | None = None
     tubelet_size: Annotated[list[Count], Field(min_length=3, max_length=3)] | None = None
-    mlp_ratio: Annotated[float, Field(gt=0, strict=False)] | None = None
+    mlp_ratio: Annotated[float, Field(gt=0, le=2**20, strict=False)] | None = None
     use_swiglu_ffn: bool | None = None
     embed_dim: Count | None = None
     depths: Stages | None = None

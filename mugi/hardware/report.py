@@ -22,7 +22,8 @@ def describe(result: pd.Series, parts: pd.DataFrame) -> str:
         f"{result['layers']} layers, {_short(result['parameters'])} parameters"
         f" ({_short(result['active_parameters'])} active), "
         f"{_short(result['macs'] / (result['batch_size'] * result['seq_len']))} MACs a token,"
-        f" {_short(result['weight_bytes'])}B of weights, {_short(result['kv_cache_bytes'])}B of KV"
+        f" {_short(result['weight_bytes'], 'B')} of weights,"
+        f" {_short(result['kv_cache_bytes'], 'B')} of KV"
         " cache",
         "",
         f"throughput        {result['tokens_per_s']:12.5g} tokens/s"
@@ -62,10 +63,10 @@ def describe(result: pd.Series, parts: pd.DataFrame) -> str:
     return "\n".join([*lines, *_table(components, "component")])
 
 
-def _short(number: float) -> str:
+def _short(number: float, unit: str = "") -> str:
     """Return a number with a decimal prefix: 4.02e9 is 4.02 G."""
-    power = max(0, int(math.log10(number) // 3)) if number else 0
-    return f"{number / 1000**power:.4g} {['', 'k', 'M', 'G', 'T', 'P'][min(power, 5)]}".rstrip()
+    power = min(max(0, int(math.log10(number) // 3)), 5) if number else 0
+    return f"{number / 1000**power:.4g} {['', 'k', 'M', 'G', 'T', 'P'][power]}{unit}".rstrip()
 
 
 def _energy(result: pd.Series) -> list[str]:

@@ -132,7 +132,9 @@ def unit_cost(name: str, sizes: Sizes, assumptions: Mapping, table: Technology) 
     if name == "sram":
         return sram_cost(sizes["width"], sizes["depth"], table)
     if name == "dram":
-        access, device = table.dram[assumptions["dram_energy"]], table.dram_device
+        if (kind := assumptions["dram_energy"]) not in table.dram:
+            raise InputError(unknown("row of the technology's dram", kind, table.dram))
+        access, device = table.dram[kind], table.dram_device
         return {
             "area_mm2": device.size_mm[0] * device.size_mm[1],
             "leakage_mw": device.banks * sum(device.leakage_mw),

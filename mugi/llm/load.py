@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import walk_tb
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
@@ -53,9 +54,11 @@ def load(
     """
     torch.set_num_threads(settings.threads)
     source = settings.source
-    with one_line(source):
+    with _of(source):
         path, gguf = _place(source)
+    with one_line(source):
         config = AutoConfig.from_pretrained(path, **gguf, **_NO_CODE)
+    with _of(source):
         kind = "text" if gguf else kind_of(config)
     if kind not in kinds:
         needs = "is evaluated on text" if kind == "text" else "needs --data of `mugi accuracy`"
@@ -64,24 +67,26 @@ def load(
         what = "model '%s': its own Python code is not run, but %s of transformers"
         logger.warning(what, source, config.model_type)
     model_class, processor_class = LOADERS[kind]
-    with one_line(source):
+    with _of(source):
         # the configuration of a GGUF file is read together with its weights
         how = gguf | stored.DEQUANTISE if gguf else {"config": stored.prepared(source, config)}
-        # left to transformers, `sdpa` is taken where the model has it, and `eager` elsewhere
-        attention = None if settings.attention == "sdpa" else settings.attention
-        devices = {"cpu": None, "auto": "auto"}
-        with _quiet():
-            model, report = model_class.from_pretrained(
-                path,
-                **how,
-                **_NO_CODE,
-                dtype=getattr(torch, settings.dtype),
-                attn_implementation=attention,
-                device_map=devices.get(settings.device, {"": settings.device}),
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # told of in the report, not in many lines
-            )
+    # left to transformers, `sdpa` is taken where the model has it, and `eager` elsewhere
+    attention = None if settings.attention == "sdpa" else settings.attention
+    devices = {"cpu": None, "auto": "auto"}
+    with one_line(source), _quiet():
+        model, report = model_class.from_pretrained(
+            path,
+            **how,
+            **_NO_CODE,
+            dtype=getattr(torch, settings.dtype),
+            attn_implementation=attention,
+            device_map=devices.get(settings.device, {"": settings.device}),
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told of in the report, not in many lines
+        )
+    with _of(source):
         complete.check_weights(model, report)
+    with one_line(source):
         model = stored.dequantised(model, getattr(torch, settings.dtype))
         processor = processor_class.from_pretrained(path, **gguf, **_NO_CODE)
         if kind == "text":
@@ -94,12 +99,12 @@ class WholeCausalLM(AutoModelForCausalLM):
 
     @classmethod
     def from_pretrained(cls, source: str, **arguments) -> PreTrainedModel:
-        """Return a model as transformers loads it; InputError with one line as `load` has it."""
-        with one_line(source), _quiet():
+        """Return a model as transformers loads it; raises InputError if weights are missing."""
+        with _quiet():
             model, report = AutoModelForCausalLM.from_pretrained(
                 source, **arguments | _NO_CODE, output_loading_info=True
             )
-            complete.check_weights(model, report)
+        complete.check_weights(model, report)
         return model
 
 
@@ -136,8 +141,20 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
+def _of(source: str) -> Iterator[None]:
+    """Say of an InputError which model cannot be loaded; other errors of our code are bugs."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"cannot load model '{source}': {first_line(error)}") from None
+
+
+@contextmanager
 def one_line(source: str) -> Iterator[None]:
-    """Turn what goes wrong while the model `source` is read into an InputError of one line."""
+    """Turn what a library says while it reads the model `source` into an InputError of one line.
+
+    What is raised in a line of our own is a bug and stays what it is, but for an InputError.
+    """
     try:
         yield
     except torch.OutOfMemoryError:
@@ -146,7 +163,15 @@ def one_line(source: str) -> Iterator[None]:
             "or --device auto where there are several GPUs"
         ) from None
     except _FAILURES as error:
+        if not isinstance(error, InputError) and _is_ours(error):
+            raise
         raise InputError(f"cannot load model '{source}': {_reason(source, error)}") from None
+
+
+def _is_ours(error: Exception) -> bool:
+    """Return whether an error was raised in a line of this package rather than of a library."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]
 
 
 def _reason(source: str, error: Exception) -> str:

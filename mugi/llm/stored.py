@@ -38,6 +38,7 @@ def prepared(source: str, config: PreTrainedConfig) -> PreTrainedConfig:
     stored = getattr(config, "quantization_config", None)
     if not stored:
         return config
+    _check_form(stored)
     method = stored.get("quant_method") or (_BNB if _BNB_KEYS & stored.keys() else "")
     known = {_BNB, *AUTO_QUANTIZATION_CONFIG_MAPPING} - {"bitsandbytes_4bit", "bitsandbytes_8bit"}
     if method not in known:
@@ -58,13 +59,27 @@ def prepared(source: str, config: PreTrainedConfig) -> PreTrainedConfig:
     return config
 
 
+def _check_form(stored: object) -> None:
+    """Raise InputError if quantization_config does not have the form that is read here."""
+    if not isinstance(stored, dict):
+        raise InputError(f"quantization_config must be a mapping, not {stored!r}")
+    if not isinstance(method := stored.get("quant_method") or "", str):
+        raise InputError(f"quantization_config.quant_method must be a name, not {method!r}")
+    groups = stored.get("config_groups") or {}
+    if not isinstance(groups, dict) or not all(
+        isinstance(group, dict) and isinstance(group.get("targets", []), list)
+        for group in groups.values()
+    ):
+        raise InputError("quantization_config.config_groups must map names to groups of layers")
+
+
 def _dense_formats(stored: dict) -> set[str]:
     """Return the formats of layers that are no experts, of which transformers takes the first."""
     groups = (stored.get("config_groups") or {}).values()
     return {
         json.dumps([group.get("weights"), group.get("format")], sort_keys=True)
         for group in groups
-        if not any("experts" in target for target in group.get("targets", []))
+        if not any("experts" in str(target) for target in group.get("targets", []))
     }
 
 

@@ -44,6 +44,8 @@ def test_a_mistake_in_a_grid_is_one_line(checkpoint, tmp_path, capsys, text, lin
         (["--kl-context", "256"], "--kl-context 256: must be at least 1 and less than 256"),
         (["--windows", "-1"], "--windows -1: must be at least 1"),
         (["--corpus", "prose=x"], "--corpus prose=x: must be NAME, or NAME=WINDOWS with at least"),
+        (["--corpus", "prose=2", "--corpus", "prose"], "--corpus prose: 'prose' is there twice"),
+        (["--tasks", "mugi_prose=1,mugi_prose"], "--tasks mugi_prose: 'mugi_prose' is there twice"),
         (["--windows", "0"], "nothing to measure"),
         (["--batch-size", "0"], "--batch-size 0: must be auto or at least 1"),
         (["--num-fewshot", "-1"], "--num-fewshot -1: must be at least 0"),

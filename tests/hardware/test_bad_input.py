@@ -196,6 +196,15 @@ def test_a_design_that_extends_itself(tmp_path):
             "gemm.events.array_gemm.cycles: ''long'' must be a number",
         ),
         (
+            {"gemm": {"events": {"array_gemm": {"cycles": "64 - H"}}}},
+            "gemm.events.array_gemm.cycles: '64 - H' must be a number of at least 0",
+        ),
+        (
+            {"nonlinear": {"events": {"e": {"count": -1, "use": {"adder": 1}}}}},
+            "nonlinear.events.e.count: '-1' must be a number of at least 0",
+        ),
+        ({"parameters": {"fill": "64 - H"}}, "parameters.fill: '64 - H' must be a number of at"),
+        (
             {"checks": {"H % 7": "H is 7"}, "array_width": "array_height/3"},
             "must be a whole number",
         ),

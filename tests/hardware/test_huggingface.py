@@ -186,6 +186,7 @@ MISTAKES = [
     ({"model_type": "gpt2", "n_embd": 48}, "n_embd: differs from hidden_size, which means"),
     ({"model_type": "swinv2", "window_size": 5}, "window_size: 5 does not divide the 56x56 patch"),
     ({"model_type": "vit", "image_size": 8}, "image_size: 8 is less than a patch, 16"),
+    ({"model_type": "swinv2", "mlp_ratio": float("inf")}, "mlp_ratio: must be less than or equal"),
     ({"model_type": "left out", "num_experts": 8}, "a file without model_type does not have"),
     ({"model_type": "left out", "vocab_size": "left out"}, "taken, vocab_size must be said"),
 ]  # fmt: skip

@@ -94,6 +94,14 @@ def test_mistakes_name_file_and_key(changes, expected, tmp_path):
     assert all(line.startswith("line 3: ") for line in lines)
 
 
+def test_a_dram_that_a_run_asks_for_must_be_there(tmp_path):
+    path, table = tmp_path / "mine.yaml", technology().model_dump(exclude={"extends"})
+    table["dram"].pop("ddr4_cacti")
+    path.write_text(yaml.safe_dump(table))
+    with pytest.raises(InputError, match="technology's dram 'ddr4_cacti'.*; one of: hbm2"):
+        evaluate(pd.DataFrame([RUN | {"technology": str(path)}]))
+
+
 def test_files_that_are_no_technology(tmp_path):
     with pytest.raises(InputError, match=r"technology file .none\.yaml. does not exist"):
         technology("none.yaml")

@@ -8,6 +8,7 @@ import transformers
 from transformers import AutoConfig
 
 from mugi.errors import InputError
+from mugi.llm import stored
 from mugi.llm.load import LOADERS, commit, load
 from mugi.llm.settings import ModelSettings
 from tests.llm.tiny_models import built
@@ -95,6 +96,24 @@ def test_what_the_hub_says_is_one_line(raised, token, line, monkeypatch):
             asked()
         assert line in str(error.value)
         assert "\n" not in str(error.value) and "hf_secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "place", ["load._place", "load.kind_of", "stored.prepared", "complete.check_weights"]
+)
+def test_a_bug_of_ours_is_no_model_that_cannot_be_loaded(place, checkpoint, monkeypatch):
+    def planted(*arguments):
+        raise TypeError("planted")
+
+    monkeypatch.setattr(f"mugi.llm.{place}", planted)
+    with pytest.raises(TypeError, match="planted"):
+        load(ModelSettings(str(checkpoint)))
+
+
+def test_a_bug_in_a_line_of_ours_beside_a_library_is_no_model_either(checkpoint, monkeypatch):
+    monkeypatch.setattr(stored, "getattr", None, raising=False)  # of `stored.dequantised`
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        load(ModelSettings(str(checkpoint)))
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])

@@ -56,6 +56,8 @@ def refusal(settings: ModelSettings) -> str:
         ({"quant_method": "compressed-tensors"}, "needs the package compressed-tensors: pip inst"),
         ({"quant_method": "gtpq"}, "unknown quant_method 'gtpq' (did you mean 'gptq'?); one of:"),
         ({"bits": 4}, "unknown quant_method ''"),
+        ({"quant_method": ["fp8"]}, "quantization_config.quant_method must be a name, not ['fp8']"),
+        ({"quant_method": "fp8", "config_groups": [1]}, "config_groups must map names to groups"),
     ],
 )
 def test_a_missing_package_or_an_unknown_format_is_one_line(
