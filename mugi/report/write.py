@@ -29,7 +29,6 @@ from mugi.report.results import FILES, Results
 from mugi.report.tables import CONCLUSIONS
 
 MADE_BY_US = 'name="generator" content="mugi report"'
-FIRST = "index.html"
 MARKDOWN = "report.md"
 # in the order of the navigation; in Markdown long ones come later, and *Run*, which alone differs
 # from one run to another, comes last
@@ -65,8 +64,9 @@ def _check_folder(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise InputError(Mistake("a file, not a folder", str(folder)))
-    first = folder / FIRST
-    is_ours = first.is_file() and MADE_BY_US in first.read_text("utf-8", errors="replace")
+    # Snakemake takes the first page away before its job; the others are still there
+    pages = (path.read_text("utf-8", errors="replace") for path in folder.glob("*.html"))
+    is_ours = any(MADE_BY_US in text for text in pages)
     if any(folder.iterdir()) and not is_ours:
         raise InputError(Mistake("not empty, and no report: name a folder of its own", str(folder)))
 

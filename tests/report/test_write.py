@@ -136,6 +136,15 @@ def test_what_is_no_longer_linked_is_removed(results, tmp_path):
     )
 
 
+def test_a_report_whose_outputs_snakemake_took_away_is_written_again(results, tmp_path):
+    write_report(results, tmp_path / "report")
+    before = files(tmp_path / "report")
+    (tmp_path / "report" / "index.html").unlink()
+    (tmp_path / "report" / "report.md").unlink()
+    write_report(results, tmp_path / "report")
+    assert files(tmp_path / "report") == before
+
+
 def test_a_folder_with_other_things_is_left_alone(results, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="not empty, and no report"):
