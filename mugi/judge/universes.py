@@ -59,12 +59,19 @@ def needed(claims: Iterable[Claim], runs: pd.DataFrame) -> pd.DataFrame:
 def tables(runs: pd.DataFrame, universes: Sequence[Universe]) -> dict[str, pd.DataFrame]:
     """Return the tables of hardware and carbon of runs in all universes, see `universe`."""
     count, keys = len(runs), [key for key in KEYS if key in runs and key != "preset"]
-    repeated = pd.concat([runs[keys]] * len(universes), ignore_index=True)
+    left = runs[keys].assign(kv_heads=runs["kv_heads"].mask(_is_variant(runs)))
+    repeated = pd.concat([left] * len(universes), ignore_index=True)
     at = np.repeat(np.arange(len(universes)), count)
     values = pd.DataFrame(list(universes)).astype(object).iloc[at].reset_index(drop=True)
     named = values.add_prefix("assumption.").assign(preset=assumptions.PRESETS[0], universe=at)
     hardware = evaluate_runs(pd.concat([repeated, named], axis=1))
     return {"hardware": hardware, "carbon": _carbon(hardware)}
+
+
+def _is_variant(runs: pd.DataFrame) -> pd.Series:
+    """Return which runs have their KV heads from the assumption mha_70b_kv_heads."""
+    heads = assumptions.REGISTRY["mha_70b_kv_heads"].published
+    return (runs["model"] == "llama_2_70b") & (runs["kv_heads"] == heads)
 
 
 def _carbon(hardware: pd.DataFrame) -> pd.DataFrame:

@@ -50,6 +50,17 @@ def test_universes_are_the_presets_and_single_flips(runs):
             assert values(claim, together, universes)[place] == pytest.approx(expected, rel=1e-12)
 
 
+def test_heads_of_the_variant_follow_their_assumption(runs):
+    """Runs say 64 KV heads of Llama 2 70B; that is the value of mha_70b_kv_heads, no more."""
+    one = runs[runs["model"].isin(["llama_2_70b", "llama_2_7b"]) & (runs["design"] == "mugi")]
+    one = one[(one["batch_size"] == 8) & (one["seq_len"] == 4096)].head(8)
+    universes = [assumptions.resolve("corrected", {"mha_70b_kv_heads": n}) for n in (64, 8)]
+    table = tables(one, universes)["hardware"]
+    heads = table.groupby(["universe", "model"])["kv_heads"].unique()
+    assert [heads[place, "llama_2_70b"].tolist() for place in (0, 1)] == [[64], [8]]
+    assert [heads[place, "llama_2_7b"].tolist() for place in (0, 1)] == [[32], [32]]
+
+
 def test_only_what_moves_is_listed(runs):
     names = ["ws_load_rows", "carbon_intensity", "energy_efficiency"]
     claims = {name: CLAIMS[name] for name in ("ABS-3", "ABS-4")}
