@@ -166,10 +166,18 @@ def of_abstract(results: Results) -> Quote | None:
     distance = moved.map(lambda ratio: max(ratio, 1 / ratio))
     least, most = (abstract.loc[index] for index in (distance.idxmin(), distance.idxmax()))
     text = (
-        f"Of the abstract's numbers, “{least['statement']}” moves least when the published errors "
-        f"are set right ({both(least)}), “{most['statement']}” most ({both(most)})."
+        f"Of the abstract's numbers, the {named(least)} moves least when the errors of the "
+        f"published model are set right ({both(least)}), and the {named(most)} most ({both(most)})."
     )
     return Quote(text, ["claims ", claim_link(least["id"]), " and ", claim_link(most["id"])])
+
+
+def named(claim: pd.Series) -> str:
+    """Return what a claim is about, within a sentence."""
+    text = claim["statement"]
+    text = text if text[:2].isupper() else text[:1].lower() + text[1:]
+    text += f" of {claim['design']}" if claim["design"] else ""
+    return text + (f" over {claim['baseline']}" if claim["baseline"] else "")
 
 
 def both(claim: pd.Series) -> str:
@@ -179,13 +187,13 @@ def both(claim: pd.Series) -> str:
 
 def of_universes(results: Results) -> Quote | None:
     """Return which number of the abstract is above 1 most often, and which least."""
-    curve, claims = (
-        results.table(CURVE),
-        claims_of(results),
-    )
-    if curve is None or claims is None or len(curve) < 2:
+    curve, claims = results.table(CURVE), claims_of(results)
+    if curve is None or claims is None:
         return None
-    names = claims.set_index("id")["statement"]
+    claims = claims.set_index("id")
+    curve = curve[curve["claim"].isin(claims.index)]
+    if len(curve) < 2:
+        return None
     least, most = (
         curve.loc[index]
         for index in (curve["share_above_1"].idxmin(), curve["share_above_1"].idxmax())
@@ -194,13 +202,13 @@ def of_universes(results: Results) -> Quote | None:
     def told(row: pd.Series) -> str:
         above, near = (100 * row[f"share_{which}"] for which in ("above_1", "within_5_percent"))
         return (
-            f"“{names.get(row['claim'], row['claim'])}” is above 1 in {above:.0f} % "
-            f"(within 5 % of the printed value in {near:.0f} %)"
+            f"the {named(claims.loc[row['claim']])} is above 1 in {above:.0f} % of them "
+            f"(and within 5 % of the printed number in {near:.0f} %)"
         )
 
     text = (
-        f"With every assumption drawn at random, {int(most['universes']):,} times: {told(most)}, "
-        f"{told(least)}."
+        f"In {int(most['universes']):,} universes, in which every assumption has one of its values "
+        f"at random, {told(most)}, and {told(least)}."
     )
     links = [claim_link(most["claim"]), " and ", claim_link(least["claim"])]
     return Quote(text, ["claims ", *links, ", shares from ", results.link(CURVE)])
