@@ -190,10 +190,11 @@ class Claim(Quantity):
 
 def _units(claim: Claim) -> list[Mistake]:
     """Return a mistake for sums of two units, and for a value in another unit than the claim's."""
+    columns = {key: getattr(claim, key) for key in ("column", "corrected_column")}
+    columns |= {f"values.{name}.column": value.column for name, value in claim.values.items()}
     units, mistakes = {}, []
-    for key in ("column", "corrected_column"):
+    for key, column in columns.items():
         try:
-            column = getattr(claim, key)
             units[key] = column and unit_of_arithmetic(column.text)
         except ValueError as error:
             mistakes.append(Mistake(str(error), key))

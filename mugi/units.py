@@ -62,23 +62,22 @@ SCALED = [
     ("W", [1.0], "J/s"),
     ("mW", [1e-3], "W"),
     ("MHz GHz", [1e6, 1e9], "cycle/s"),
-    ("um^2", [1e-6], "mm^2"),
+    ("um^2 mm2 mm²", [1e-6, 1.0, 1.0], "mm^2"),
     ("nm", [1e-6], "mm"),
     ("tokens", [1.0], "token"),
     ("cycles", [1.0], "cycle"),
     ("bytes GB", [1.0, 1e9], "byte"),
     ("Gop", [1e9], "op"),
-    ("g", [1e-3], "kgCO2e"),
-    ("%", [0.01], "x"),
+    ("kg g gCO2e", [1.0, 1e-3, 1e-3], "kgCO2e"),
+    ("% times", [0.01, 1.0], "x"),
 ]
 for _names, _scales, _unit in SCALED:
     for _name, _scale in zip(_names.split(), _scales, strict=True):
         UNITS[_name] = Unit(_scale).times(unit_of(_unit))
-# endings of columns that are no lower case of one of these; mj is MJ in one table, mJ in none
+# endings of columns: these in lower case; mj is MJ in one table, mJ in none
 ENDINGS = {"mm2": "mm^2", "um2": "um^2", "percent": "%"}
-ENDINGS |= {
-    name.lower(): name for name in UNITS if name not in ("mJ", "x", "%", "mm", "mm^2", "um^2")
-}
+OTHERS = ("mJ", "mm", "x", "times")
+ENDINGS |= {name.lower(): name for name in UNITS if name.isalnum() and name not in OTHERS}
 CONVERSIONS = {60, 3600, 3.6e6, *(10.0**power for power in range(-15, 16) if abs(power) > 1)}
 SEVERAL = {"gb_s": "GB/s"}
 

@@ -101,6 +101,11 @@ def test_selections_are_composed_and_later_ones_win(tmp_path):
             "6: claims.A-1: unit: 'mm^2', but a ratio has",
         ),
         ("column: speed", "column: area_mm2 + run_s", "column: area_mm2 (mm^2) and run_s (s) have"),
+        (
+            "comparison",
+            "note: '{a}'\n    values: {a: {column: x_s + y_j}}\n    comparison",
+            "x_s (s)",
+        ),
         ("comparison", "also: {A-1: §2}\n    comparison", "id 'A-1' is there twice"),
         ("column: speed", "column: speed +", "12: claims.A-1.column: 'speed +' is not an arith"),
         ("    column: speed\n", "", "6: claims.A-1: column: missing"),

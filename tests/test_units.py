@@ -9,6 +9,9 @@ from mugi.units import unit_of, unit_of_arithmetic
     ("text", "unit"),
     [
         ("area_mm2", "mm^2"),
+        ("area_mm2", "mm2"),
+        ("carbon_intensity_g_per_kwh", "gCO2e/kWh"),
+        ("epa_mj_per_mm2", "MJ/mm^2"),
         ("tokens_per_s_per_j * 1e6", "tokens/s/MJ"),
         ("tokens_per_j", "tokens/s/W"),
         ("tokens_per_j_on_chip", "token/J"),
