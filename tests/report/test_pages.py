@@ -3,13 +3,16 @@
 import re
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
+from mugi.errors import InputError
 from mugi.files import read_table, write_table
 from mugi.report import chart, survives, verdict
 from mugi.report.results import Results
 from mugi.report.write import write_report
+from tests.report.results import claims as results_claims
 from tests.report.results import conclusions, small_results
 
 
@@ -107,6 +110,24 @@ def test_a_claim_has_all_that_belongs_to_it(pages):
     assert facts["configuration"] == "section hardware"
     assert facts["figure"].strip() == "Fig. 16"
     assert "2.064" in row.text and "holds" in row.text
+
+
+def test_a_claim_that_is_wrong_as_written_shows_as_error_beside_the_others(tmp_path):
+    claims = results_claims()
+    blank = dict.fromkeys(claims, "") | {"id": "ABS-3 of mine.yaml", "reason": "id is there twice"}
+    wrong = blank | {"comparison": "error", "correction": "error"}
+    write_table(pd.concat([claims, pd.DataFrame([wrong])]), tmp_path / "claims/claims.csv")
+    write_report(tmp_path, tmp_path / "report")
+    soup = BeautifulSoup((tmp_path / "report/claims.html").read_text("utf-8"), "html.parser")
+    row = soup.find(id="ABS-3_of_mine.yaml")
+    assert row.select_one(".verdict").text == "error" and "id is there twice" in row.text
+    assert len(soup.select("#table-claims tbody tr")) == len(claims) + 1
+
+
+def test_a_verdict_that_is_none_stops_the_report(tmp_path):
+    write_table(results_claims().assign(correction="hold"), tmp_path / "claims/claims.csv")
+    with pytest.raises(InputError, match=r"unknown verdict 'hold'.*did you mean 'holds'"):
+        write_report(tmp_path, tmp_path / "report")
 
 
 def test_claims_are_filtered_by_what_the_issue_asks(pages):
