@@ -53,7 +53,7 @@ def markdown(results: pd.DataFrame, conclusions: pd.DataFrame) -> str:
     for column, counts in counted(results).items():
         parts.append(counts.rename_axis(column).rename("claims").to_markdown())
     if len(conclusions):
-        parts += ["## Conclusions", _table(conclusions.drop(columns="conclusion"))]
+        parts += ["## Conclusions", _table(conclusions.drop(columns=["conclusion", "claims"]))]
     table = readable(results)
     for location, section in table.groupby(results["location"].fillna(""), sort=False):
         parts += [f"## {location or 'Wrong as they are written'}", _table(section)]
