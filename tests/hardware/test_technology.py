@@ -98,7 +98,7 @@ def test_a_dram_that_a_run_asks_for_must_be_there(tmp_path):
     path, table = tmp_path / "mine.yaml", technology().model_dump(exclude={"extends"})
     table["dram"].pop("ddr4_cacti")
     path.write_text(yaml.safe_dump(table))
-    with pytest.raises(InputError, match="technology's dram 'ddr4_cacti'.*; one of: hbm2"):
+    with pytest.raises(InputError, match=r"technology's dram 'ddr4_cacti'.*; one of: hbm2"):
         evaluate(pd.DataFrame([RUN | {"technology": str(path)}]))
 
 
