@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -61,7 +62,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: list[str] | None = None) -> int:
     """Run one subcommand; return 0, 1 (a claim or a result differs) or 2 (bad input)."""
-    argv = sys.argv[1:] if argv is None else argv
+    argv = [with_home(text) for text in (sys.argv[1:] if argv is None else argv)]
     warn_of_another_checkout()
     parser = Parser(prog="mugi", description=mugi.__doc__.partition("\n")[0])
     parser.add_argument("--version", action="version", version=f"mugi {mugi.__version__}")
@@ -91,6 +92,14 @@ def main(argv: list[str] | None = None) -> int:
         for mistake in error.mistakes:
             print(f"mugi {argv[0]}: {mistake}", file=sys.stderr)
         return 2
+
+
+def with_home(text: str) -> str:
+    """Return an argument, or `--option=path`, with `~` in front of a path expanded."""
+    option, equals, path = (
+        text.rpartition("=") if re.match(r"--[\w-]+=~/", text) else ("", "", text)
+    )
+    return f"{option}{equals}{os.path.expanduser(path) if path.startswith('~/') else path}"
 
 
 def check_options(typed: list[str], known: Iterable[str]) -> None:

@@ -23,6 +23,8 @@ from mugi.errors import InputError, Mistake, closest, raise_all
 
 Key = tuple[str | int, ...]  # the way to a value: keys of mappings, places in lists
 TABLES = (".csv", ".parquet")
+_DEEPEST, _MOST_VALUES = 100, 1_000_000  # of YAML, aliases (*name) written out
+_ENDLESS = "nested too deeply, or made of aliases without end"
 COMMAS = "cells must be separated by commas, and decimals by points"
 
 
@@ -109,6 +111,30 @@ def yaml_text(path: str | Path) -> str:
         raise InputError(Mistake(f"not YAML: {error}", str(path))) from None
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """PyYAML's loader, without the numbers that YAML 1.1 reads otherwise than anyone would.
+
+    Refused are 010, which is 8 there, and 1:30, which is 90.
+    """
+
+    def construct_number(self, node: yaml.ScalarNode):
+        """Return a number, which PyYAML found to be one."""
+        if re.match(r"[-+]?0[\d_]*\d$", node.value) or ":" in node.value:
+            what = f"{node.value} is a number in base {'60' if ':' in node.value else '8'}"
+            what += f"; write it in base 10, or '{node.value}' for text"
+            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
+        of_text = self.construct_yaml_float if "float" in node.tag else self.construct_yaml_int
+        try:
+            return of_text(node)
+        except (ValueError, IndexError):
+            what = f"'{node.value}' is not a number"
+            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from None
+
+
+for _kind in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_number)
+
+
 def parse_yaml(
     name: str | Path,
     text: str,
@@ -117,7 +143,7 @@ def parse_yaml(
 ) -> Document:
     """Return what YAML text holds, as `read_yaml` does for a file called `name`."""
     name = str(name)
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    loader = _Loader(text)
     places: dict[Key, str] = {}
     try:
         node = loader.get_single_node()
@@ -128,6 +154,8 @@ def parse_yaml(
             repeats += found
         content = loader.construct_document(node) if node else None
         _note_places(node, (), name, places)
+    except RecursionError:
+        raise InputError(Mistake(f"not YAML of a configuration: {_ENDLESS}", name)) from None
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -198,6 +226,12 @@ def _note_places(node: yaml.Node | None, key: Key, name: str, places: dict[Key, 
         inner = [(number, item, item) for number, item in enumerate(node.value)]
     else:
         return
+    if len(key) > _DEEPEST or len(places) > _MOST_VALUES:
+        raise InputError(
+            Mistake(
+                f"not YAML of a configuration: {_ENDLESS}", f"{name}:{node.start_mark.line + 1}"
+            )
+        )
     for step, mark, value in inner:
         places[(*key, step)] = f"{name}:{mark.start_mark.line + 1}"
         _note_places(value, (*key, step), name, places)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import mugi
-from mugi.cli import COMMANDS, Parser, main
+from mugi.cli import COMMANDS, Parser, main, with_home
 from mugi.hardware.runs import KEYS
 
 RUN = [
@@ -54,6 +54,14 @@ def test_a_slip_of_the_pen_is_one_line_with_the_nearest_name(capsys, typed, line
     status, printed, told = left(capsys, *typed.split())
     assert (status, printed, told.count("\n")) == (2, "", 1)
     assert line in told and told.startswith("mugi")
+
+
+def test_a_tilde_is_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    found = [
+        with_home(text) for text in ("~/a.csv", "--output=~/a.csv", "~me", "--x=y=~/a", "a~/b")
+    ]
+    assert found == ["/home/me/a.csv", "--output=/home/me/a.csv", "~me", "--x=y=~/a", "a~/b"]
 
 
 def test_numbers_below_zero_and_options_cut_short_are_no_slips(capsys, tmp_path):

@@ -76,6 +76,15 @@ def test_a_merge_may_be_overridden_and_knows_its_lines():
         ("", "must hold keys and values"),
         ("a: !!python/object:os.system {}", "not YAML"),
         ("a: 2020-99-99", "not YAML"),
+        ("a: 1\nb: 0100", "f.yaml:2: not YAML: 0100 is a number in base 8; write it in base 10"),
+        ("a: 1:30", "1:30 is a number in base 60"),
+        ("a: !!int ''", "'' is not a number"),
+        ("a: &a [*a]", "nested too deeply, or made of aliases without end"),
+        (f"a: {'[' * 2000}{']' * 2000}", "nested too deeply"),
+        (
+            "\n".join(["0: &a0 [1]", *(f"{n}: &a{n} [{f'*a{n - 1},' * 9}]" for n in range(1, 8))]),
+            "made of aliases without end",
+        ),
     ],
 )
 def test_what_is_not_yaml_is_one_line(text, said, tmp_path):

@@ -138,7 +138,10 @@ def is_config(document: Document) -> bool:
     if document.name.endswith(".json") and not telling:
         what = f"no {CONFIG} of Hugging Face: it has neither model_type nor hidden_size"
         raise InputError(Mistake(what, document.name))
-    if telling and ours and "model_type" not in telling:  # OPT's has ffn_dim
+    if "model_type" in telling:  # OPT's has ffn_dim, and DistilBERT's dim
+        ours -= {"ffn_dim"}
+        ours = ours if telling == {"model_type"} or len(ours) > 1 else set()
+    if telling and ours:
         what = f"is a key of {CONFIG}, and {sorted(ours)[0]} one of a model's YAML: give one kind"
         raise InputError(Mistake(what, document.where((sorted(telling)[0],))))
     return bool(telling)

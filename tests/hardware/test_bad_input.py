@@ -39,6 +39,7 @@ RUN = {
         ({"noc_rows": 0}, "noc_rows must be a whole number of at least 1, not '0'"),
         ({"batch_size": -1}, "batch_size must be a whole number of at least 1, not '-1'"),
         ({"batch_size": "many"}, "batch_size must be a whole number of at least 1, not 'many'"),
+        ({"batch_size": True}, "batch_size must be a whole number of at least 1, not 'True'"),
         ({"batch_size": None}, "batch_size must be a whole number of at least 1, not empty"),
         ({"seq_len": 32}, "seq_len must be a whole number of at least 64, not '32'"),
         ({"kv_heads": 7}, "32 heads do not divide among 7 kv_heads"),

@@ -187,6 +187,7 @@ MISTAKES = [
     ({"model_type": "swinv2", "window_size": 5}, "window_size: 5 does not divide the 56x56 patch"),
     ({"model_type": "vit", "image_size": 8}, "image_size: 8 is less than a patch, 16"),
     ({"model_type": "swinv2", "mlp_ratio": float("inf")}, "mlp_ratio: must be less than or equal"),
+    ({"dim": 36, "layers": 6}, "is a key of config.json, and dim one of a model's YA"),
     ({"model_type": "left out", "num_experts": 8}, "a file without model_type does not have"),
     ({"model_type": "left out", "vocab_size": "left out"}, "taken, vocab_size must be said"),
 ]  # fmt: skip
