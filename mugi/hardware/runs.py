@@ -154,7 +154,8 @@ def _number_mistakes(runs: pd.DataFrame) -> ByRun:
         empty = blank(runs[column]).to_numpy()
         numbers = pd.to_numeric(runs[column], errors="coerce").to_numpy(float)
         if runs[column].dtype in (bool, object):  # True is no 1
-            numbers[[isinstance(value, bool | np.bool_) for value in runs[column]]] = np.nan
+            truths = [isinstance(value, bool | np.bool_) for value in runs[column]]
+            numbers = np.where(truths, np.nan, numbers)
         least = np.full(len(runs), LEAST.get(column, 1))
         if column == "seq_len":
             alone = lengths.said(runs)[["prompt_len", "output_len"]].isna().all(axis=1)

@@ -24,6 +24,7 @@ from mugi.llm.settings import ModelSettings
 logger = logging.getLogger(__name__)
 _FAILURES = (
     *(OSError, ValueError, RuntimeError, ImportError, LookupError, TypeError, AttributeError),
+    ArithmeticError,
     *(SafetensorError, StrictDataclassError, pickle.UnpicklingError, struct.error),
 )
 """What transformers raises for checkpoints that are damaged, incomplete or unknown to it."""

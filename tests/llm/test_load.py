@@ -79,6 +79,7 @@ def test_a_damaged_file_is_one_line(checkpoint):
         (OSError("a gated repo.\n403 Client Error"), "hf_secret", "HF_TOKEN has no access: ask"),
         (OSError("we couldn't connect"), "", "no connection to the hub, and it is not downloaded"),
         (ValueError("no such\nthing"), "", "cannot load model 'org/model': no such"),
+        (ZeroDivisionError("modulo"), "", "cannot load model 'org/model': modulo"),
         (ValueError(""), "", "cannot load model 'org/model': ValueError"),
         (torch.OutOfMemoryError(), "", "does not fit into the GPU's memory; try --dtype float16"),
     ],
