@@ -21,10 +21,13 @@ CONFIG, GGUF = "config.json", ".gguf"
 def prepare(name: str, folder: Path) -> None:
     """Write the embedded model `name` to `folder` as a checkpoint with what prepares its inputs.
 
-    Raises InputError if the package is missing or its weights are not the pinned ones.
+    Files of a checkpoint that was there before are replaced. Raises InputError if the folder holds
+    others, if the package is missing or its weights are not the pinned ones.
     """
     if name not in EMBEDDED:
         raise InputError(unknown("embedded model", name, EMBEDDED))
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder")
     embedded = EMBEDDED[name]
     if embedded:
         model, processor = _unpacked(embedded)
@@ -38,8 +41,19 @@ def prepare(name: str, folder: Path) -> None:
         model.save_pretrained(checkpoint)
         processor.save_pretrained(checkpoint)
         write_sums(checkpoint)
+        _check_replaceable(folder, checkpoint)
         shutil.rmtree(folder, ignore_errors=True)
         checkpoint.rename(folder)
+
+
+def _check_replaceable(folder: Path, checkpoint: Path) -> None:
+    """Raise InputError if `folder` holds what `checkpoint` does not, and would be lost."""
+    present = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if foreign := sorted(present - {path.name for path in checkpoint.iterdir()}):
+        raise InputError(
+            f"{folder} holds '{foreign[0]}', which is no part of this checkpoint and would be "
+            "lost; give a folder that is empty or new"
+        )
 
 
 def _unpacked(embedded: EmbeddedModel) -> tuple:

@@ -30,6 +30,20 @@ def test_a_digest_is_of_names_and_contents(folder):
     assert folder_digest(folder) != first
 
 
+def test_what_is_no_checkpoint_is_never_replaced(tmp_path):
+    folder, notes = tmp_path / "model", tmp_path / "model" / "notes.txt"
+    checkpoint.prepare("tiny", folder)
+    checkpoint.prepare("tiny", folder)  # its own may be
+    notes.write_text("mine")
+    with pytest.raises(
+        InputError, match=r"holds 'notes\.txt', which is no part of this checkpoint"
+    ):
+        checkpoint.prepare("tiny", folder)
+    with pytest.raises(InputError, match="is a file; give a folder"):
+        checkpoint.prepare("tiny", notes)
+    assert notes.read_text() == "mine"
+
+
 def test_sums_are_those_that_sha256sum_checks(folder):
     write_sums(folder)
     subprocess.run(["sha256sum", "--check", checkpoint.CHECKSUMS], cwd=folder, check=True)
