@@ -13,6 +13,12 @@ from tests.docs.outputs import undescribed
 from tests.workflow.project import TINY, planned, run
 
 JUDGED = {"judge_claims", "check_claims", "document_results", "write_report"}
+# what looks at claims under other assumptions, costs and sizes
+JUDGEMENT = {
+    name
+    for name, figure in FIGURES.items()
+    if any(path.startswith("results/judge/") for path in figure.inputs)
+}
 # what takes the methods that the sweep of Fig. 6 selects
 SELECTED = {
     *("approximate_selected", "weigh_approximations", "collect_fits", "fig08", "fig08_weighted"),
@@ -84,9 +90,9 @@ class TestFinishedWorkflow:
     @pytest.mark.parametrize(
         ("edited", "reruns", "spared"),
         [
-            ("mugi/carbon.py", {"account_carbon", "fig15", *JUDGED}, EVERYTHING),
-            ("mugi/claims.py", JUDGED, EVERYTHING),
-            ("figures/fig08.py", {"fig08"}, EVERYTHING),
+            ("mugi/carbon.py", {"account_carbon", "fig15", *JUDGED, *JUDGEMENT}, EVERYTHING),
+            ("mugi/claims.py", JUDGED | JUDGEMENT, EVERYTHING),
+            ("figures/fig08.py", {"fig08", "write_report"}, EVERYTHING),
             ("figures/marks.py", {*FIGURES, *JUDGED}, EVERYTHING),
             ("mugi/accuracy/__init__.py", MODEL | SELECTED | JUDGED, {"prepare_model", "fig11"}),
             ("mugi/cli.py", set(), EVERYTHING),

@@ -153,7 +153,7 @@ rule judge_where:
     params:
         points=[
             text
-            for name, values in config["judge"]["where"].items()
+            for name, values in sorted(config["judge"]["where"].items())
             for text in [f"--{name.replace('_', '-')}", *values]
         ],
     message:

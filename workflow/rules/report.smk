@@ -21,7 +21,7 @@ rule write_manifest:
     conda:
         ENVIRONMENT
     params:
-        config=json.dumps(config),
+        config=json.dumps(config, sort_keys=True),
         code=json.dumps(checkout(ROOT)),
     message:
         "What this run is made by"
