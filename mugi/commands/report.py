@@ -17,5 +17,6 @@ def run(args: argparse.Namespace) -> None:
     """Write the report; say what is missing in how many pages."""
     pages = write_report(args.results, args.output)
     lacking = len({block.what for page in pages for block in page.missing})
-    told = f"{len(pages)} pages, {f'{lacking} things' if lacking else 'nothing'} not made yet"
+    rest = f"{lacking} things not made yet" if lacking else "complete"
+    told = f"{len(pages)} pages, {rest}"
     closing({args.output / "index.html": told})

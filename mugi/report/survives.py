@@ -104,8 +104,15 @@ def universes(results: Results) -> list[Block]:
         cells += [percent(one.share_below_as_published)]
         cells += [Number(value, 3) for value in (one.least, one.p05, one.median, one.p95, one.most)]
         rows.append(Row(cells))
-    columns = ["claim", "statement", "printed", "as published", "corrected", "above 1"]
-    columns += ["within 5 % of printed", "below as published", "least", "5 %", "median", "95 %"]
+    columns = ["claim", "statement", "printed", "as published", "corrected", "above 1 [%]"]
+    columns += [
+        "within 5 % of printed [%]",
+        "below as published [%]",
+        "least",
+        "5 %",
+        "median",
+        "95 %",
+    ]
     count = int(curve["universes"].iloc[0])
     title = f"The abstract in {count:,} universes"
     words = (
