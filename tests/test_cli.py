@@ -56,6 +56,24 @@ def test_a_slip_of_the_pen_is_one_line_with_the_nearest_name(capsys, typed, line
     assert line in told and told.startswith("mugi")
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "datapath m",
+        "fit",
+        "weigh",
+        "explore no.yaml",
+        "simulate",
+        "approximate exp -- -1 0",
+        "concentration x",
+    ],
+)
+def test_an_output_of_another_kind_stops_before_work(capsys, typed):
+    command, *rest = typed.split()
+    status, printed, told = left(capsys, command, "-o", "x.txt", *rest)
+    assert (status, printed) == (2, "") and "'x.txt' must end in .csv or .parquet" in told, told
+
+
 def test_a_tilde_is_home(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     found = [

@@ -6,7 +6,7 @@ from pathlib import Path
 from mugi.analysis.error_table import SMALLEST, error_tables
 from mugi.analysis.select import selected
 from mugi.commands.output import closing
-from mugi.files import write_table
+from mugi.files import TABLES, check_writable, write_table
 from mugi.methods import FUNCTIONS, parse
 
 
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Tabulate every method and write one table."""
+    check_writable(args.output, TABLES)
     methods = [parse(text, args.function) for text in args.method]
     if args.sweep:
         methods += selected(args.sweep, args.function)

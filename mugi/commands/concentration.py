@@ -7,7 +7,7 @@ import pandas as pd
 
 from mugi.accuracy.concentration import concentration, read_profile
 from mugi.commands.output import closing
-from mugi.files import write_table
+from mugi.files import TABLES, check_writable, write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Describe every profile and write one table."""
+    check_writable(args.output, TABLES)
     table = pd.concat([concentration(read_profile(path)) for path in args.profiles])
     write_table(table, args.output)
     closing({args.output: table})

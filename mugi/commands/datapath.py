@@ -6,7 +6,7 @@ from pathlib import Path
 from mugi.accuracy.datapath import multiply_layers
 from mugi.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.commands.output import closing
-from mugi.files import check_writable, write_table
+from mugi.files import TABLES, check_writable, write_table
 from mugi.methods import parse
 
 
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Multiply on the array and by torch; write the errors of both, a row a linear layer."""
+    check_writable(args.output, TABLES)
     with options_named(args):
         table = multiply_layers(
             model=model_settings(args),
@@ -28,6 +29,5 @@ def run(args: argparse.Namespace) -> None:
             tokens=args.tokens,
             text_tokens=args.text,
         )
-    check_writable(args.output)
     write_table(table, args.output)
     closing({args.output: table})

@@ -7,7 +7,7 @@ from mugi.analysis.fit import fit
 from mugi.analysis.search import ERRORS
 from mugi.commands.inputs import add_grids, add_inputs, read_grids, read_inputs
 from mugi.commands.output import closing
-from mugi.files import check_writable, write_table
+from mugi.files import TABLES, check_writable, write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the whole surface: inputs and shift, operation, layer, method and error a row."""
-    check_writable(args.output)
+    check_writable(args.output, TABLES)
     table = fit(
         methods=read_grids(args),
         inputs=read_inputs(args),

@@ -6,7 +6,7 @@ from pathlib import Path
 from mugi.array.converter import Array
 from mugi.array.simulate import simulated
 from mugi.commands.output import closing
-from mugi.files import write_table
+from mugi.files import TABLES, check_writable, write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Simulate every operation and write the table."""
+    check_writable(args.output, TABLES)
     table = simulated(Array(args.array_height), args.windows)
     write_table(table, args.output)
     closing({args.output: table})

@@ -46,6 +46,7 @@ def test_a_mistake_in_a_grid_is_one_line(checkpoint, tmp_path, capsys, text, lin
         (["--corpus", "prose=x"], "--corpus prose=x: must be NAME, or NAME=WINDOWS with at least"),
         (["--corpus", "prose=2", "--corpus", "prose"], "--corpus prose: 'prose' is there twice"),
         (["--tasks", "mugi_prose=1,mugi_prose"], "--tasks mugi_prose: 'mugi_prose' is there twice"),
+        (["--documents", "documents.txt"], "'documents.txt' must end in .csv or .parquet"),
         (["--windows", "0"], "nothing to measure"),
         (["--batch-size", "0"], "--batch-size 0: must be auto or at least 1"),
         (["--num-fewshot", "-1"], "--num-fewshot -1: must be at least 0"),
