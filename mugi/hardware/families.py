@@ -146,6 +146,12 @@ class Families(Section):
     composites: dict[str, Composite]
     refused: list[Refusal]
 
+    @property
+    def keys(self) -> set[str]:
+        """Return every key that sizes of some family follow from."""
+        families = self.families.values()
+        return set().union(*({*family.reads, *family.names.values()} for family in families))
+
     def refusal(self, model_type: str) -> Refusal | None:
         """Return why a family cannot be costed, if that is known."""
         return next((refusal for refusal in self.refused if model_type in refusal.types), None)

@@ -28,14 +28,15 @@ OURS = {"dim", "layers", "heads", "kv_heads", "ffn_dim", "vocabulary", "experts"
 STRUCTURE = {
     "experts": (
         "num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "ffn_config",
-        "num_shared_experts", "n_shared_experts",
+        "num_shared_experts", "n_shared_experts", "n_experts",
     ),
     "latent attention": ("kv_lora_rank",),
     "a state space": ("state_size", "mamba_d_state", "mamba_num_heads", "ssm_state_size"),
     "linear attention": ("linear_num_value_heads", "linear_attn_config", "full_attention_interval"),
     "layers of several kinds": (
         "layer_types", "layers_block_type", "hybrid_override_pattern", "block_types",
-        "attn_layer_period", "attention_types", "per_layer_config",
+        "attn_layer_period", "attention_types", "per_layer_config", "block_configs",
+        "cross_attention_layers",
     ),
     "convolutions": ("conv_L_cache",),
     "an indexer": ("index_topk",),
@@ -272,6 +273,9 @@ def _note_of_defaults(file: _File, defaults: Mapping) -> str:
 def _notes(file: _File, content: Mapping) -> list[str]:
     """Return what is left out of the costs."""
     whole, left_out = file.whole.content, [*LEFT_OUT, *file.family.left_out]
+    read = {*file.family.reads, *file.family.names.values(), *file.family.may_have}
+    others = known().keys - read
+    passed = [f"{k} = {v}" for k, v in file.part.content.items() if k in others and v]
     if content.get("experts"):
         left_out.append("softmax and choice of the router")
     towers = [key for key in whole if key.endswith("_config") and key in _TOWERS]
@@ -284,6 +288,9 @@ def _notes(file: _File, content: Mapping) -> list[str]:
     if whole.get("quantization_config"):
         left_out.append("quantization_config: formats of numbers are the design's")
     notes = [f"left out: {', '.join(left_out)}"]
+    if passed:
+        whose = file.model_type or "a Llama"
+        notes.append(f"not read, for no size of {whose} follows from it: {', '.join(passed)}")
     named = _architecture(file.whole)
     if not content.get("layers") and not (whole.get("id2label") or whole.get("num_labels")):
         notes.append(f"no labels: costed with an output of {UNNAMED_LABELS}")

@@ -161,6 +161,8 @@ MISTAKES = [
     ),
     ({"num_key_value_heads": 4}, "num_key_value_heads: 4 does not divide the 6 heads"),
     ({"num_local_experts": 8}, "num_local_experts: speaks of experts, which llama does not have"),
+    ({"n_experts": 8}, "n_experts: speaks of experts"),
+    ({"block_configs": [{}]}, "block_configs: speaks of layers of several kinds"),
     ({"kv_lora_rank": 18}, "kv_lora_rank: speaks of latent attention"),
     ({"mamba_d_state": 16}, "speaks of a state space"),
     ({"layer_types": ["linear_attention"] * 6}, "speaks of layers of several kinds"),
@@ -226,6 +228,12 @@ def test_json_of_any_form(tmp_path):
     path = tmp_path / "config.json"
     path.write_text("\ufeff" + text.replace("/", "\\/"))
     assert load_model(str(path)).dim == 36
+
+
+def test_what_only_other_families_read_is_told(config):
+    changes = {"sliding_window": 8, "n_layer": 5, "moe_intermediate_size": None, "use_cache": True}
+    [note] = [n for n in translation(config(changes)).notes if n.startswith("not read")]
+    assert note == "not read, for no size of llama follows from it: sliding_window = 8, n_layer = 5"
 
 
 def test_two_kinds_of_keys(config):
