@@ -31,14 +31,19 @@ from mugi.hardware.families import known
 from mugi.hardware.huggingface import translated
 from mugi.hardware.model import Model
 from mugi.manifest import processor
+from mugi.report import chart
 from mugi.report.claims import claims_of
 from mugi.report.jobs import by_rule, jobs
 from mugi.report.results import Results
 from mugi.report.run import needs
+from mugi.report.tables import CONCLUSIONS
+from mugi.report.verdict import counted as by_section
+from mugi.report.verdict import quotes
 from mugi.schema import validated
 
 ROOT = Path(__file__).parent.parent
-PICTURES = ["fig06", "fig16", "pareto"]
+PICTURES = ["fig06", "pareto"]
+CHART = "docs/images/verdicts.svg"
 CLAIMS = ["id", "also", "statement", "design", "baseline", "printed", "unit", "computed"]
 CLAIMS += ["corrected", "comparison", "correction", "depends_on", "reason"]
 EXACT_TARGETS = rule_of("claims/claims.csv").exact_where["target"]
@@ -241,6 +246,19 @@ def verdicts(results: Path) -> str:
     """Return how many claims have which verdict under correction."""
     counts = counted(judged(results))["correction"].loc[lambda count: count > 0]
     return to_markdown(counts.rename_axis("verdict").reset_index(name="claims"))
+
+
+def findings(results: Path) -> str:
+    """Return what the front page of the report says to repeat, if it is known in this run."""
+    sentences = [quote.text for quote in quotes(Results(results))]
+    return "\n".join(f"* {sentence}" for sentence in sentences) or NOT_MEASURED
+
+
+def draw_chart(results: Path, root: Path) -> None:
+    """Draw the chart of verdicts that README shows."""
+    conclusions = Results(results).table(CONCLUSIONS)
+    if conclusions is not None:
+        write_text(root / CHART, chart.drawn(by_section(conclusions)))
 
 
 def headline(results: Path) -> str:
@@ -495,6 +513,7 @@ class Block(NamedTuple):
 BLOCKS = [
     Block("README.md", "verdicts", verdicts),
     Block("README.md", "headline", headline),
+    Block("README.md", "findings", findings),
     Block("README.md", "summary", summary, measured),
     Block("README.md", "run", run, unchecked, "jobs"),
     Block("README.md", "full", full, unchecked, "jobs"),
@@ -552,6 +571,8 @@ def update(results: Path, root: Path, check: bool) -> list[str]:
             wrong.append(f"{block.page}: {block.name}")
         if not check:
             write_text(path, page)
+    if there and not check:
+        draw_chart(results, root)
     for name in PICTURES if there and not check else []:
         picture = f"{name}.png"
         shutil.copyfile(results / "figures" / picture, root / "docs" / "images" / picture)

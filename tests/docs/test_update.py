@@ -101,7 +101,8 @@ def results(tmp_path, monkeypatch):
     write_table(pd.DataFrame(errors), folder / "accuracy" / "datapath.csv")
     write_table(claims(), folder / "claims" / "claims.csv")
     write_table(costs(), folder / "judge" / "accuracy.csv")
-    told = {"section": "Abstract", "sentence": "so", "verdict": "holds", "in_words": "Holds."}
+    told = {"conclusion": "one", "section": "Abstract", "sentence": "so", "claims": "A"}
+    told |= {"verdict": "holds", "in_words": "Holds."}
     write_table(pd.DataFrame([told]), folder / "claims" / "conclusions.csv")
     for rule, seconds, end in [("tune", 60, 1000.0), ("fig16", 30, 1010.0)]:
         path = folder / "benchmarks" / f"{rule}.tsv"
@@ -138,7 +139,8 @@ def test_blocks_are_filled_in_and_hold(results, pages):
     assert "| holds | 1 |" in readme
     # two jobs one inside the other, with both their memories
     assert "runs 2 jobs in 1 minutes, with at most 2.0 GiB" in readme
-    assert (pages / "docs" / "images" / "fig16.png").read_bytes() == b"fig16"
+    assert (pages / "docs" / "images" / "fig06.png").read_bytes() == b"fig06"
+    assert "1 holds" in (pages / update.CHART).read_text("utf-8")
     assert update.update(results, pages, check=True) == []
 
 
@@ -230,7 +232,7 @@ def test_every_block_of_a_page_is_known():
 
 def test_the_rule_writes_the_blocks_of_the_tables():
     rule = (ROOT / "workflow" / "rules" / "docs.smk").read_text("utf-8")
-    (listed,) = re.findall(r"block=\[(.*?)\n +\],", rule, re.DOTALL)
+    (listed,) = re.findall(r"block=\[(.*?)\n {12}\],", rule, re.DOTALL)
     names = re.findall(r'"(\w+)"', listed)
     assert set(names) == {block.name for block in update.BLOCKS if block.made_by == "rule"}
 

@@ -10,15 +10,23 @@ rule document_results:
             "results/claims/claims.csv",
             "results/judge/accuracy.csv",
             "results/claims/conclusions.csv",
+            "results/judge/curve.csv",
             "results/judge/survives.md",
         ],
         script=BASE / "docs" / "update.py",
-        sources=stage("claims", "compare"),
+        sources=stage("claims", "compare", "report"),
     output:
         expand(
             "results/docs/{block}.md",
             block=[
-                *["verdicts", "headline", "conclusions", "claims", "claims_of_models"],
+                *[
+                    "verdicts",
+                    "headline",
+                    "findings",
+                    "conclusions",
+                    "claims",
+                    "claims_of_models",
+                ],
                 *[
                     "summary",
                     "accuracy",
