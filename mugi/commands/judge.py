@@ -13,6 +13,7 @@ from mugi.hardware.runs import KEYS
 from mugi.judge.breakeven import break_even
 from mugi.judge.costs import load_costs
 from mugi.judge.multiverse import UNIVERSES, curve, drawn, indices, one_at_a_time, summary
+from mugi.judge.sobol import sobol_indices, strongest
 from mugi.judge.stand import DOCUMENTS, NEEDED, stand
 from mugi.judge.sure import DRAWS, SEED, how_sure
 from mugi.judge.survives import what_survives
@@ -138,6 +139,22 @@ def _accuracy(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
     return {args.output: stand(read_table(args.accuracy, NEEDED, ["value"]), documents)}
 
 
+def _add_sobol(parser: argparse.ArgumentParser) -> None:
+    _add_hardware(parser)
+    _add_output(parser)
+    parser.add_argument("--indices", type=Path, required=True, help="table of `mugi judge`")
+    help_line = "for each assumption, a power of two (default: %(default)s)"
+    parser.add_argument("--samples", type=int, default=256, help=help_line)
+    parser.add_argument("--seed", type=int, default=0, help="of the sample (default: %(default)s)")
+
+
+def _sobol(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
+    runs = configurations(_read_runs(args))
+    names = strongest(read_table(args.indices, ["claim", "assumption"], ["first_order"]))
+    table = sobol_indices(load_ledger(LEDGER), runs, names, args.samples, args.seed)
+    return {args.output: table}
+
+
 def _add_hardware(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("hardware", type=Path, help="table of runs, written by `mugi evaluate`")
 
@@ -199,6 +216,7 @@ PARTS = {
         _add_switches,
         _switches,
     ),
+    "sobol": ("what the strongest assumptions do alone and in all", _add_sobol, _sobol),
     "survives": (
         "what survives of the abstract's claims, in words",
         _add_survives,

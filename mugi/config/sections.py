@@ -237,6 +237,9 @@ class Judge(Section):
     universes: Annotated[int, Field(ge=2)] = Field(
         description="draws over all assumptions, in which the abstract's claims are computed"
     )
+    sobol: Annotated[int, Field(ge=0)] = Field(
+        0, description="samples of Sobol indices for each assumption, a power of two; 0: none"
+    )
     draws: Annotated[int, Field(ge=2)] = Field(description="draws of component costs")
     costs: checked(load_costs) | None = Field(
         None, description="YAML of how unsure costs are (the package's mugi/judge/costs.yaml)"

@@ -17,6 +17,7 @@ rule judge:
         "results/judge/where.csv",
         "results/judge/breakeven.csv",
         "results/judge/accuracy.csv",
+        ["results/judge/sobol.csv"] if config["judge"]["sobol"] else [],
 
 
 # Every claim of hardware and carbon with one assumption at a time set otherwise
@@ -201,3 +202,26 @@ rule judge_accuracy:
         "What approximations cost, and what can be told from 0"
     shell:
         "mugi judge accuracy {input.accuracy} --documents {input.documents} -o {output} > {log} 2>&1"
+
+
+# What the strongest assumptions do alone and in all, where the configuration asks for it
+rule judge_sobol:
+    input:
+        hardware="results/hardware/hardware.csv",
+        indices=rules.judge_universes.output.indices,
+        sources=stage("judge"),
+    output:
+        "results/judge/sobol.csv",
+    log:
+        "results/logs/judge_sobol.log",
+    benchmark:
+        "results/benchmarks/judge_sobol.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        samples=config["judge"]["sobol"] or 256,
+    message:
+        "Sobol indices of the abstract's claims"
+    shell:
+        "mugi judge sobol {input.hardware} --indices {input.indices} --samples {params.samples}"
+        " -o {output} > {log} 2>&1"
