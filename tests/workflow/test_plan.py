@@ -97,6 +97,7 @@ def test_an_edited_config_json_evaluates_anew(project, tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text(yaml.safe_dump({"hardware": [grid | {"output_len": 8}], "figures": ["fig10"]}))
     command = ["results/hardware/hardware.csv", "--configfile", str(mine)]
+    command += ["--directory", str(tmp_path)]
     done = run(project, "snakemake", "-c1", *command)
     assert done.returncode == 0, done.stderr
     assert planned(project, *command) == {}
