@@ -153,7 +153,7 @@ def test_the_packaged_references_are_whole_and_small(name):
     paths = [path for path in folder.rglob("*") if path.is_file()]
     tables = {path.relative_to(folder).as_posix() for path in paths}
     assert tables and tables <= set(RULES.references[name])
-    assert sum(path.stat().st_size for path in paths) < 300_000
+    assert sum(path.stat().st_size for path in paths) < 400_000
     assert not any(len(one.differences) for one in compare(results=folder, reference=name))
 
 
