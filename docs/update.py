@@ -363,7 +363,7 @@ def survives(results: Path) -> str:
     if not page.is_file():
         return NOT_MEASURED
     _, _, text = page.read_text(encoding="utf-8").partition("\n\n")
-    return re.sub(r"^#", "##", re.sub(r" {2,}", " ", text), flags=re.MULTILINE).strip()
+    return re.sub(r" {2,}", " ", text).strip()
 
 
 # --- time, memory, disk ---------------------------------------------------------------------------
