@@ -11,9 +11,10 @@ import seaborn as sns
 from figures import marks, output, paper
 from mugi.errors import InputError
 from mugi.files import read_table
-from mugi.judge.multiverse import ABOVE, HEADLINES
+from mugi.judge.multiverse import HEADLINES
 from mugi.judge.sure import HEADLINE
 from mugi.ledger import LEDGER, load_ledger
+from mugi.verdicts import ABOVE_A_TIE
 
 METRICS = {
     "tokens_per_joule": "tokens/J",
@@ -36,7 +37,7 @@ def leads(table: pd.DataFrame) -> pd.DataFrame:
     shown = is_claim | (table["metric"].isin(METRICS) & (table["model"] == HEADLINE["model"]))
     table = table[shown].reset_index(drop=True)
     printed = [claims[name].printed_number if name in claims else None for name in table["metric"]]
-    is_ahead, is_behind = table["low"] >= ABOVE, table["high"] <= 1 / ABOVE
+    is_ahead, is_behind = table["low"] >= ABOVE_A_TIE, table["high"] <= 1 / ABOVE_A_TIE
     amounts_to = np.select([is_ahead, is_behind], ["ahead", "behind"], "neither")
     return table.assign(printed=printed, amounts_to=amounts_to)
 

@@ -15,13 +15,12 @@ from mugi import assumptions
 from mugi.hardware.runs import PREFIX
 from mugi.judge.universes import ACTING, TABLES, needed, tables, values
 from mugi.ledger import Claim
+from mugi.verdicts import ABOVE_A_TIE, NEAR
 
 HEADLINES = tuple(f"ABS-{number}" for number in range(1, 7))  # the abstract's six
 UNIVERSES = 2000
 MOST_RUNS = 200  # of a claim; one about all runs is about constants, such as the clock
 MOVES = 1e-12  # relative: less is rounding
-ABOVE = 1.005  # nearer to 1 is a tie
-NEAR = 0.05  # of the printed value
 RESAMPLES = 200
 STRONGEST = 6  # assumptions of a claim whose pairs are looked at
 
@@ -32,6 +31,11 @@ def judged(claims: Mapping[str, Claim], runs: pd.DataFrame) -> dict[str, Claim]:
     return {
         name: claim for name, claim in chosen.items() if 0 < len(needed([claim], runs)) <= MOST_RUNS
     }
+
+
+def headlines_of(claims: Mapping[str, Claim], runs: pd.DataFrame) -> dict[str, Claim]:
+    """Return those of HEADLINES that can be computed from some of `runs`, by id."""
+    return judged({name: claim for name, claim in claims.items() if name in HEADLINES}, runs)
 
 
 def one_at_a_time(
@@ -81,7 +85,7 @@ def curve(claims: Mapping[str, Claim], runs: pd.DataFrame, universes: pd.DataFra
     A column `preset` names these two, `assumption.<name>` have what universes are; claims that
     `runs` lack are left out.
     """
-    headlines = {name: claim for name, claim in judged(claims, runs).items() if name in HEADLINES}
+    headlines = headlines_of(claims, runs)
     presets = pd.DataFrame([assumptions.preset(name) for name in assumptions.PRESETS])
     table = pd.concat([presets[ACTING].astype(object), universes[ACTING]], ignore_index=True)
     rest = assumptions.preset(assumptions.PRESETS[0])  # of figures; no claim here reads them
@@ -107,7 +111,7 @@ def summary(claims: Mapping[str, Claim], table: pd.DataFrame) -> pd.DataFrame:
                 "printed": printed,
                 "as_published": of_preset["as-published"],
                 "corrected": of_preset["corrected"],
-                "share_above_1": (numbers >= ABOVE).mean(),
+                "share_above_1": (numbers >= ABOVE_A_TIE).mean(),
                 "share_within_5_percent": (abs(numbers / printed - 1) <= NEAR).mean(),
                 "share_below_as_published": (numbers < of_preset["as-published"]).mean(),
                 **quantiles,

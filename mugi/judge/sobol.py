@@ -7,7 +7,7 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.errors import InputError
-from mugi.judge.multiverse import ACTING, HEADLINES, judged
+from mugi.judge.multiverse import ACTING, headlines_of
 from mugi.judge.universes import needed, tables, values
 from mugi.ledger import Claim
 
@@ -23,7 +23,7 @@ def strongest(indices: pd.DataFrame) -> list[str]:
 def sobol_indices(
     claims: Mapping[str, Claim], runs: pd.DataFrame, names: list[str], samples: int, seed: int = 0
 ) -> pd.DataFrame:
-    """Return first-order and total Sobol indices of HEADLINES, of the claims' logarithms.
+    """Return first-order and total Sobol indices of the headlines, of the claims' logarithms.
 
     The assumptions `names` take their named values evenly, by Saltelli's sample of Sobol's sequence
     (SALib): `samples`, a power of two, times as many universes as names and two. Columns: claim,
@@ -42,7 +42,7 @@ def sobol_indices(
         rest | {n: c[int(x * len(c))] for n, c, x in zip(names, choices, point, strict=True)}
         for point in np.minimum(uniform, np.nextafter(1, 0))
     ]
-    headlines = {name: claim for name, claim in judged(claims, runs).items() if name in HEADLINES}
+    headlines = headlines_of(claims, runs)
     found = tables(needed(headlines.values(), runs), universes)
     rows = []
     for claim in headlines:

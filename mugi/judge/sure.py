@@ -17,9 +17,10 @@ from mugi.errors import Mistake, raise_all
 from mugi.hardware import expand
 from mugi.judge.costs import QUANTITIES, Costs, Unsure, load_costs
 from mugi.judge.linear import Linear, linear
-from mugi.judge.multiverse import ABOVE, HEADLINES
+from mugi.judge.multiverse import HEADLINES
 from mugi.judge.universes import needed, values
 from mugi.ledger import Claim, load_ledger
+from mugi.verdicts import ABOVE_A_TIE
 
 MODELS = ("llama_2_7b", "llama_2_13b", "llama_2_70b", "llama_2_70b_GQA")
 CHIPS = {
@@ -61,7 +62,7 @@ def how_sure(
     preset_leads, rows = study.leads(None), []
     for key, lead in study.leads(uniform).items():
         low, median, high = np.quantile(lead, [0.025, 0.5, 0.975])
-        told = (lead >= ABOVE).mean(), (lead <= 1 / ABOVE).mean()
+        told = (lead >= ABOVE_A_TIE).mean(), (lead <= 1 / ABOVE_A_TIE).mean()
         rows.append([*key, preset, preset_leads[key][0], low, median, high, *told])
     columns = [*KEYS, "preset", "value", "low", "median", "high"]
     columns += ["probability", "probability_behind"]

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from mugi import assumptions
-from mugi.judge.multiverse import ABOVE, HEADLINES, NEAR
+from mugi.judge.multiverse import HEADLINES
 from mugi.ledger import Claim
 from mugi.quantities import NotRun, select
+from mugi.verdicts import ABOVE_A_TIE, NEAR
 
 TOLD = 0.03  # share of the spread from which on an assumption is named
 MOVED = 0.1  # relative: a choice that moves a figure by less is not named
@@ -65,7 +66,7 @@ def _lies(row: pd.Series) -> Iterator[str]:
     """Yield where a figure lies in the universes."""
     yield (
         f"In {100 * row['share_above_1']:.0f} % of {row['universes']:,.0f} universes it is above 1"
-        f" ({ABOVE} or more), and within {100 * NEAR:.0f} % of the printed value in"
+        f" ({ABOVE_A_TIE} or more), and within {100 * NEAR:.0f} % of the printed value in"
         f" {100 * row['share_within_5_percent']:.0f} %. It lies between {row['least']:.3g} and"
         f" {row['most']:.3g}, in the middle at {row['median']:.3g};"
         f" {100 * row['share_below_as_published']:.0f} % are below the paper's."
@@ -102,7 +103,7 @@ def _choices(switches: pd.DataFrame, name: str) -> Iterator[str]:
     rows = rows.sort_values("computed", kind="stable")
     told = [f"{r.assumption}={r.value} gives {r.computed:.3g}" for r in rows.itertuples()]
     yield f"On top of all corrections, choices that move it: {', '.join(told)}."
-    lost = rows[(rows["computed"] < ABOVE) & (rows["base_value"] >= ABOVE)]
+    lost = rows[(rows["computed"] < ABOVE_A_TIE) & (rows["base_value"] >= ABOVE_A_TIE)]
     if len(lost):
         names = ", ".join(f"{r.assumption}={r.value}" for r in lost.itertuples())
         yield f"It is not above 1 with {names}."

@@ -112,10 +112,14 @@ def quantity(claim: Quantity, table: pd.DataFrame, column) -> np.ndarray:
         if result.index.has_duplicates or len(result) != len(baseline):
             raise InputError("where and over need one row each of the same models")
         same = result.index.isin(baseline.index).all()
+        if not same and result.index.get_level_values(0).has_duplicates:
+            raise InputError("where and over need one row each of the same models")
         result = result / (baseline if same else baseline.set_axis(result.index))
     by_universe = result.groupby(level=0, sort=True)
     if claim.aggregate in AGGREGATES:
         if claim.aggregate == "geomean":
             return np.exp(np.log(result).groupby(level=0, sort=True).mean()).to_numpy()
         return getattr(by_universe, claim.aggregate)().to_numpy()
+    if by_universe.size().max() > 1:
+        raise InputError("one row is needed in each universe, or an aggregate")
     return by_universe.first().to_numpy()

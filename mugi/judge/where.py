@@ -20,7 +20,7 @@ from mugi import assumptions
 from mugi.carbon import account_carbon
 from mugi.errors import raise_all
 from mugi.hardware import evaluate_hardware, expand, mistakes_by_run
-from mugi.judge.multiverse import ABOVE
+from mugi.verdicts import ABOVE_A_TIE
 
 MODELS = ("llama_2_70b_GQA", "llama_3_8b", "mixtral_8x7b", "gemma_3_27b")
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -87,7 +87,7 @@ def where_it_holds(
     paper = [best[key] == value for key, value in PAPER_POINT.items()]
     best = best.assign(
         preset=preset,
-        holds=best["ratio"] >= ABOVE,
+        holds=best["ratio"] >= ABOVE_A_TIE,
         is_paper_point=pd.concat(paper, axis=1).all(axis=1),
     )
     rival = [f"rival_{name}" for name in CHIP]
