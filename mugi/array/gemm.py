@@ -18,7 +18,7 @@ from mugi.array.converter import (
     check_codes,
     row_signals,
 )
-from mugi.bf16 import from_bf16, to_bf16
+from mugi.bf16 import NAN_CODE, from_bf16, to_bf16
 from mugi.errors import InputError
 
 MAX_MAGNITUDE = WINDOW_CYCLES - 1
@@ -146,9 +146,13 @@ def check(inputs: np.ndarray, weights: np.ndarray) -> None:
 
 
 def add(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the BF16 codes of the sums of BF16 codes, rounded once to nearest even."""
+    """Return the BF16 codes of the sums of BF16 codes, rounded once to nearest even.
+
+    Every NaN is `NAN_CODE`: the sign of ∞ - ∞, and which of two NaN survives, differ by processor.
+    """
     with np.errstate(invalid="ignore"):
-        return to_bf16(from_bf16(left) + from_bf16(right))
+        total = from_bf16(left) + from_bf16(right)
+    return np.where(np.isnan(total), np.uint16(NAN_CODE), to_bf16(total))
 
 
 def multiples(inputs: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mugi.array.converter import Array
 from mugi.array.gemm import gemm
-from mugi.bf16 import CODES, from_bf16, to_bf16
+from mugi.bf16 import CODES, INF_CODE, NAN_CODE, from_bf16, to_bf16
 from tests.bf16_oracle import nearest_code, value_of
 
 
@@ -65,6 +65,13 @@ def test_products_of_one_step_are_multiples_rounded_at_each_addition():
             expected = running[abs(weight)]
             negative = (weight < 0) != (code >= 0x8000) and expected
             assert product == expected | (0x8000 if negative else 0)
+
+
+def test_every_nan_is_the_canonical_one():
+    infinity, negative_nan = INF_CODE, NAN_CODE | 0x8000
+    inputs = np.array([[infinity, infinity], [negative_nan, 0], [0, negative_nan]], np.uint16)
+    weights = np.array([[1, -1, 7], [-1, 1, -7]])
+    assert (gemm(Array(8), inputs, weights).outputs == NAN_CODE).all()
 
 
 @settings(max_examples=60, deadline=None)
