@@ -1,0 +1,37 @@
+"""Programs that the tests of `rtl/` need: Debian packages of the same names."""
+
+import shutil
+import subprocess
+
+import pytest
+
+
+def need(request: pytest.FixtureRequest, program: str) -> None:
+    """Skip a fast test where `program` is missing; install it for a slow one, or fail."""
+    if shutil.which(program):
+        return
+    how = f"needs {program}: apt-get install {program}"
+    if not request.node.get_closest_marker("slow"):
+        pytest.skip(how)
+    if shutil.which("apt-get"):
+        subprocess.run(["apt-get", "install", "--yes", program], capture_output=True, check=False)
+    if not shutil.which(program):
+        pytest.fail(how)
+
+
+@pytest.fixture(autouse=True)
+def iverilog(request):
+    """Icarus Verilog, for every test here."""
+    need(request, "iverilog")
+
+
+@pytest.fixture
+def verilator(request):
+    """Verilator, for tests of many cycles."""
+    need(request, "verilator")
+
+
+@pytest.fixture
+def yosys(request):
+    """Yosys, which synthesises."""
+    need(request, "yosys")

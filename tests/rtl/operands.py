@@ -1,0 +1,26 @@
+"""BF16 operands that are hard to add, multiply and divide."""
+
+import numpy as np
+
+SPECIAL = np.array(
+    [0x0000, 0x0001, 0x0002, 0x007F, 0x0080, 0x0081, 0x00FF, 0x3F7F, 0x3F80, 0x3F81]
+    + [0x4000, 0x7F00, 0x7F7F, 0x7F80, 0x7F81, 0x7FC0, 0x7FFF],
+    np.uint16,
+)
+CORNERS = np.concatenate([SPECIAL, SPECIAL | 0x8000])
+
+
+def pairs(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return pairs of codes, uint16: all corners, and `count` random ones, a third of them with
+    exponents that differ by at most 12, a third with small exponents."""
+    random = np.random.default_rng(seed)
+    left, right = random.integers(0, 1 << 16, (2, count))
+    exponents = np.clip((left >> 7 & 0xFF) + random.integers(-12, 13, count), 0, 0xFF)
+    third = np.arange(count) % 3
+    right = np.where(third == 0, right & 0x807F | exponents << 7, right)
+    left, right = (np.where(third == 1, codes & 0x83FF, codes) for codes in (left, right))
+    corners = np.array(np.meshgrid(CORNERS, CORNERS)).reshape(2, -1)
+    return tuple(
+        np.concatenate([corner, codes]).astype(np.uint16)
+        for corner, codes in zip(corners, (left, right), strict=True)
+    )

@@ -1,0 +1,52 @@
+"""Adder, multiplier and divider of the array, against exact arithmetic rounded once."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from mugi.bf16 import NAN_CODE, from_bf16, to_bf16
+from tests.bf16_oracle import nearest_code, value_of
+from tests.rtl.operands import pairs
+from tests.rtl.simulation import simulate
+
+UNITS = {
+    "bf16_adder": ("sum", np.add),
+    "bf16_multiplier": ("product", np.multiply),
+    "bf16_divider": ("quotient", np.divide),
+}
+
+
+def computed(unit: str, left: np.ndarray, right: np.ndarray, folder) -> np.ndarray:
+    output = UNITS[unit][0]
+    return simulate(unit, {"a": (16, left), "b": (16, right)}, {output: (16, 1)}, folder)[output]
+
+
+def expected(unit: str, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """In float64, whose rounding of sums, products and quotients never changes that to BF16."""
+    with np.errstate(all="ignore"):
+        value = UNITS[unit][1](from_bf16(left), from_bf16(right))
+    return np.where(np.isnan(value), NAN_CODE, to_bf16(value))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("count", [1000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_units_round_once(unit, count, tmp_path):
+    left, right = pairs(count)
+    assert np.array_equal(computed(unit, left, right, tmp_path), expected(unit, left, right))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_units_agree_with_fractions(unit, tmp_path):
+    left, right = pairs(300, seed=1)
+    finite = ((left & 0x7F80) < 0x7F80) & ((right & 0x7F80) < 0x7F80) & ((right & 0x7FFF) > 0)
+    left, right = left[finite], right[finite]
+    found = computed(unit, left, right, tmp_path)
+    for a, b, code in zip(left.tolist(), right.tolist(), found.tolist(), strict=True):
+        x, y = (Fraction(value_of(operand)) for operand in (a, b))
+        exact = {"sum": x + y, "product": x * y}.get(UNITS[unit][0])
+        exact = x / y if exact is None else exact
+        negative = (a ^ b) >> 15 if unit != "bf16_adder" else (a & b) >> 15
+        negative = exact < 0 if exact else negative
+        assert code == nearest_code(abs(exact)) | negative << 15, (hex(a), hex(b), math.nan)
