@@ -7,7 +7,8 @@ module rounding (
     output       zero,
     output       special   // infinity or NaN
 );
-    wire up = code[3] & (|code[2:0] | code[4]);
+    // a NaN would carry beyond the last exponent
+    wire up = code[3] & (|code[2:0] | code[4]) & ~special;
 
     assign {exponent, mantissa} = code[14:4] + {10'd0, up};
     assign zero = code[14:0] == 0;

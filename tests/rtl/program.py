@@ -12,12 +12,12 @@ from mugi.array.converter import WINDOW_CYCLES, Array
 from tests.rtl.simulation import simulate
 
 RESET = 2  # cycles
-START = 4  # the cycle in which the first window's begin stands; its count 0 is one later
+START = 6  # the cycle in which the first window's begin stands; its count 0 is one later
 
 
 def ports(height: int, width: int, lut: int) -> dict[str, tuple[int, int]]:
     """Return bits of an element and number of elements of each input of `mugi_array`."""
-    single = "reset begin_window nonlinear exponential negative_lut first last".split()
+    single = ["reset", "begin_window", "nonlinear", "exponential", "negative_lut", "first", "last"]
     return dict.fromkeys(single, (1, 1)) | {
         "last_column": (3, 1),
         "push_inputs": (1, 1),
@@ -47,7 +47,7 @@ OUTPUTS = {
 
 
 class Program:
-    """The ports of an array of `cycles` cycles, all 0 after the reset: `program["pop"][cycle] = 1`."""
+    """Ports of an array for `cycles` cycles, all 0 after the reset: `program["pop"][cycle] = 1`."""
 
     def __init__(self, array: Array, cycles: int, lut: int = 12):
         self.array, self.lut = array, lut
@@ -72,7 +72,7 @@ class Program:
         return begins
 
     def run(self, folder: Path, **options) -> dict[str, np.ndarray]:
-        """Return the outputs of the array by port, (cycles, H); AssertionError where a FIFO fails."""
+        """Return the array's outputs by port, (cycles, H); AssertionError where a FIFO fails."""
         outputs = {name: (bits, self.array.height) for name, bits in OUTPUTS.items()}
         found = simulate(
             "mugi_array",

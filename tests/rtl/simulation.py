@@ -1,4 +1,4 @@
-"""Verilog modules of `rtl/` on stimuli from numpy, cycle by cycle, in Icarus Verilog or Verilator."""
+"""Verilog modules of `rtl/` on stimuli from numpy, cycle by cycle, in Icarus or Verilator."""
 
 import subprocess
 from pathlib import Path

@@ -1,0 +1,75 @@
+"""exp, SiLU and GELU on the array in Verilog: bits of the tables, cycles of `mugi.array`."""
+
+import numpy as np
+import pytest
+
+from mugi.array.converter import Array
+from mugi.bf16 import CODES, to_bf16
+from mugi.methods import parse
+from tests.rtl import nonlinear
+from tests.rtl.operands import CORNERS
+from tests.rtl.simulation import VERILATOR
+
+HEIGHT = 8
+METHOD = parse(f"vlp:lut=12,max_exp=3,group={HEIGHT}")
+NEGATIVE = CODES[0x8000:]
+
+
+def every_place(codes: np.ndarray, method=METHOD) -> tuple[np.ndarray, np.ndarray]:
+    """Return mappings with all `codes` at every place of the sliding window, and what is valid.
+
+    One row places the window; the others do not compete, as if they were masked, so that every
+    code meets every window.
+    """
+    low, high = method.lut_window
+    rows = HEIGHT - 1
+    codes = np.append(codes, codes[: -len(codes) % rows]).reshape(-1, rows)
+    places = []
+    for top in range(low + method.sliding_window - 1, high + 1):
+        anchor = np.full((len(codes), 1), to_bf16(np.array(-(2.0**top))))
+        places.append(np.hstack([anchor, codes]))
+    mappings = np.concatenate(places)
+    valid = np.zeros(mappings.shape, bool)
+    valid[:, 0] = True
+    return mappings, valid
+
+
+@pytest.mark.parametrize("function", ["exp", "silu", "gelu"])
+def test_codes_around_the_edges_of_windows(function, tmp_path):
+    signs = [0x8000] if function == "exp" else [0, 0x8000]
+    edges = [(127 + exponent) << 7 for exponent in (-9, -5, -1, 0, 3, 4)]
+    codes = [edge - 4 + step | sign for edge in edges for step in (0, 4) for sign in signs]
+    codes = np.array([*codes, *CORNERS[len(CORNERS) // 2 if function == "exp" else 0 :]], np.uint16)
+    nonlinear.run(Array(HEIGHT), METHOD, function, *every_place(codes), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("function", ["exp", "silu", "gelu"])
+def test_every_code_at_every_place_of_the_window(function, tmp_path, verilator):
+    codes = NEGATIVE if function == "exp" else CODES
+    mappings, valid = every_place(codes)
+    nonlinear.run(Array(HEIGHT), METHOD, function, mappings, valid, tmp_path, simulator=VERILATOR)
+
+
+RANDOM = [  # height, width, method, function
+    (16, 8, "lut=12,max_exp=3", "silu"),
+    (8, 5, "lut=9,max_exp=-2,window=5", "exp"),
+    (8, 8, "lut=8,max_exp=4", "gelu"),
+    (16, 4, "lut=16,max_exp=6,window=4", "silu"),
+    (128, 8, "lut=12,max_exp=3", "exp"),  # broadcast registers
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", RANDOM, ids=str)
+def test_groups_of_random_inputs(case, tmp_path):
+    """All rows compete, some are masked, some idle."""
+    height, width, text, function = case
+    random = np.random.default_rng(height + width)
+    codes = to_bf16(np.exp2(random.normal(0, 4, (40, 1))) * random.normal(size=(40, height)))
+    codes[::7] = random.integers(0, 1 << 16, (len(codes[::7]), height))
+    codes |= 0x8000 * np.uint16(function == "exp")
+    used = np.broadcast_to(np.arange(height) < height - 3, codes.shape)
+    method = parse(f"vlp:{text},group={height}")
+    valid = random.random(codes.shape) < 0.8
+    nonlinear.run(Array(height, width), method, function, codes, valid, tmp_path, used)
