@@ -89,7 +89,7 @@ def _check_cycles(array, method, function, codes, used, valid, signs, found) -> 
     window = reference.place_window(method, function, codes, used, valid, len(codes))
     mapped = reference.decode(method, codes, used, window)
     expected = reference.output_cycles(array, method, mapped, signs) + START + 1
-    selects = found["selects_current"] + found["selects_previous"]
+    selects = found["selects_current"].astype(int) + found["selects_previous"]
     counted = np.zeros_like(selects)
     rows = np.broadcast_to(np.arange(array.height), codes.shape)
     np.add.at(counted, (expected[used], rows[used]), 1)
