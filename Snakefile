@@ -30,6 +30,10 @@ configfile: BASE / "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+onstart:
+    begin_run()
+
+
 include: "workflow/rules/arguments.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/approximations.smk"

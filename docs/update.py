@@ -39,6 +39,7 @@ from mugi.report.run import needs
 from mugi.report.tables import CONCLUSIONS
 from mugi.report.verdict import counted as by_section
 from mugi.report.verdict import quotes
+from mugi.runs import end_with_run
 from mugi.schema import validated
 
 ROOT = Path(__file__).parent.parent
@@ -602,6 +603,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if one is off")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="what comes from the tables")
     args = parser.parse_args()
+    end_with_run()
     if args.write:
         for block in BLOCKS:
             if block.made_by == "rule":

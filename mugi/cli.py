@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mugi
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
+from mugi.runs import end_with_run
 
 # subcommand, a module of mugi.commands with add_arguments(parser) and run(args) -> help line
 COMMANDS = {
@@ -64,6 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one subcommand; return 0, 1 (a claim or a result differs) or 2 (bad input)."""
     argv = [with_home(text) for text in (sys.argv[1:] if argv is None else argv)]
     warn_of_another_checkout()
+    end_with_run()
     parser = Parser(prog="mugi", description=mugi.__doc__.partition("\n")[0])
     parser.add_argument("--version", action="version", version=f"mugi {mugi.__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -80,6 +82,9 @@ def main(argv: list[str] | None = None) -> int:
         status = command.run(args) or 0
         sys.stdout.flush()
         return status
+    except KeyboardInterrupt:
+        print(f"mugi {argv[0]}: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

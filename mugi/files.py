@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from mugi.errors import InputError, Mistake, closest, raise_all
+from mugi.errors import InputError, Mistake, closest, first_line, raise_all
+from mugi.runs import publishing, temporary_prefix
 
 Key = tuple[str | int, ...]  # the way to a value: keys of mappings, places in lists
 TABLES = (".csv", ".parquet")
@@ -375,19 +376,27 @@ def check_writable(path: str | Path, endings: tuple[str, ...] = ()) -> None:
 def write_whole(path: str | Path, write: Callable[[str], None]) -> None:
     """Let `write(temporary)` fill a file beside `path`, then move it there in one step.
 
-    A reader sees the old file or the whole new one; nothing is left of a write that fails.
+    A reader sees the old file or the whole new one; nothing is left of a write that fails. Raises
+    InputError if the disk is full or otherwise refuses.
     """
     path = Path(path)
     check_writable(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
     try:
-        write(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets only the owner read
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path))
+        try:
+            write(temporary)
+            os.fsync(handle)  # or the name might outlive a power cut, and its content not
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets only the owner read
+            with publishing(Path(temporary), path):
+                os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(handle)
+    except OSError as error:
+        reason = error.strerror or first_line(error)
+        raise InputError(Mistake(reason, f"cannot write {path}")) from None
 
 
 def _umask() -> int:

@@ -31,15 +31,17 @@ class Cells:
         self.folder = folder
 
     def read(self, key: Mapping) -> object | None:
-        """Return what was written for `key`, or None; also if it has NaN or infinities, which
-        older versions kept: measured again, they are said."""
+        """Return what was written for `key`, or None; also if it is cut or another's, or has NaN
+        or infinities, which older versions kept: measured again, they are said."""
         if self.folder is None:
             return None
         try:
             text = self._path(key).read_text(encoding="utf-8")
-            return json.loads(text, parse_constant=_refuse)["value"]
-        except (FileNotFoundError, json.JSONDecodeError, InputError):
+            kept = json.loads(text, parse_constant=_refuse)
+        except (FileNotFoundError, ValueError):  # of JSON, UTF-8 and `_refuse`
             return None
+        is_whole = isinstance(kept, dict) and "value" in kept and kept.get("key") == _plain(key)
+        return kept["value"] if is_whole else None
 
     def write(self, key: Mapping, value: object) -> None:
         """Keep `value`, made of what JSON knows, with its key: whole or not at all."""
@@ -50,6 +52,11 @@ class Cells:
     def _path(self, key: Mapping) -> Path:
         name = digest(json.dumps(key, sort_keys=True))
         return self.folder / name[:2] / f"{name}.json"
+
+
+def _plain(key: Mapping) -> dict:
+    """Return a key as JSON gives it back."""
+    return json.loads(json.dumps(key))
 
 
 def _refuse(constant: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from mugi.errors import InputError, unknown
 from mugi.files import sha256_of, write_text
 from mugi.llm.embedded import EMBEDDED, EmbeddedModel
+from mugi.runs import temporary_prefix
 
 CHECKSUMS = "SHA256SUMS"
 CONFIG, GGUF = "config.json", ".gguf"
@@ -36,7 +37,8 @@ def prepare(name: str, folder: Path) -> None:
 
         model, processor = tiny_model()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+    prefix = temporary_prefix(folder)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as temporary:
         checkpoint = Path(temporary) / folder.name
         model.save_pretrained(checkpoint)
         processor.save_pretrained(checkpoint)

@@ -37,10 +37,9 @@ for variable, folder in {
     os.environ[variable] = f"{folder}{os.pathsep}{others}" if others else str(folder)
 CHECKPOINT = ["model.safetensors", "config.json", "SHA256SUMS"]
 SPEECH = "results/speech"  # clips and transcripts out of Debian's packages
-CELLS = "results/accuracy/cells"  # finished measurements, read by every later run
 ENVIRONMENT = "../../envs/mugi.yaml"
 PACKAGE = Path(relpath(Path(mugi.__file__).parent))
-# stage -> what it is made of beside its own folder; all are made of errors, files and schema
+# stage -> what it is made of beside its own folder; all are made of errors, files, runs and schema
 BELOW = {
     "methods": ["bf16", "int4", "named"],
     "hardware": ["expressions", "assumptions"],
@@ -69,7 +68,7 @@ def stage(*names):
 
     A job reruns when one of them changes; Snakemake by itself does not look into modules.
     """
-    names = {"errors", "files", "schema", *names}
+    names = {"errors", "files", "runs", "schema", *names}
     while lower := {name for high in names for name in BELOW.get(high, [])} - names:
         names |= lower
     return sorted({path for name in names for path in files_of(name)})
