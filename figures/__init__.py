@@ -4,3 +4,7 @@
 `work` says what they computed, `marks` draws bars, panels and heat maps, `output` writes files.
 Which figures there are, what they read and say stands in `mugi/figures.yaml`.
 """
+
+from mugi.runs import end_with_run
+
+end_with_run()

@@ -13,7 +13,6 @@ import pandas as pd
 
 from mugi.errors import InputError
 from mugi.files import pictures, write_bytes, write_table, write_text
-from mugi.runs import end_with_run
 
 LATEX = {"²": "$^2$", "×": r"$\times$", "µ": r"\textmu "}
 
@@ -28,7 +27,6 @@ def run_script(make: Callable, description: str, tables: str | None = None) -> i
     parser.add_argument("table", type=Path, nargs=tables, help="result table to draw")
     parser.add_argument("-o", "--output", type=Path, required=True, help="path without suffix")
     args = parser.parse_args()
-    end_with_run()
     try:
         make(args.table, args.output)
     except InputError as error:

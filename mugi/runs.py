@@ -104,10 +104,14 @@ def _clean(folder: Path, file: Path) -> None:
 
 
 def end_with_run() -> None:
-    """Let this job stop when its run dies, and clean up when it is told to stop (SIGTERM)."""
+    """Let this job stop when its run dies, and clear up when it is told to (Ctrl-C, SIGTERM).
+
+    To be called before anything that takes long, imports too.
+    """
     if RUN not in os.environ:
         return
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, lambda number, _: sys.exit(128 + number))
     run = Path(os.environ[RUN])
     if _facts(run).get("host") == socket.gethostname():
         threading.Thread(target=_wait_for_end, args=(run,), daemon=True).start()

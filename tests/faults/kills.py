@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from mugi.runs import RUN
-from tests.faults.project import PATIENCE_S, hashes, hidden, jobs, kill, start
+from tests.faults.project import PATIENCE_S, hashes, hidden, jobs, kill, said, start
 
 FINISHED = re.compile(r"^Finished jobid: \d+ \(Rule: (\w+)\)", re.M)
 POLL_S = 0.02
@@ -42,10 +42,9 @@ class KilledRun:
             time.sleep(POLL_S)
             victim = strike(run)
         status = run.wait(PATIENCE_S)
-        said = log.read_text(errors="replace")
-        self.rules.update(FINISHED.findall(said))
+        self.rules.update(FINISHED.findall(said(log)))
         if victim is None:
-            assert status == 0, said
+            assert status == 0, said(log)
             return True
         print(f"kill {len(self.victims) + 1}: {victim}", flush=True)
         self.victims.append(victim)
@@ -59,7 +58,7 @@ class KilledRun:
         deadline = time.monotonic() + 60
         while left := processes_in(self.folder):
             assert time.monotonic() < deadline, f"still at work: {left}"
-            time.sleep(POLL_S)
+            time.sleep(0.2)
 
     def nothing_is_partial(self) -> None:
         """What has its final name is whole."""
@@ -73,7 +72,7 @@ class KilledRun:
         log = self.folder.with_name(f"{self.folder.name}-locked.log")
         log.unlink(missing_ok=True)
         assert start(self.project, self.folder, log=log, **self.how).wait(PATIENCE_S) == 2
-        [line] = log.read_text().splitlines()
+        [line] = said(log).splitlines()
         unlock = shlex.split(re.search("`(.*)`", line)[1])
         done = subprocess.run(unlock, cwd=self.project, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

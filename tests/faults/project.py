@@ -22,7 +22,7 @@ RUN_PAGE = b"\n# Run\n"  # the last one of report.md
 def command(project: Path, folder: Path, *arguments: str) -> list[str]:
     """Return the command that runs config/tiny.yaml in a folder."""
     into = ["--snakefile", str(project / "Snakefile"), "--directory", str(folder)]
-    return [str(BIN / "snakemake"), *into, *TINY, "--quiet", "rules", *arguments]
+    return [str(BIN / "snakemake"), *into, *TINY, *arguments]
 
 
 def start(project: Path, folder: Path, *arguments: str, log: Path, **how) -> psutil.Popen:
@@ -52,6 +52,11 @@ def jobs(run: psutil.Process) -> dict[psutil.Process, str]:
                 if rule := re.search(r"/results/logs/(\w+)", said):
                     found[process] = rule[1]
     return found
+
+
+def said(log: Path) -> str:
+    """Return what a run said, but for the profile that it begins with."""
+    return re.sub(r"^Using workflow specific profile .*\n", "", log.read_text(errors="replace"))
 
 
 def kill(processes: Iterable[psutil.Process], how: int = signal.SIGKILL) -> None:

@@ -25,13 +25,14 @@ def stop(*mistakes):
         sys.exit(2)
 
 
-if not os.access(".", os.W_OK):
-    stop(
-        Mistake(
-            "not writable; name a folder for the results: snakemake --directory FOLDER",
-            os.getcwd(),
-        )
+ELSEWHERE = "name a folder for the results: snakemake --directory FOLDER"
+stop(
+    *(
+        Mistake(f"not writable; {ELSEWHERE}", os.path.abspath(place))
+        for place in (".", "results")
+        if os.path.exists(place) and not os.access(place, os.W_OK)
     )
+)
 # what only looks at a folder, or at the workflow, and waits for no other run
 LOOKS = {
     *("dryrun", "lint", "unlock", "report", "summary", "detailed_summary", "archive"),
