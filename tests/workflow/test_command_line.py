@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -105,6 +106,21 @@ def test_only_models_on_a_gpu_ask_for_one(tmp_path):
             asked.setdefault(name, {})[re.search("model=(.*)", text)[1]] = found[1]
     profile = yaml.safe_load((project / "profiles" / "slurm" / "config.yaml").read_text())
     assert asked == dict.fromkeys(set(profile["set-resources"]) - {"prepare_model"}, gpus)
+
+
+def test_the_lock_of_a_killed_run_is_told_with_what_takes_it_away(project, tmp_path):
+    lock = tmp_path / ".snakemake" / "locks" / "0.output.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("results/figures/fig10.pdf\n")
+    into = ["--directory", str(tmp_path)]
+    done = run(project, "snakemake", "-c1", "fig10", *into)
+    line = done.stderr.splitlines()[-1]
+    assert done.returncode == 2 and line.startswith(
+        f"{tmp_path}: a run was killed here; what it fi"
+    )
+    program, *options = shlex.split(re.search("`(.*)`", line)[1])
+    assert run(project, program, *options).returncode == 0
+    assert not lock.exists()
 
 
 READ_ONLY = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
