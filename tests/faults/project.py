@@ -13,7 +13,7 @@ import psutil
 
 from tests.workflow.project import BIN, TINY
 
-PATIENCE_S = 900  # the longest that a run of config/tiny.yaml takes on a busy machine
+PATIENCE_S = 1800  # the longest that a run of config/tiny.yaml takes on a busy machine
 # what says when and where a run was, and may differ
 DIFFERS = re.compile(r"results/(logs|benchmarks)/|results/manifest\.json|results/report/run\.html")
 RUN_PAGE = b"\n# Run\n"  # the last one of report.md
@@ -55,8 +55,9 @@ def jobs(run: psutil.Process) -> dict[psutil.Process, str]:
 
 
 def said(log: Path) -> str:
-    """Return what a run said, but for the profile that it begins with."""
-    return re.sub(r"^Using workflow specific profile .*\n", "", log.read_text(errors="replace"))
+    """Return what a run said, but for the profile and the configuration that it begins with."""
+    preface = r"^(Using workflow specific profile|Config file \S+ is extended by) .*\n"
+    return re.sub(preface, "", log.read_text(errors="replace"), flags=re.M)
 
 
 def kill(processes: Iterable[psutil.Process], how: int = signal.SIGKILL) -> None:
