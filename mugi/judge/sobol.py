@@ -47,7 +47,7 @@ def sobol_indices(
     rows = []
     for claim in headlines:
         spread = np.log(values(headlines[claim], found, universes))
-        shares = sobol.analyze(problem, spread, calc_second_order=False, seed=seed)
+        shares = sobol.analyze(problem, spread, calc_second_order=False, seed=seed + 1)
         columns = [shares[key] for key in ("S1", "S1_conf", "ST", "ST_conf")]
         rows += [(claim, *row) for row in zip(names, *columns, strict=True)]
     measured = ["first_order", "first_order_half_width", "total", "total_half_width"]

@@ -47,7 +47,8 @@ def variance_shares(
         spreads = np.ptp(lead) > SPREADS * lead.mean()
         if not spreads or not (key[0] in HEADLINES or of_headline):
             continue
-        found = sobol.analyze(problem, lead, calc_second_order=False, seed=seed)
+        # its bootstrap takes a seed of 0 for none
+        found = sobol.analyze(problem, lead, calc_second_order=False, seed=seed + 1)
         named = dict.fromkeys(sources)
         indices = [found[name] for name in ("S1", "S1_conf", "ST", "ST_conf")]
         rows += [[*key, preset, *row] for row in zip(named, *indices, strict=True)]

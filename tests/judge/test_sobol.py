@@ -16,6 +16,7 @@ NAMES = ["ws_load_rows", "ws_timing"]
 def test_indices_are_those_of_all_combinations(runs):  # noqa: F811
     claims = {"ABS-3": CLAIMS["ABS-3"]}
     found = sobol_indices(claims, runs, NAMES, 64).set_index("assumption")
+    assert sobol_indices(claims, runs, NAMES, 64).set_index("assumption").equals(found)
     rest = assumptions.preset("corrected")
     choices = [assumptions.REGISTRY[name].choices for name in NAMES]
     pairs = [(one, two) for one in choices[0] for two in choices[1]]

@@ -1,6 +1,7 @@
 """Shares of variance: they sum up, point at what matters, and are what drawing it alone leaves."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mugi.cli import main
@@ -14,6 +15,10 @@ from tests.judge.test_sure import lead
 @pytest.fixture(scope="module")
 def shares():
     return variance_shares(256)
+
+
+def test_a_seed_gives_the_same_intervals(shares):
+    pd.testing.assert_frame_equal(variance_shares(256), shares)
 
 
 def test_shares_sum_up_and_point_at_what_matters(shares):
