@@ -140,6 +140,8 @@ def run_task(model: MugiLM, loaded: dict, settings: TaskSettings, samples: bool 
         logged = results.pop("samples")
         documents = {task: _sums(task, rows) for task, rows in logged.items()}
         _check_scores(results["results"])
+    for config in results["configs"].values():  # where the task's file was, on this machine
+        (config.get("metadata") or {}).pop("config_source", None)
     found = {
         "results": results,
         "documents": documents,

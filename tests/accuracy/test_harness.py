@@ -82,6 +82,7 @@ def test_multiple_choice_picks_the_likeliest_answer(tiny_llama, byte_tokenizer):
             right += scores.index(max(scores)) == question["answer"]
     assert result["results"]["mugi_mmlu_dev"]["acc,none"] == right / limit
     assert result["n-samples"]["mugi_mmlu_dev"]["effective"] == limit
+    assert str(ROOT) not in json.dumps(result)  # the same file wherever the project is
 
 
 def test_the_model_is_itself_after_a_task(tiny_llama, byte_tokenizer):

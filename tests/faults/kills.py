@@ -126,6 +126,17 @@ def snakemake_after(seconds: float) -> Callable[[psutil.Popen], str | None]:
     return strike
 
 
+def snakemake_at(folder: Path, finished: int, seconds: float) -> Callable:
+    """Kill Snakemake itself some time after so many jobs of the run in a folder have finished."""
+    later = snakemake_after(seconds)
+
+    def strike(run: psutil.Popen) -> str | None:
+        benchmarks = (folder / "results" / "benchmarks").rglob("*.tsv")  # written at a job's end
+        return later(run) if len(list(benchmarks)) >= finished else None
+
+    return strike
+
+
 def one_job(waiting: set[str], seconds: Callable[[], float]) -> Callable:
     """Kill a job of a rule in `waiting`, which it then leaves, or Snakemake during that job."""
 

@@ -9,8 +9,9 @@ import subprocess
 
 import pytest
 
-from tests.faults.kills import KilledRun, snakemake_after
+from tests.faults.kills import KilledRun, snakemake_at
 from tests.faults.project import by_stage, hashes
+from tests.workflow.project import copy_of_project
 
 STAGES = {
     *("accuracy", "approximations", "array", "carbon", "claims", "docs"),
@@ -35,15 +36,15 @@ def german():
 class TestVariants:
     @pytest.mark.slow
     @pytest.mark.ci
-    def test_a_killed_run_elsewhere_in_german(self, project, undisturbed, german, tmp_path):
-        """Snakemake is killed once; one core, and all else that may differ, at once."""
+    def test_a_killed_run_elsewhere_in_german(self, undisturbed, german, tmp_path):
+        """Snakemake is killed once, and all but the cores that may differ does, at once."""
         other = german | {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "1"}
-        folder = tmp_path / "Größe und Maß"
-        whole = hashes(undisturbed)
-        run = KilledRun(project, folder, whole, env=other, umask=0o077)
-        seconds = random.uniform(0, 40)
-        assert not run.go_on(snakemake_after(seconds), "--cores", "1")
-        assert run.go_on(lambda _: None, "--cores", "1")
+        elsewhere = copy_of_project(tmp_path / "Größe und Maß")
+        folder, whole = elsewhere / "results of this", hashes(undisturbed)
+        run = KilledRun(elsewhere, folder, whole, env=other, umask=0o077)
+        strike = snakemake_at(folder, random.randrange(60), random.uniform(0, 1))  # of 75 jobs
+        assert not run.go_on(strike, "--cores", "2")
+        assert run.go_on(lambda _: None, "--cores", "2")
         assert {name.split("/")[1] for name in whole} == STAGES
         assert by_stage(whole, hashes(folder)) == {}
         run.is_as_if_nothing_had_happened()

@@ -29,7 +29,7 @@ def few(project) -> list[str]:
     node = {"design": "mugi", "variant": "vlp", "array_height": [64, 128], "model": "llama_2_7b"}
     runs = [node | {"batch_size": [1, 8], "seq_len": [128, 4096]}]
     path.write_text(yaml.safe_dump({"hardware": runs, "figures": ["fig10"]}))
-    return ["--configfile", str(path), "--cores", "1", "--", CARBON]
+    return ["--configfile", str(path), "--cores", "1", "--", CARBON, HARDWARE]
 
 
 @pytest.fixture(scope="module")
