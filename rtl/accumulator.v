@@ -16,13 +16,13 @@ module accumulator #(
     input             ready,                // a product of column `next`
     input [15:0]      product,
     output reg [2:0]  next,
+    output reg        behind,               // that product is of the window before
     input             add_exponential,      // of the window before; no product is ready then
     input [15:0]      exponential,
     output            output_ready,
     output [15:0]     sum,
     output [15:0]     sum_of_exponentials
 );
-    reg        behind; // the next product is of the window before
     reg [15:0] sums [0:W-1];
 
     wire       first = behind | add_exponential ? first_previous : first_current;

@@ -137,14 +137,14 @@ module row #(
         .result_ready(result_ready), .result(result)
     );
 
-    wire [15:0] product;
+    wire        behind;
+    wire [15:0] value;
     waiting_products #(.W(W)) waiting_products (
         .clk(clk), .reset(reset),
         .spikes_current(spikes_current & {W{~nonlinear_current}}),
         .spikes_previous(spikes_previous & {W{~nonlinear_previous}}),
-        .product_current(value_current ^ {sign_current, 15'd0}),
-        .product_previous(value_previous ^ {sign_previous, 15'd0}),
-        .next(takes_column), .ready(takes), .product(product)
+        .value_current(value_current), .value_previous(value_previous),
+        .next(takes_column), .ready(takes), .value(value)
     );
 
     wire output_ready;
@@ -153,7 +153,8 @@ module row #(
         .first_current(first_current), .first_previous(first_previous),
         .last_current(last_current), .last_previous(last_previous),
         .last_column_current(last_column_current), .last_column_previous(last_column_previous),
-        .ready(takes), .product(product), .next(takes_column),
+        .ready(takes), .product(value ^ {behind ? sign_previous : sign_current, 15'd0}),
+        .next(takes_column), .behind(behind),
         .add_exponential(result_ready & exponential_previous), .exponential(result),
         .output_ready(output_ready), .sum(sum), .sum_of_exponentials(sum_of_exponentials)
     );

@@ -2,7 +2,7 @@
 // cycle, one over each chain; the adder takes one, in the order of windows and columns. A slot is
 // free again before the next window's product of its column comes, so that the spikes on the row say
 // which slots to write and no order needs to be kept. A product that is taken as it comes is not
-// stored.
+// stored. Signs are those of the window, and are set when the product is taken.
 module waiting_products #(
     parameter W = 8
 ) (
@@ -10,11 +10,11 @@ module waiting_products #(
     input         reset,
     input [W-1:0] spikes_current,   // columns that let a product of the running window onto the row
     input [W-1:0] spikes_previous,  // columns that let one of the window before
-    input [15:0]  product_current,
-    input [15:0]  product_previous,
+    input [15:0]  value_current,
+    input [15:0]  value_previous,
     input [2:0]   next,             // the column whose product the adder takes next
     output        ready,            // it has come; it is taken in this cycle
-    output [15:0] product
+    output [15:0] value
 );
     reg [W-1:0]  full;
     reg [15:0]   slots [0:W-1];
@@ -24,9 +24,9 @@ module waiting_products #(
     wire         waited = full_of_8[next];
 
     assign ready = waited | current_of_8[next] | previous_of_8[next];
-    assign product = waited ? slots[next]
-        : previous_of_8[next] ? product_previous
-        : product_current;
+    assign value = waited ? slots[next]
+        : previous_of_8[next] ? value_previous
+        : value_current;
 
     genvar j;
     generate
@@ -35,7 +35,7 @@ module waiting_products #(
             wire stored = (spikes_current[j] | spikes_previous[j]) & ~taken;
             always @(posedge clk) begin
                 full[j] <= ~reset & (stored | full[j] & ~taken);
-                if (stored) slots[j] <= spikes_previous[j] ? product_previous : product_current;
+                if (stored) slots[j] <= spikes_previous[j] ? value_previous : value_current;
             end
         end
     endgenerate
