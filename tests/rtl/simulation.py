@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 SOURCES = Path(__file__).parents[2] / "rtl"
-ICARUS = ("iverilog -g2005 -o bench.vvp -y {sources} bench.v", "vvp -n bench.vvp")
+ICARUS = ("iverilog -g2005 -o bench.vvp -y {sources} bench.v", "vvp -n bench.vvp +cycles={cycles}")
 VERILATOR = (
     "verilator --binary --timing -O3 -Wno-fatal -Wno-lint -Wno-style -Mdir . -y {sources} bench.v",
-    "./Vbench",
+    "./Vbench +cycles={cycles}",
 )
 
 
@@ -27,10 +27,11 @@ def simulate(
 
     inputs: by port, the bits of an element and its values, (cycles,) or (cycles, elements), the
     first element in the port's lowest bits; outputs: by port, the bits of an element and the number
-    of elements. Files go to `folder`, where a second run with the same ports and parameters finds
-    the module compiled. VERILATOR takes ten seconds to compile, and pays from some
-    ten thousand cycles on. An output of one bit that is unknown from cycle `settled` on raises
-    AssertionError; in wider ones an unknown digit reads as E.
+    of elements. Files go to `folder`, where a second run with the same ports and parameters, and a
+    number of cycles with as many bits, finds the module compiled. VERILATOR takes a minute to
+    compile an array, and pays from some ten thousand cycles on. An output of one bit that is
+    unknown from cycle `settled` on raises AssertionError; in wider ones an unknown digit reads as
+    E. RuntimeError: the simulator refuses the module.
     """
     folder.mkdir(parents=True, exist_ok=True)
     widths, packed = _pack(inputs)
@@ -39,17 +40,18 @@ def simulate(
     instance = _instance(top, widths, outputs, parameters, clocked)
     observed = {name: bits * number for name, (bits, number) in outputs.items()}
     compile_it, run_it = simulator
-    bench, text = folder / "bench.v", _bench(instance, observed, 8 * packed.shape[1])
+    bench, text = folder / "bench.v", _bench(instance, observed, *packed.shape)
     if not bench.exists() or bench.read_text() != text:
         bench.write_text(text)
         _call(compile_it.format(sources=sources.resolve()), folder)
-    _call(run_it, folder)
+    _call(run_it.format(cycles=len(packed)), folder)
     return _unpack((folder / "observed.hex").read_bytes(), outputs, len(packed), settled)
 
 
 def _call(command: str, folder: Path) -> None:
     done = subprocess.run(command.split(), cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    if done.returncode:
+        raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
 
 
 def _pack(inputs: dict[str, tuple[int, np.ndarray]]) -> tuple[dict[str, int], np.ndarray]:
@@ -104,23 +106,27 @@ def _instance(
     return f"{top} {f'#({values}) ' if values else ''}unit ({', '.join(ports)});"
 
 
-def _bench(instance: str, observed: dict[str, int], width: int) -> str:
-    """Return a test bench: a line of stimuli is applied, a line of outputs written, each cycle."""
+def _bench(instance: str, observed: dict[str, int], cycles: int, size: int) -> str:
+    """Return a test bench: a line of stimuli, of `size` bytes, is applied, and a line of outputs
+    written, in each cycle."""
     wires = "\n    ".join(f"wire [{bits - 1}:0] {name};" for name, bits in observed.items())
     bytes_of = ", ".join(
         f"{{{-bits % 8}'b0, {name}}}" if bits % 8 else name for name, bits in observed.items()
     )
     return f"""`timescale 1ns/1ps
 module bench;
-    reg [{width - 1}:0] stimulus;
+    reg [{8 * size - 1}:0] stimuli [0:{(1 << cycles.bit_length()) - 1}];
+    reg [{8 * size - 1}:0] stimulus;
     reg clk = 0;
-    integer stimuli, observed;
+    integer cycle, cycles, observed;
     {wires}
     {instance}
     initial begin
-        stimuli = $fopen("stimuli.hex", "r");
+        if (!$value$plusargs("cycles=%d", cycles)) $finish;
+        $readmemh("stimuli.hex", stimuli, 0, cycles - 1);
         observed = $fopen("observed.hex", "w");
-        while ($fscanf(stimuli, "%h", stimulus) == 1) begin
+        for (cycle = 0; cycle < cycles; cycle = cycle + 1) begin
+            stimulus = stimuli[cycle];
             #4 $fwrite(observed, "%h\\n", {{{bytes_of}}});
             #1 clk = 1;
             #5 clk = 0;

@@ -1,5 +1,7 @@
 """exp, SiLU and GELU on the array in Verilog: bits of the tables, cycles of `mugi.array`."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -31,26 +33,30 @@ def around(top: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mappings, np.arange(HEIGHT) == np.zeros((len(mappings), 1))
 
 
-@pytest.mark.parametrize("function", ["exp", "silu", "gelu"])
-def test_codes_around_the_edges_of_windows(function, tmp_path):
+def check_edges(function: str, folder, **options) -> None:
+    """Run codes around the edges of every window, and special ones."""
     signs = [0x8000] if function == "exp" else [0, 0x8000]
     edges = [(127 + exponent) << 7 for exponent in (-9, -5, -1, 0, 3, 4)]
     codes = [edge - 4 + step | sign for edge in edges for step in (0, 4) for sign in signs]
-    codes = np.array([*codes, *CORNERS[len(CORNERS) // 2 if function == "exp" else 0 :]], np.uint16)
-    places = [around(top, codes) for top in TOPS]
+    special = CORNERS[len(CORNERS) // 2 if function == "exp" else 0 :]
+    places = [around(top, np.array([*codes, *special], np.uint16)) for top in TOPS]
     mappings, valid = (np.concatenate(part) for part in zip(*places, strict=True))
-    nonlinear.run(Array(HEIGHT), METHOD, function, mappings, valid, tmp_path)
+    nonlinear.run(Array(HEIGHT), METHOD, function, mappings, valid, folder, **options)
+
+
+@pytest.mark.parametrize("function", ["exp", "silu", pytest.param("gelu", marks=pytest.mark.slow)])
+def test_codes_around_the_edges_of_windows(function, tmp_path):
+    check_edges(function, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("function", ["exp", "silu", "gelu"])
-def test_every_code_at_every_place_of_the_window(function, tmp_path, verilator):
-    codes = NEGATIVE if function == "exp" else CODES
-    for top in TOPS:
-        mappings, valid = around(top, codes)
-        nonlinear.run(
-            Array(HEIGHT), METHOD, function, mappings, valid, tmp_path, simulator=VERILATOR
-        )
+def test_every_code_at_every_place_of_the_window(tmp_path, verilator):
+    array = Array(HEIGHT)
+    for function in ("exp", "silu", "gelu"):
+        codes, runs = (NEGATIVE, 2) if function == "exp" else (CODES, 5)  # some 30,000 cycles each
+        for top, part in itertools.product(TOPS, np.array_split(codes, runs)):
+            mappings = around(top, part)
+            nonlinear.run(array, METHOD, function, *mappings, tmp_path, simulator=VERILATOR)
 
 
 RANDOM = [  # height, width, method, function

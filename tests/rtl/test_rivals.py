@@ -46,6 +46,10 @@ def test_bf16_times_int4(step, tmp_path):
 @pytest.mark.parametrize("pipelined", [0, 1])
 @pytest.mark.parametrize("int4", [0, 1])
 def test_systolic_element(int4, pipelined, tmp_path):
+    check_systolic(int4, pipelined, tmp_path)
+
+
+def check_systolic(int4: int, pipelined: int, folder, **options) -> None:
     inputs, sums = pairs(500)
     cycle = np.arange(len(inputs))
     weights = (cycle * 5 % 15 - 7).astype(int)
@@ -58,9 +62,10 @@ def test_systolic_element(int4, pipelined, tmp_path):
             "sum_in": (16, sums),
         },
         {"sum_out": (16, 1), "input_out": (16, 1)},
-        tmp_path,
+        folder,
         INT4=int4,
         PRODUCT_REGISTER=pipelined,
+        **options,
     )
     held = weights[(cycle - 1) // 3 * 3]  # the weight in each cycle, from the second on
     products = product(inputs[:-1], held[1:])  # of the input that came a cycle before
@@ -126,6 +131,10 @@ def aligned(inputs: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("count", [40, pytest.param(3000, marks=pytest.mark.slow)])
 def test_figna(count, tmp_path):
+    check_figna(count, tmp_path)
+
+
+def check_figna(count: int, folder, **options) -> None:
     """Alignment of 8 inputs, 8 elements in a column, conversion: the sum, rounded once."""
     random, bits, wide = np.random.default_rng(count), 12, 24
     scale = np.exp2(random.integers(-140, 120, (count, 1)))
@@ -135,7 +144,9 @@ def test_figna(count, tmp_path):
     inputs[:: count // 10, 3] = random.choice(CORNERS, len(inputs[:: count // 10]))
     weights = random.integers(-7, 8, 8)
     ports = {"exponent": (8, 1), "aligned": (bits, 8), "special": (1, 1)}
-    found = simulate("figna_prealigner", {"inputs": (16, inputs)}, ports, tmp_path / "align")
+    found = simulate(
+        "figna_prealigner", {"inputs": (16, inputs)}, ports, folder / "align", **options
+    )
     whole, exponent = aligned(inputs, bits)
     special = ((inputs & 0x7F80) == INF_CODE).any(axis=1)
     assert np.array_equal(found["special"], special)
@@ -155,7 +166,8 @@ def test_figna(count, tmp_path):
                 "sum_in": (wide, np.concatenate([[0], sums, [0]])),
             },
             {"sum_out": (wide, 1)},
-            tmp_path / "element",
+            folder / "element",
+            **options,
         )
         sums = passed["sum_out"][2:].astype(np.int64)
     exact = whole @ weights
@@ -164,7 +176,8 @@ def test_figna(count, tmp_path):
         "figna_to_bf16",
         {"sum": (wide, sums), "exponent": (8, found["exponent"]), "special": (1, special)},
         {"code": (16, 1)},
-        tmp_path / "convert",
+        folder / "convert",
+        **options,
     )["code"]
     with np.errstate(over="ignore"):
         values = np.ldexp(exact.astype(float), exponent - 127 - (bits - 2))
@@ -197,6 +210,10 @@ def scaled(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("steps", [6, pytest.param(100, marks=pytest.mark.slow)])
 def test_carat(steps, tmp_path):
+    check_carat(steps, tmp_path)
+
+
+def check_carat(steps: int, folder, **options) -> None:
     """Columns and a row of 8 together: partial sums of FP8 weights, step after step of k."""
     random, width = np.random.default_rng(steps), 8
     inputs = to_bf16(
@@ -218,7 +235,8 @@ def test_carat(steps, tmp_path):
             "carat_value_generation",
             {"begin_window": (1, begin), "x": (16, x)},
             {"column": (16, 1)},
-            tmp_path / "column",
+            folder / "column",
+            **options,
         )["column"]
         for step in range(steps):
             first = begins[step] + 1 + column
@@ -243,7 +261,8 @@ def test_carat(steps, tmp_path):
         {name: (1, values) for name, values in (ports | flags).items()}
         | {"nonlinear": (1, zero), "exponential": (1, zero), "last_column": (3, zero + 7)},
         control,
-        tmp_path / "control",
+        folder / "control",
+        **options,
         settled=2,
     )
     on_rows = np.zeros(cycles, np.uint16)
@@ -254,7 +273,8 @@ def test_carat(steps, tmp_path):
         | {"used": (1, ~zero), "weight": (8, on_rows), "columns": (16, generated)}
         | {name: (control[name][0], shared[name]) for name in control},
         {"takes": (1, 1), "takes_column": (3, 1), "output_ready": (1, 1), "sum": (16, 1)},
-        tmp_path / "row",
+        folder / "row",
+        **options,
         settled=2,
     )
     takes = np.flatnonzero(found["takes"][2:]) + 2

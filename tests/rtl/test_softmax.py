@@ -51,19 +51,23 @@ def scaled(values: np.ndarray, factors: np.ndarray, is_sum: bool, folder, **para
     return results[height + 1 :].reshape(keys, height)
 
 
-@pytest.mark.parametrize("size", [(8, 7), pytest.param((16, 60), marks=pytest.mark.slow)], ids=str)
-def test_softmax_is_that_of_the_simulator(size, tmp_path):
-    height, _ = size
-    array, codes = Array(height), scores(*size)
+def check(height: int, keys: int, folder, **options) -> None:
+    array, codes = Array(height), scores(height, keys)
     for normalize in ("divide", "reciprocal"):
         method = parse(f"vlp:lut=12,max_exp=3,group={height},normalize={normalize}")
         expected = softmax(array, method, codes)
-        valid = (codes != MASKED_CODE).T
-        run = nonlinear.run(array, method, "exp", codes.T | SIGN_BIT, valid, tmp_path / "array")
+        mappings, valid = codes.T | SIGN_BIT, (codes != MASKED_CODE).T
+        run = nonlinear.run(array, method, "exp", mappings, valid, folder / "array", **options)
         assert np.array_equal(run.sums, expected.sums)
         divide = int(normalize == "divide")
-        found = scaled(run.outputs, run.sums, True, tmp_path / normalize, DIVIDE=divide)
+        where = folder / normalize
+        found = scaled(run.outputs, run.sums, True, where, DIVIDE=divide, **options)
         assert np.array_equal(found.T, expected.probabilities)
+
+
+@pytest.mark.parametrize("size", [(8, 7), pytest.param((16, 60), marks=pytest.mark.slow)], ids=str)
+def test_softmax_is_that_of_the_simulator(size, tmp_path):
+    check(*size, tmp_path)
 
 
 @pytest.mark.slow
