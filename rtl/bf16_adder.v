@@ -16,11 +16,12 @@ module bf16_adder (
     wire [7:0]  lesser_exponent = lesser[14:7] | {7'd0, ~lesser_normal};
     wire [7:0]  distance = greater_exponent - lesser_exponent;
 
-    // the smaller one, shifted to the larger one's exponent: two more bits, and whether any is lost
+    // the smaller one, shifted to the larger one's exponent: two more bits, and whether any is lost;
+    // from a distance of 10 on it decides nothing
     wire [22:0] shifted = {lesser_normal, lesser[6:0], 15'd0} >> distance[3:0];
     wire        far = |distance[7:4];
     wire [9:0]  kept = far ? 10'd0 : shifted[22:13];
-    wire        sticky = far ? |lesser[14:0] : |shifted[12:0];
+    wire        sticky = ~far & |shifted[12:0];
     wire [11:0] addend = {1'b0, kept, sticky};
     wire [11:0] base = {1'b0, greater_normal, greater[6:0], 3'd0};
     wire [11:0] total = subtract ? base - addend : base + addend;

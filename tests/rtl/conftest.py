@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+WAIT = "-oDPkg::Lock::Timeout=300"  # for another worker's installation
+
 
 def need(request: pytest.FixtureRequest, program: str) -> None:
     """Skip a fast test where `program` is missing; install it for a slow one, or fail."""
@@ -14,7 +16,9 @@ def need(request: pytest.FixtureRequest, program: str) -> None:
     if not request.node.get_closest_marker("slow"):
         pytest.skip(how)
     if shutil.which("apt-get"):
-        subprocess.run(["apt-get", "install", "--yes", program], capture_output=True, check=False)
+        subprocess.run(
+            ["apt-get", "install", "--yes", WAIT, program], capture_output=True, check=False
+        )
     if not shutil.which(program):
         pytest.fail(how)
 

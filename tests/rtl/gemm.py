@@ -1,5 +1,6 @@
 """A GEMM on the array in Verilog, beside the one of `mugi.array`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,16 +31,21 @@ class Steps:
     sums: np.ndarray
 
 
-def steps(array: Array, inputs: np.ndarray, weights: np.ndarray) -> Steps:
-    """Return the windows of inputs · weights, (M, K) by (K, N)."""
+def steps(
+    array: Array, inputs: np.ndarray, weights: np.ndarray, blocks: Sequence[int] | None = None
+) -> Steps:
+    """Return the windows of inputs · weights, (M, K) by (K, N).
+
+    `blocks`: how many inputs stand on the columns, tile after tile; or else as many as there are.
+    """
     (m, k), n = inputs.shape, weights.shape[1]
     tiles = -(-n // array.height)
     weights = np.pad(weights, ((0, 0), (0, tiles * array.height - n)))
     weights = weights.reshape(k, tiles, array.height).transpose(1, 0, 2)
     used = (np.arange(tiles * array.height) < n).reshape(tiles, 1, array.height).repeat(k, axis=1)
     adders, parts = reference.RowAdders(array), []
-    for begin in range(0, m, array.width):
-        block = inputs[begin : begin + array.width].T
+    ends = range(array.width, m, array.width) if blocks is None else np.cumsum(blocks)[:-1]
+    for block in np.split(inputs.T, ends, axis=1):
         values, width = reference.multiples(block), block.shape[1]
         times = np.where(used, np.abs(weights), NEVER)
         products, _ = reference.subscribe(values, times, weights < 0)
@@ -68,14 +74,20 @@ def steps(array: Array, inputs: np.ndarray, weights: np.ndarray) -> Steps:
 
 
 def run(
-    array: Array, inputs: np.ndarray, weights: np.ndarray, folder: Path, words: bool, **options
+    array: Array,
+    inputs: np.ndarray,
+    weights: np.ndarray,
+    folder: Path,
+    words: bool,
+    blocks: Sequence[int] | None = None,
+    **options,
 ) -> None:
     """Run the GEMM and assert that every sum, the cycle of every product, and the outputs agree.
 
     `words`: outputs leave as oSRAM takes them, an eighth of the rows and one column a cycle, which
     needs 8 steps of k; or else all rows at once.
     """
-    done = steps(array, inputs, weights)
+    done = steps(array, inputs, weights, blocks)
     windows, delay = len(done.inputs), array.row_delay_cycles()
     program = Program(array, START + WINDOW_CYCLES * windows + 80 + array.fill_cycles)
     begins = program.windows(
@@ -110,9 +122,11 @@ def run(
         rows = done.used[window] & (rows_of_eighth(array) == eighth)
         left = found["outputs"][cycle]
         assert np.array_equal(left[rows], done.sums[window, rows, column]), "outputs differ"
-    outputs = reference.gemm(array, inputs, weights).outputs
-    last = done.sums[done.last].reshape(
-        -1, -(-weights.shape[1] // array.height), array.height, array.width
+    tiles = -(-weights.shape[1] // array.height)
+    last = done.sums[done.last].swapaxes(1, 2).reshape(-1, tiles, array.width, array.height)
+    rebuilt = last.swapaxes(1, 2).reshape(-1, array.width, tiles * array.height)
+    rows = np.concatenate(
+        [tile[:used] for tile, used in zip(rebuilt, done.columns[done.last][::tiles], strict=True)]
     )
-    rebuilt = last.transpose(0, 3, 1, 2).reshape(len(last) * array.width, -1)
-    assert np.array_equal(rebuilt[: len(inputs), : weights.shape[1]], outputs)
+    expected = reference.gemm(array, inputs, weights).outputs
+    assert np.array_equal(rows[:, : weights.shape[1]], expected)

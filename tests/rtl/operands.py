@@ -9,14 +9,17 @@ CORNERS = np.concatenate([POSITIVE, POSITIVE | 0x8000])
 
 
 def pairs(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return pairs of codes, uint16: all corners, and `count` random ones, a third of them with
-    exponents that differ by at most 12, a third with small exponents."""
+    """Return pairs of codes, uint16: all corners, and `count` random ones, of which a fifth each
+    has exponents that differ by at most 12, small exponents, a product or a quotient near the
+    smallest numbers, and any."""
     random = np.random.default_rng(seed)
     left, right = random.integers(0, 1 << 16, (2, count))
-    exponents = np.clip((left >> 7 & 0xFF) + random.integers(-12, 13, count), 0, 0xFF)
-    third = np.arange(count) % 3
-    right = np.where(third == 0, right & 0x807F | exponents << 7, right)
-    left, right = (np.where(third == 1, codes & 0x83FF, codes) for codes in (left, right))
+    exponent, step = left >> 7 & 0xFF, random.integers(-12, 13, count)
+    kind = np.arange(count) % 5
+    wanted = [exponent + step, right >> 7 & 7, 127 - exponent + step, exponent + 127 + step]
+    exponents = np.select([kind == index for index in range(4)], wanted, right >> 7 & 0xFF)
+    right = right & 0x807F | np.clip(exponents, 0, 0xFF) << 7
+    left = np.where(kind == 1, left & 0x83FF, left)
     corners = np.array(np.meshgrid(CORNERS, CORNERS)).reshape(2, -1)
     return tuple(
         np.concatenate([corner, codes]).astype(np.uint16)
