@@ -1,5 +1,5 @@
-// Product of a BF16 number and an INT4 weight (sign and magnitude), rounded once to nearest even. A
-// weight of 0 gives a zero of the input's sign, or NaN (7FC0) of an infinity or NaN, as BF16 does.
+// Product of a BF16 number and an INT4 weight (sign and magnitude, no -0), rounded once to nearest
+// even. A weight of 0 gives a zero of the input's sign, or NaN (7FC0) of an infinity or NaN, as BF16.
 module bf16_int4_multiplier (
     input [15:0]  a,
     input         sign,
@@ -8,7 +8,7 @@ module bf16_int4_multiplier (
 );
     wire        normal = |a[14:7];
     wire [10:0] whole = {normal, a[6:0]} * magnitude;
-    wire        negative = a[15] ^ sign & magnitude != 0;
+    wire        negative = a[15] ^ sign;
     wire [15:0] finite;
     bf16_round #(.WIDTH(11), .SMALL(0)) round (
         .sign(negative),

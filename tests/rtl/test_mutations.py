@@ -19,14 +19,14 @@ def whole_gemm(folder, **options) -> None:
 
 adder = partial(test_bf16.check, "bf16_adder", 1000)
 multiplier = partial(test_bf16.check, "bf16_multiplier", 1000)
-divider = partial(test_bf16.check, "bf16_divider", 1000)
+divider = partial(test_bf16.check, "bf16_divider", 4000)
 exp = partial(test_nonlinear.check_edges, "exp")
 silu = partial(test_nonlinear.check_edges, "silu")
 softmax = partial(test_softmax.check, 8, 7)
 systolic = partial(test_rivals.check_systolic, 0, 1)
-int4 = partial(test_rivals.check_systolic, 1, 0)
+int4 = partial(test_rivals.check_int4, 251)
 figna = partial(test_rivals.check_figna, 40)
-carat = partial(test_rivals.check_carat, 6)
+carat = partial(test_rivals.check_carat, 24)
 
 # test, module, what stands there, what stands there instead
 FAST = [
@@ -43,7 +43,7 @@ SLOW = [
     (adder, "bf16_round", "guard & (sticky | significand[0])", "guard & sticky"),
     (adder, "bf16_round", "place > 254", "place > 255"),
     (adder, "bf16_round", "normal ? place[7:0] : 8'd0", "place[7:0]"),
-    (multiplier, "bf16_round", "shifted[0] | (shifted << below != value)", "shifted[0]"),
+    (divider, "bf16_round", "shifted[0] | (shifted << below != value)", "shifted[0]"),
     (multiplier, "bf16_multiplier", "11'sd126", "11'sd127"),
     (multiplier, "bf16_multiplier", "|b[6:0] | a[14:0] == 0", "|b[6:0]"),
     (divider, "bf16_divider", "rest != 0", "1'b0"),
@@ -85,7 +85,7 @@ SLOW = [
     (softmax, "vector_unit", "factor[14:0] == 0 ? 16'h3F80 :", "1'b0 ? 16'h3F80 :"),
     (softmax, "vector_unit", "factors[load_eighth]", "factors[eighth]"),
     (systolic, "systolic_pe", "if (shift_weight) ", ""),
-    (int4, "bf16_int4_multiplier", "sign & magnitude != 0", "sign"),
+    (int4, "bf16_int4_multiplier", "11'sd3", "11'sd2"),
     (int4, "bf16_int4_multiplier", "|a[6:0] | magnitude == 0", "|a[6:0]"),
     (figna, "figna_prealigner", "code[15] ? -magnitude", "code[15] ? ~magnitude"),
     (figna, "figna_pe", "sum_in - product", "sum_in + product"),

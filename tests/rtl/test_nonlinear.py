@@ -34,10 +34,10 @@ def around(top: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_edges(function: str, folder, **options) -> None:
-    """Run codes around the edges of every window, and special ones."""
+    """Run codes around the edges of LUT and windows, ties among them, and special ones."""
     signs = [0x8000] if function == "exp" else [0, 0x8000]
-    edges = [(127 + exponent) << 7 for exponent in (-9, -5, -1, 3, 4)]
-    codes = [edge + step | sign for edge in edges for step in (-8, -4, 0, 8) for sign in signs]
+    edges = [(127 + exponent) << 7 for exponent in (-9, -8, -1, 3, 4)]
+    codes = [edge + step | sign for edge in edges for step in (-8, -4, 0, 8, 48) for sign in signs]
     special = CORNERS[len(CORNERS) // 2 if function == "exp" else 0 :]
     places = [around(top, np.array([*codes, *special], np.uint16)) for top in TOPS]
     mappings, valid = (np.concatenate(part) for part in zip(*places, strict=True))

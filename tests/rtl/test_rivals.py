@@ -34,13 +34,19 @@ def test_every_int4_weight_in_bf16(tmp_path):
 
 @pytest.mark.parametrize("step", [251, pytest.param(1, marks=pytest.mark.slow)])
 def test_bf16_times_int4(step, tmp_path):
+    check_int4(step, tmp_path)
+
+
+def check_int4(step: int, folder, **options) -> None:
     codes, magnitudes = np.meshgrid(np.arange(0, 1 << 16, step), np.arange(8))
     codes = np.append(codes.ravel(), CORNERS.repeat(8)).astype(np.uint16)
     magnitudes = np.append(magnitudes.ravel(), np.tile(np.arange(8), len(CORNERS)))
     negative = (np.arange(len(codes)) % 3 == 0) & (magnitudes > 0)
     ports = {"a": (16, codes), "sign": (1, negative), "magnitude": (3, magnitudes)}
-    found = simulate("bf16_int4_multiplier", ports, {"product": (16, 1)}, tmp_path)["product"]
-    assert np.array_equal(found, product(codes, np.where(negative, -magnitudes, magnitudes)))
+    found = simulate("bf16_int4_multiplier", ports, {"product": (16, 1)}, folder, **options)
+    assert np.array_equal(
+        found["product"], product(codes, np.where(negative, -magnitudes, magnitudes))
+    )
 
 
 @pytest.mark.parametrize("pipelined", [0, 1])
@@ -208,20 +214,23 @@ def scaled(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.where(weights & 0x7F == 0x7F, NAN_CODE, shifted).astype(np.uint16)
 
 
-@pytest.mark.parametrize("steps", [6, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [24, pytest.param(100, marks=pytest.mark.slow)])
 def test_carat(steps, tmp_path):
     check_carat(steps, tmp_path)
 
 
 def check_carat(steps: int, folder, **options) -> None:
-    """Columns and a row of 8 together: partial sums of FP8 weights, step after step of k."""
+    """Columns and a row of 8 together: sums of products with FP8 weights, two steps of k each."""
     random, width = np.random.default_rng(steps), 8
     inputs = to_bf16(
         random.normal(size=(steps, width)) * np.exp2(random.integers(-9, 9, (steps, 1)))
     )
-    inputs[2::3] = random.choice(CORNERS, inputs[2::3].shape)
+    inputs[1::3] = random.integers(0, 1 << 16, inputs[1::3].shape) & 0x83FF  # small
+    inputs[2::6] = random.integers(0, 1 << 16, inputs[2::6].shape) | 0x7E00  # large
+    inputs[5::6] = random.choice(CORNERS, inputs[5::6].shape)
     weights = random.integers(0, 256, steps)
-    weights[:3] = 0x00, 0x7F, 0xFF
+    weights[[0, 9, 16]] = 0x00, 0x7F, 0xFF
+    weights[2::6] = weights[2::6] & 0x87 | random.integers(8, 11, len(weights[2::6])) << 3  # ∞
     cycles = 8 * steps + 30
     begins = 4 + 8 * np.arange(steps + 1)
     table = eighths(inputs.reshape(-1)).reshape(8, steps, width)
@@ -247,7 +256,7 @@ def check_carat(steps: int, folder, **options) -> None:
         "begin_window": np.isin(np.arange(cycles), begins[:-1]),
     }
     flags = {name: np.zeros(cycles, bool) for name in ("first", "last")}
-    flags["first"][begins[0]] = flags["last"][begins[steps - 1]] = True
+    flags["first"][begins[:steps:2]] = flags["last"][begins[1:steps:2]] = True
     control = {"running": (1, 1), "count": (3, 1), "columns_current": (1, width)}
     control |= {"columns_previous": (1, width)}
     control |= {
@@ -279,10 +288,11 @@ def check_carat(steps: int, folder, **options) -> None:
     )
     takes = np.flatnonzero(found["takes"][2:]) + 2
     assert len(takes) == steps * width
-    total, expected = np.zeros(width, np.uint16), []
+    expected = []
     for step, weight in enumerate(weights):
+        total = expected[-1] if step % 2 else np.zeros(width, np.uint16)
         picked = table[weight & 7, step]
-        total = add(total, scaled(picked, np.full(width, weight)))
-        expected.append(total)
+        expected.append(add(total, scaled(picked, np.full(width, weight))))
     assert np.array_equal(found["sum"][takes].reshape(steps, width), np.stack(expected))
-    assert np.array_equal(np.flatnonzero(found["output_ready"][2:]) + 2, takes[-width:])
+    outputs = takes.reshape(-1, 2, width)[:, 1].ravel()
+    assert np.array_equal(np.flatnonzero(found["output_ready"][2:]) + 2, outputs)
