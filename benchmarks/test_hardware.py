@@ -161,6 +161,7 @@ if __name__ == "__main__":
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         each = streamed(kind(total), f"{folder}/results.parquet")
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss [bytes]
+    most = unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     elapsed = time.perf_counter() - start
-    print(f"{total} runs: {elapsed:.0f} s, {1e6 * each:.0f} us of CPU each, {most / 1e6:.2f} GB")
+    print(f"{total} runs: {elapsed:.0f} s, {1e6 * each:.0f} us of CPU each, {most / 1e9:.2f} GB")

@@ -30,7 +30,7 @@ from mugi.files import Document, read_table, read_yaml, write_text
 from mugi.hardware.families import known
 from mugi.hardware.huggingface import translated
 from mugi.hardware.model import Model
-from mugi.manifest import processor
+from mugi.machine import processor
 from mugi.report import chart
 from mugi.report.claims import claims_of
 from mugi.report.jobs import by_rule, jobs

@@ -14,6 +14,7 @@ from mugi.runs import end_with_run
 
 # subcommand, a module of mugi.commands with add_arguments(parser) and run(args) -> help line
 COMMANDS = {
+    "init": "write the workflow into a folder of its own",
     "check": "check a configuration file",
     "schema": "print the configuration's JSON schema or its table in Markdown",
     "approximate": "error of an approximation on every input",

@@ -2,12 +2,11 @@
 
 import os
 import platform
-import re
-import subprocess
 from importlib.metadata import distributions
 from pathlib import Path
 
 import mugi
+from mugi.machine import memory_gib, processor, said
 
 ROOT = Path(mugi.__file__).resolve().parents[1]
 
@@ -46,32 +45,10 @@ def checkout(root: Path) -> tuple[str | None, list[str]]:
 
 def _git(root: Path, *words: str) -> str | None:
     """Return what git says, or None where there is no git or no repository."""
-    command = ["git", "-C", str(root), *words]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    return said.stdout.rstrip() if said.returncode == 0 else None
+    return said("git", "-C", str(root), *words)
 
 
 def packages() -> dict[str, str]:
     """Return the versions of all installed packages, by name."""
     versions = {found.metadata["Name"]: found.version for found in distributions()}
     return dict(sorted(versions.items(), key=lambda pair: pair[0].lower()))
-
-
-def processor() -> str:
-    """Return the name of this machine's processor."""
-    facts = Path("/proc/cpuinfo")
-    text = facts.read_text() if facts.exists() else ""
-    named = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
-    return named[1] if named else platform.processor() or platform.machine()
-
-
-def memory_gib() -> float | None:
-    """Return this machine's memory, or None where the system does not say."""
-    try:
-        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return None
-    return round(size / 2**30, 1)

@@ -215,6 +215,55 @@ def test_without_compiler_or_folder_the_default_is_torch(
     assert [reason in record.getMessage() for record in caplog.records] == [True]
 
 
+def picky_compiler(folder, *says: str) -> str:
+    """The machine's compiler, but for flags that it does not take: `flag=what it says`."""
+    cases = "\n".join(
+        f'case " $* " in *" {flag} "*) echo "{text}" >&2; exit 1;; esac'
+        for flag, _, text in (said.partition(":") for said in says)
+    )
+    path = folder / "picky-c++"
+    path.write_text(f'#!/bin/sh\n{cases}\nexec {shutil.which("c++") or shutil.which("g++")} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+@compiler
+@pytest.mark.parametrize(
+    ("says", "threaded"),
+    [
+        ([], True),
+        (["-fopenmp:clang: error: unsupported option '-fopenmp'"], False),
+        (["-fopenmp:ld: library not found for -lomp"], False),
+        (
+            ["-march=native:error: unsupported argument 'native' to option '-march=native'"],
+            True,
+        ),
+        (
+            [
+                "-march=native:clang: error: the clang compiler does not support '-march=native'",
+                "-fopenmp:/usr/bin/ld: cannot find -lomp: No such file or directory",
+            ],
+            False,
+        ),
+    ],
+)
+def test_a_compiler_without_openmp_or_its_own_processor(
+    untried, monkeypatch, tmp_path, says, threaded
+):
+    """Apple's clang has neither: the same bits, in one thread."""
+    monkeypatch.setenv("CXX", picky_compiler(tmp_path, *says))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert untried.threaded() == threaded
+    found = {}
+    for name in ("cpp", "torch"):
+        monkeypatch.setenv(kernels.VARIABLE, name)
+        generator = torch.Generator().manual_seed(3)
+        heads = [torch.randn(2, 4, 21, 16, generator=generator).bfloat16() for _ in range(3)]
+        attention = TableAttention(parse("vlp:lut=12,max_exp=3,group=8", "exp"), CPU)
+        found[name] = attention(Heads(*heads), None, 0.25, causal=True)
+    assert torch.equal(found["cpp"], found["torch"])
+
+
 @pytest.mark.slow
 @compiler
 def test_two_processes_may_compile_at_once(tmp_path):

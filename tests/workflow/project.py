@@ -12,19 +12,24 @@ BIN = Path(sys.executable).parent
 TINY = ["--configfile", "config/tiny.yaml"]
 
 
-def copy_of_project(folder: Path) -> Path:
-    """Copy the project as git would commit it, without results; return where it is."""
-    copy = folder / "project"
+def committed() -> list[str]:
+    """Return the names of the files that git would commit."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
         capture_output=True,
         check=True,
     )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, copy / name)
+    names = filter(None, listed.stdout.decode().split("\0"))
+    return [name for name in names if (ROOT / name).is_file()]
+
+
+def copy_of_project(folder: Path) -> Path:
+    """Copy the project as git would commit it, without results; return where it is."""
+    copy = folder / "project"
+    for name in committed():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy / name)
     return copy
 
 

@@ -12,9 +12,16 @@ from pathlib import Path
 import torch
 
 from mugi.errors import InputError
+from mugi.machine import processor
 
 SOURCE = Path(__file__).with_name("tables.cpp")
 FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fopenmp", "-shared", "-fPIC"]
+DISPENSABLE = {
+    # Apple's clang has no OpenMP, other compilers may lack its library: then one thread, same bits
+    "-fopenmp": ("-fopenmp", "-lomp", "-lgomp"),
+    "-march=native": ("-march=native",),
+}
+"""Flag -> what compilers that cannot follow it write."""
 
 
 def check(device: torch.device) -> None:
@@ -59,20 +66,38 @@ def _key(compiler: str) -> str:
         raise InputError(f"MUGI_KERNEL=cpp: {reason}; allowed: torch") from None
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    processor = next((line for line in lines if line.startswith("flags")), "").encode()
-    return hashlib.sha256(SOURCE.read_bytes() + version + processor).hexdigest()[:16]
+    able = next((line for line in lines if line.startswith("flags")), "") or processor()
+    return hashlib.sha256(SOURCE.read_bytes() + version + able.encode()).hexdigest()[:16]
 
 
 def _compile(compiler: str, built: Path) -> None:
+    """Compile into `built`, without the DISPENSABLE flags that this compiler does not take."""
     built.parent.mkdir(parents=True, exist_ok=True)
+    flags = list(FLAGS)
     with tempfile.TemporaryDirectory(dir=built.parent) as folder:
         fresh = Path(folder) / built.name
-        command = [compiler, *FLAGS, "-o", str(fresh), str(SOURCE)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[0]
-            raise InputError(f"MUGI_KERNEL=cpp: {compiler} failed: {reason}; allowed: torch")
+        while said := _errors([compiler, *flags, "-o", str(fresh), str(SOURCE)]):
+            kept = [
+                flag
+                for flag in flags
+                if not any(sign in said for sign in DISPENSABLE.get(flag, ()))
+            ]
+            if kept == flags:
+                reason = said.splitlines()[0]
+                raise InputError(f"MUGI_KERNEL=cpp: {compiler} failed: {reason}; allowed: torch")
+            flags = kept
         fresh.replace(built)
+
+
+def _errors(command: list[str]) -> str:
+    """Run a compiler; return what it says if it fails, else nothing."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stderr.strip() or "no message") if done.returncode else ""
+
+
+def threaded() -> bool:
+    """Return whether the kernels were compiled with OpenMP; raises InputError as `library` does."""
+    return bool(library().threaded())
 
 
 def exponentials(lookup, scores: torch.Tensor) -> torch.Tensor:

@@ -107,6 +107,15 @@ void exponentials(uint16_t* scores, int64_t slabs, int64_t keys, int64_t shared,
         }
 }
 
+// Whether the loops run in several threads.
+int32_t threaded() {
+#ifdef _OPENMP
+    return 1;
+#else
+    return 0;
+#endif
+}
+
 // Replace inputs by their function; the last group of a token may be short.
 void activations(const uint16_t* in, uint16_t* out, int64_t tokens, int64_t channels,
                  int64_t group, const uint16_t* tables, const int32_t* offsets, int32_t sliding,

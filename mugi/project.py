@@ -1,0 +1,52 @@
+"""The workflow around the package: where its files are, in a checkout or in an installed wheel."""
+
+import shutil
+import tempfile
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import mugi
+from mugi.errors import InputError, Mistake
+from mugi.files import check_writable
+
+PACKAGE = Path(mugi.__file__).resolve().parent
+CHECKOUT = PACKAGE.parent
+PLACE = "mugi/project/"  # of the workflow in a wheel
+MADE = ("__pycache__", "_build")  # what running and `make docs` leave between the sources
+
+
+def sources() -> dict[str, Path]:
+    """Return the files and folders of the workflow: name in the project -> where it is.
+
+    A wheel carries them; in a checkout they are what the build would put there.
+    """
+    carried = Path(str(files("mugi"))) / "project"
+    if carried.is_dir():
+        return {path.name: path for path in sorted(carried.iterdir())}
+    with (CHECKOUT / "pyproject.toml").open("rb") as file:
+        wheel = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]
+    places = wheel["sources"] | wheel["force-include"]
+    return {there.removeprefix(PLACE): CHECKOUT / here for here, there in sorted(places.items())}
+
+
+def write_project(folder: Path) -> int:
+    """Copy the workflow into an empty or new folder, whole or not at all; return how many files.
+
+    Raises InputError if there is something in the folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(Mistake("a file; name a new or an empty folder", str(folder)))
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(Mistake("not empty; name a new or an empty folder", str(folder)))
+    check_writable(folder / "config.yaml")
+    with tempfile.TemporaryDirectory(prefix=".mugi-", dir=folder) as place:
+        for name, path in sources().items():
+            if path.is_dir():
+                shutil.copytree(path, Path(place) / name, ignore=shutil.ignore_patterns(*MADE))
+            else:
+                shutil.copy(path, Path(place) / name)
+        count = sum(path.is_file() for path in Path(place).rglob("*"))
+        for path in sorted(Path(place).iterdir()):
+            path.rename(folder / path.name)
+    return count
