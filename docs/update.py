@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pandas as pd
+import yaml
 
 from mugi.assumptions import markdown
 from mugi.claims_text import counted
@@ -30,7 +31,8 @@ from mugi.files import Document, read_table, read_yaml, write_text
 from mugi.hardware.families import known
 from mugi.hardware.huggingface import translated
 from mugi.hardware.model import Model
-from mugi.machine import processor
+from mugi.machine import processor, usable_cores
+from mugi.pace import CHAIN, MODEL_RULES, TIMES, model_speed, plain_speed
 from mugi.report import chart
 from mugi.report.claims import claims_of
 from mugi.report.jobs import by_rule, jobs
@@ -56,6 +58,7 @@ INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
 MANY = 5  # ids that begin alike, from which on they are counted
 DECIMAL = re.compile(r"[-+]?\d+\.\d+")
 KEPT = ""  # instead of a block's text: what stands there stays
+MEASURED_S = 10
 NOT_MEASURED = "Not measured in this run."
 
 
@@ -596,6 +599,22 @@ def references(results: Path, root: Path, check: bool) -> list[str]:
     ]
 
 
+def write_times(results: Path) -> None:
+    """Write what `mugi doctor` estimates from: seconds of each rule, and this machine's speed."""
+    rules = by_rule(results)
+    if not {*MODEL_RULES, *CHAIN} <= set(rules.index):  # not the default run
+        return
+    note = "".join(line for line in TIMES.open(encoding="utf-8") if line.startswith("#"))
+    speeds = {"model": model_speed(MEASURED_S), "plain": plain_speed(MEASURED_S)}
+    known = {
+        "machine": processor(),
+        "cores": usable_cores(),
+        "speeds": {kind: float(f"{speed:.3g}") for kind, speed in speeds.items()},
+        "seconds": {rule: round(float(s), 1) for rule, s in rules["seconds"].items()},
+    }
+    write_text(TIMES, note + yaml.safe_dump(known, sort_keys=False))
+
+
 def main() -> int:
     """Write, update or check; return 1 if a checked block does not hold."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -613,6 +632,8 @@ def main() -> int:
         print(f"no {args.results}/docs: only what comes from the code")
     wrong = update(args.results, ROOT, args.check)
     wrong += references(args.results, ROOT, args.check)
+    if not args.check:
+        write_times(args.results)
     if args.check and wrong:
         print(*(f"no longer so (make update-docs): {name}" for name in wrong), sep="\n")
     return int(args.check and bool(wrong))

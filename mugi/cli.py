@@ -15,6 +15,7 @@ from mugi.runs import end_with_run
 # subcommand, a module of mugi.commands with add_arguments(parser) and run(args) -> help line
 COMMANDS = {
     "init": "write the workflow into a folder of its own",
+    "doctor": "whether this machine can run it, what is missing, how long it takes",
     "check": "check a configuration file",
     "schema": "print the configuration's JSON schema or its table in Markdown",
     "approximate": "error of an approximation on every input",
@@ -39,6 +40,7 @@ COMMANDS = {
     "claims": "judge the paper's claims from the result tables",
     "judge": "what conclusions rest on, how sure they are, where they hold",
     "manifest": "the code, packages and machine that a run is made by",
+    "crate": "a run as an RO-Crate: results, workflow and how each file was made",
     "report": "pages on all that there is in a folder of results",
     "compare": "result tables against another run or the package's reference",
 }

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import mugi
 from mugi.errors import InputError, Mistake
-from mugi.files import check_writable
 
 PACKAGE = Path(mugi.__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
@@ -35,6 +34,8 @@ def write_project(folder: Path) -> int:
 
     Raises InputError if there is something in the folder.
     """
+    from mugi.files import check_writable  # `mugi doctor` reads `sources` where pandas is missing
+
     if folder.exists() and not folder.is_dir():
         raise InputError(Mistake("a file; name a new or an empty folder", str(folder)))
     if folder.is_dir() and any(folder.iterdir()):
