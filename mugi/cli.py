@@ -14,10 +14,10 @@ from mugi.runs import end_with_run
 
 # subcommand, a module of mugi.commands with add_arguments(parser) and run(args) -> help line
 COMMANDS = {
-    "init": "write the workflow into a folder of its own",
-    "doctor": "whether this machine can run it, what is missing, how long it takes",
     "check": "check a configuration file",
     "schema": "print the configuration's JSON schema or its table in Markdown",
+    "init": "write the workflow into a folder of its own",
+    "doctor": "whether this machine can run it, what is missing, how long it takes",
     "approximate": "error of an approximation on every input",
     "fit": "parameters of approximations that suit given inputs",
     "weigh": "error of approximations by how often inputs occur",

@@ -105,6 +105,7 @@ def graph(folder: Path, record: dict, place):
     from rocrate.rocrate import ROCrate
 
     crate = ROCrate(version="1.1")
+    crate.metadata.extra_terms["sha256"] = "https://w3id.org/ro/terms/workflow-run#sha256"
     made = record["manifest"]
     ends = [job["ended"] for job in record["jobs"] if job["ended"]]
     published = record["ended"] or max(ends, default=record["started"])
@@ -124,19 +125,18 @@ def graph(folder: Path, record: dict, place):
     ]
     files = Files(crate, folder, place)
     workflow = described_workflow(crate, folder, made, files)
-    root["mainEntity"] = workflow
     add_jobs(crate, record, workflow, files)
     files.add("results/run.json")
     files.add("results/manifest.json")
     return crate
 
 
-def entity(crate, name: str, kind: str | list[str], **properties: object):
+def entity(crate, identifier: str, kind: str, /, **properties: object):
     """Add something that is no file, and return it; what has no value is left out."""
     from rocrate.model.contextentity import ContextEntity
 
     kept = {key: value for key, value in properties.items() if value not in (None, "", [])}
-    return crate.add(ContextEntity(crate, name, properties={"@type": kind, **kept}))
+    return crate.add(ContextEntity(crate, identifier, properties={"@type": kind, **kept}))
 
 
 class Files:
@@ -145,7 +145,7 @@ class Files:
     def __init__(self, crate, folder: Path, place):
         self.crate, self.folder, self.place = crate, folder, place
 
-    def add(self, name: str, **properties: object):
+    def add(self, name: str, /, **properties: object):
         """Return the entity of a file or folder of the crate; None if there is no such file."""
         path = self.folder / name
         known = self.crate.get(name)
@@ -164,15 +164,6 @@ class Files:
 
 def described_workflow(crate, folder: Path, made: dict, files: Files):
     """Add the workflow with what goes into it, its configuration, and what comes out."""
-    language = entity(
-        crate,
-        "https://w3id.org/workflowhub/workflow-ro-crate#snakemake",
-        "ComputerLanguage",
-        name="Snakemake",
-        identifier="https://doi.org/10.1093/bioinformatics/bts480",
-        url="https://snakemake.readthedocs.io",
-        version=made["packages"].get("snakemake"),
-    )
     configured = files.add(
         CONFIG, name="configuration of the run", encodingFormat="application/json"
     )
@@ -193,7 +184,9 @@ def described_workflow(crate, folder: Path, made: dict, files: Files):
     return crate.add_workflow(
         folder / "Snakefile",
         "Snakefile",
-        lang=language,
+        main=True,
+        lang="snakemake",
+        lang_version=made["packages"].get("snakemake"),
         properties={
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
             "name": "mugi-repro",

@@ -5,6 +5,7 @@ when the next run begins is that of a run that was killed.
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -58,6 +59,7 @@ def jobs_of(workflow) -> list[Job]:
         if not job.output:  # a target
             continue
         needed = graph.needrun(job)
+        reason = str(graph.reason(job))
         finished = FINISHED if graph.finished(job) else NOT_RUN
         jobs.append(
             Job(
@@ -68,7 +70,7 @@ def jobs_of(workflow) -> list[Job]:
                 log=[str(path) for path in job.log],
                 benchmark=[str(job.benchmark)] if job.benchmark else [],
                 state=FAILED if job in failed else finished if needed else KEPT,
-                reason=str(graph.reason(job)) if needed else "",
+                reason=re.sub(r"^Finished \(was: (.*)\)$", r"\1", reason) if needed else "",
             )
         )
     return sorted(jobs, key=lambda job: (job.rule, job.outputs))
@@ -78,7 +80,7 @@ def timed(job: Job) -> Job:
     """Return a job with the times that its benchmark tells, if there is one."""
     for path in filter(Path.is_file, map(Path, job.benchmark)):
         try:
-            seconds = float(read_table(path, sep="\t")["s"].iloc[0])
+            seconds = float(read_table(path, ["s"], ["s"], sep="\t")["s"].iloc[0])
         except InputError:  # cut short when the job was killed
             continue
         end = path.stat().st_mtime

@@ -3,6 +3,7 @@
 import argparse
 import textwrap
 
+from mugi.commands.output import closing
 from mugi.doctor import MISSING, STAGES, blocked, findings, measured
 
 WIDEST = 48  # characters of a cell
@@ -29,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
     if args.seconds > 0:
         wanting = {one.needed_by for one in found if one.state == MISSING}
         print(measured(wanting.__contains__, args.seconds))
+    closing({"here": f"{len(able)} of {len(STAGES)} stages can run"})
     return int(bool(lacking))
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from mugi.errors import InputError, Mistake
 from mugi.files import parse_json, read_table
+from mugi.record import RUN, read_record
 from mugi.report.blocks import Link, Missing
 from mugi.report.sources import command_of
 from mugi.report.tables import COLUMNS
@@ -27,7 +28,8 @@ class Results:
             raise InputError(Mistake("no such folder of results", str(folder)))
         self.linked: set[str] = set()
         self._tables: dict[str, pd.DataFrame | None] = {}
-        self.manifest = self._manifest()
+        self.record = read_record(self.folder / RUN)
+        self.manifest = self._manifest() or self.record.get("manifest", {})
 
     def _manifest(self) -> dict:
         path = self.folder / MANIFEST

@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 
+from mugi.record import KEPT, RUNNING
 from mugi.report.blocks import (
     Block,
     Cell,
@@ -35,6 +36,7 @@ def page(results: Results) -> Page:
         facts: dict[str, Cell] = {name.replace("_", " "): told(made.get(name)) for name in PLAIN}
         facts["changed since the commit"] = changed(made)
         blocks += [Heading("Made by", "made"), Facts(facts)]
+    blocks += last_run(results)
     blocks += took(results)
     if made:
         blocks.append(Heading("Configuration", "configuration"))
@@ -48,6 +50,49 @@ def page(results: Results) -> Page:
             Table("packages", "Installed packages", ["package", "version"], versions),
         ]
     return Page("run", "Run", about, blocks)
+
+
+def last_run(results: Results) -> list[Block]:
+    """Return how the last run ended, what it made again and why, and how runs before it ended."""
+    record = results.record
+    if not record:
+        return []
+    state = record["state"]
+    jobs = [job for job in record["jobs"] if job["state"] != KEPT]
+    facts: dict[str, Cell] = {
+        "state": "running while this page was written" if state == RUNNING else state,
+        "started": record["started"],
+        "ended": told(record["ended"]),
+        "jobs kept from earlier runs": str(len(record["jobs"]) - len(jobs)),
+    }
+    rows = [
+        Row([job["rule"], of(job), job["state"], job["reason"], results.logs(job["rule"])])
+        for job in jobs
+    ]
+    columns = ["rule", "of", "state", "reason", "said"]
+    title = "Jobs of the last run, and why each had to run"
+    blocks: list[Block] = [Heading("Last run", "last"), Facts(facts)]
+    blocks.append(Table("jobs", title, columns, rows))
+    earlier = [
+        Row(
+            [
+                run["state"],
+                run["started"],
+                told(run["ended"]),
+                *map(Number, (run["finished"], run["failed"])),
+            ]
+        )
+        for run in record["earlier"]
+    ]
+    if earlier:
+        columns = ["state", "started", "ended", "jobs finished", "jobs failed"]
+        blocks.append(Table("earlier", "Runs before it", columns, earlier))
+    return blocks
+
+
+def of(job: dict) -> str:
+    """Return the wildcards of a job."""
+    return ", ".join(f"{name}={value}" for name, value in job["wildcards"].items())
 
 
 def told(value: object) -> str:

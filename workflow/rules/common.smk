@@ -47,6 +47,7 @@ BELOW = {
     "analysis": ["methods"],
     "llm": ["methods", "machine"],
     "manifest": ["machine"],
+    "record": ["manifest"],
     "carbon": ["hardware"],
     "accuracy": ["analysis", "llm", "arguments"],
     "claim": ["expressions", "units"],
@@ -57,7 +58,7 @@ BELOW = {
     "conclusions": ["verdicts"],
     "claims": ["ledger", "quantities", "switches", "conclusions", "claims_text"],
     "judge": ["claims", "carbon", "methods"],
-    "report": ["ledger", "verdicts", "figures", "hardware"],
+    "report": ["ledger", "verdicts", "figures", "hardware", "record"],
 }
 LENGTHS = ("seq_len", "prompt_len", "output_len")  # of which a list makes many runs
 # the longest jobs first: all wait for the checkpoint, the figures for the sweep
