@@ -33,6 +33,7 @@ report: "workflow/report/workflow.rst"
 
 onstart:
     begin_run()
+    begin_record()
 
 
 include: "workflow/rules/arguments.smk"

@@ -5,7 +5,8 @@ from mugi import record
 RECORD = Path("results") / record.RUN
 
 
-onstart:
+def begin_record():
+    """Write down what the run is made by and what it will do."""
     record.begin(RECORD, config, str(BASE / "Snakefile"), record.jobs_of(workflow))
 
 
