@@ -1,10 +1,14 @@
 """What commands print: the line that ends each, and tables as JSON."""
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:  # `mugi doctor` has to work where it is missing
+    import pandas as pd
 
 
 def closing(written: Mapping[object, pd.DataFrame | str], beside_data: bool = False) -> None:
@@ -22,7 +26,7 @@ def closing(written: Mapping[object, pd.DataFrame | str], beside_data: bool = Fa
 
 def as_json(content: object) -> str:
     """Return a table (as a list of its rows) or a mapping as JSON; what is not there is null."""
-    if isinstance(content, pd.DataFrame):
+    if hasattr(content, "columns"):
         content = rows(content)
     return json.dumps(content, indent=2, allow_nan=False)
 
