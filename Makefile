@@ -21,7 +21,7 @@ export PIP_FIND_LINKS := $(abspath $(WHEELHOUSE))
 endif
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: all install wheelhouse archive full smoke test test-all lint docs update-docs clean
+.PHONY: all install wheelhouse archive full smoke test test-all fuzz lint docs update-docs clean
 
 # Everything with the defaults, its report, and Snakemake's own of how each file was made
 all: install
@@ -75,6 +75,10 @@ test: install
 # All tests, a file at a time; an interrupted run goes on with the files that have not passed yet
 test-all: install
 	$(BIN)/python workflow/scripts/test_all.py
+
+# Inputs that nobody meant, ten seconds of them for every parser; `make test-all` takes minutes each
+fuzz: install
+	MUGI_FUZZ_SECONDS=10 $(PYTEST) -m "not slow" tests/fuzz
 
 lint: install
 	$(BIN)/ruff check

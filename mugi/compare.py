@@ -4,6 +4,7 @@
 results have beside it is not looked at.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -103,7 +104,7 @@ def reference_folder(reference: str | Path) -> Path:
     """Return where the tables of a reference are; raises InputError if it is not there."""
     if str(reference) in RULES.references:
         return REFERENCES / str(reference)
-    if not Path(reference).exists():
+    if not os.path.exists(reference):
         named = unknown("reference", reference, RULES.references)
         raise InputError(replace(named, allowed=(*RULES.references, "a results folder")))
     return Path(reference)
@@ -168,6 +169,10 @@ def _compared(name: str, ours: Path | None, theirs: Path) -> Comparison:
 def compare_tables(name: str, table: pd.DataFrame, reference: pd.DataFrame) -> Comparison:
     """Compare two tables of texts by key; raises InputError for columns that are missing."""
     rule = rule_of(name)
+    needed = [*rule.key, *rule.exact_where]
+    raise_all(
+        [f"no column '{column}' in the reference" for column in needed if column not in reference]
+    )
     compared = [column for column in reference if column not in rule.ignored]
     raise_all(
         [

@@ -8,6 +8,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+LONGEST = 1000  # characters of each part of a mistake
+
 
 @dataclass(frozen=True)
 class Mistake:
@@ -27,9 +29,9 @@ class Mistake:
         return replace(self, where=f"{place}: {self.where}" if self.where else str(place))
 
     def __str__(self) -> str:
-        line = f"{self.where}: {self.what}" if self.where else self.what
-        line += f" (did you mean '{self.nearest}'?)" if self.nearest else ""
-        return f"{line}; one of: {', '.join(self.allowed)}" if self.allowed else line
+        line = f"{shown(self.where)}: {shown(self.what)}" if self.where else shown(self.what)
+        line += f" (did you mean '{shown(self.nearest)}'?)" if self.nearest else ""
+        return f"{line}; one of: {shown(', '.join(self.allowed))}" if self.allowed else line
 
 
 class InputError(ValueError):
@@ -51,6 +53,15 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.mistakes))
+
+
+def shown(text: str) -> str:
+    """Return text for a line of a terminal: cut where it is long, other than letters as escapes.
+
+    What files hold stands in mistakes: megabytes of it, ends of lines, commands of terminals.
+    """
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def closest(name: object, choices: Iterable[object], cutoff: float = 0.5) -> str:

@@ -7,6 +7,7 @@ comparisons only.
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -96,7 +97,8 @@ class Expression:
         with np.errstate(all="ignore"):
             value = self(symbols)
         if _is_text(value) or np.any(self.checked(value) < least):
-            raise self._error(f"must be a number of at least {least:g}")
+            bound = f" of at least {least:g}" if np.isfinite(least) else ""
+            raise self._error(f"must be a number{bound}")
         return value
 
     def _error(self, what: str) -> InputError:
@@ -111,9 +113,12 @@ def parse(value: object, where: str) -> Expression:
     """
     text = str(value)
     try:
+        if isinstance(value, bool):  # yes and no of YAML
+            raise ValueError("a number is needed")
         if len(text) > LONGEST_TEXT:
             raise ValueError(f"longer than {LONGEST_TEXT} characters")
-        tree = ast.parse(text, mode="eval").body
+        with warnings.catch_warnings(action="ignore"):  # of Python's parser, about `1if a else b`
+            tree = ast.parse(text, mode="eval").body
         function = _build(tree, text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else error

@@ -82,9 +82,10 @@ def beside(text: str, file: str) -> str:
     name, equals, windows = text.rpartition("=") if re.search(r"=\d+$", text) else (text, "", "")
     if not re.search(r"^~|[/.]", name) or "\n" in name:
         return text
-    said = Path(name).expanduser()
-    path = Path(os.path.normpath(Path(file).expanduser().parent / said))
-    if not (name.startswith("~") or path.exists()):
+    said = Path(os.path.expanduser(name))  # unlike Path's, it leaves ~ of nobody as it is
+    path = Path(os.path.normpath(Path(os.path.expanduser(file)).parent / said))
+    # os.path has False for what is too long to be a path, where Path raises
+    if not (name.startswith("~") or os.path.exists(path)):
         return text
     here = Path.cwd()
     within = path.is_absolute() and not said.is_absolute() and path.is_relative_to(here)
@@ -266,7 +267,7 @@ def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[
             table = pd.read_csv(path, keep_default_na=False, low_memory=False, **how)
     except InputError:
         raise
-    except (OSError, ValueError, NotImplementedError) as error:  # of pandas and pyarrow too
+    except (OSError, ValueError, NotImplementedError, csv.Error) as error:  # of libraries too
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         if cells := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason):
             reason = f"line {cells[2]} has {cells[3]} cells, the heading {cells[1]}; {COMMAS}"
@@ -299,11 +300,38 @@ def _parquet(path: Path) -> pd.DataFrame:
 
     An index with a name is a column among them; one without is no more than numbers of rows.
     """
+    import pyarrow
     from pyarrow import parquet
 
     stored = parquet.read_table(path, partitioning=None)
-    unnamed = [name for name in stored.column_names if re.fullmatch(r"__index_level_\d+__", name)]
-    return stored.drop_columns(unnamed).to_pandas(ignore_metadata=True)
+    unnamed = {name for name in stored.column_names if re.fullmatch(r"__index_level_\d+__", name)}
+    named = [field for field in stored.schema if field.name not in unnamed]
+    twice = {field.name for field in named if stored.column_names.count(field.name) > 1}
+    raise_all([Mistake(f"column '{name}' is there twice", str(path)) for name in sorted(twice)])
+    plain = {field.name: _plain(stored[field.name], f"{path}: {field.name}") for field in named}
+    return pyarrow.table(plain).to_pandas(ignore_metadata=True)
+
+
+def _plain(column, place: str):
+    """Return a column of Parquet as numbers or text, as a CSV would have them.
+
+    Raises InputError for cells that hold several values, or bytes.
+    """
+    from pyarrow import types
+
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    if (
+        types.is_nested(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_fixed_size_binary(kind)
+    ):
+        raise InputError(Mistake(f"must hold numbers or text, not {kind}", place))
+    if types.is_temporal(kind):
+        kind = "string"
+    elif types.is_decimal(kind) or types.is_float16(kind):
+        kind = "float64"
+    return column.cast(kind)
 
 
 def _check_heading(path: Path, separator: str) -> None:

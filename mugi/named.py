@@ -17,7 +17,8 @@ from mugi.schema import mistakes_of
 
 MOST_CHOICES = 100_000
 """Of one grid."""
-_SPAN = re.compile(r"(-?\d+)\.\.(-?\d+)")
+# Python reads no more than thousands of digits.
+_SPAN = re.compile(r"(-?\d{1,1000})\.\.(-?\d{1,1000})")
 
 
 class Named(BaseModel):

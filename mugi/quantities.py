@@ -142,5 +142,5 @@ def evaluate(rows: pd.DataFrame, column: Expression) -> pd.Series:
         if numbers.isna().any():
             cell = rows[name][numbers.isna()].iloc[0]
             raise InputError(Mistake(f"'{cell}' is not a number", f"column '{name}'"))
-    values = column.checked(column(symbols))
+    values = column.number(symbols, least=-np.inf)
     return pd.Series(values, rows.index, float).set_axis(rows.get("model", rows.index))

@@ -6,6 +6,7 @@ is known, and neither has arithmetic with it.
 
 import ast
 import re
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 
@@ -97,7 +98,12 @@ def unit_of_arithmetic(text: str) -> Unit | None:
     Factors such as 1e9 are conversions: `energy_nj / 1e9` is in J. Raises ValueError for a sum or
     a comparison of different units.
     """
-    return _of(ast.parse(text.strip(), mode="eval").body)
+    with warnings.catch_warnings(action="ignore"):  # of Python's parser, about `1if a else b`
+        tree = ast.parse(text.strip(), mode="eval").body
+    try:
+        return _of(tree)
+    except ArithmeticError:  # scales of powers that are no numbers any more
+        return None
 
 
 def _of(node: ast.AST) -> Unit | None:

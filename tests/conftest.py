@@ -18,6 +18,16 @@ hypothesis.settings.register_profile("busy", deadline=None)  # other workers tak
 hypothesis.settings.load_profile("busy")
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Print what the fuzzers tried (tests/fuzz), of all workers."""
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.getreports(kind)]
+    properties = (pair for report in reports for pair in report.user_properties)
+    lines = sorted(value for name, value in properties if name == "fuzzed")
+    if lines:
+        terminalreporter.section("fuzzed")
+        terminalreporter.write("".join(f"{line}\n" for line in lines))
+
+
 @pytest.fixture
 def one_thread():
     """Torch on one thread: small models are many times slower on more."""

@@ -1,5 +1,6 @@
 """Models of speech and vision on a folder of clips or images."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def data_digest(source: str) -> str:
     """
     if source == DIGITS:
         return digest(source)
-    if not Path(source).is_dir():
+    if not os.path.isdir(source):
         raise InputError(Mistake(f"no such folder; allowed: a folder, {DIGITS}", f"data {source}"))
     files = sorted(path for path in Path(source).rglob("*") if path.is_file())
     return digest("\n".join(f"{sha256_of(path)}  {path.relative_to(source)}" for path in files))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import lm_eval.api.task
 import numpy as np
+from datasets.exceptions import DatasetsError
+from huggingface_hub.errors import HfHubHTTPError
 from lm_eval.tasks import TaskManager
 from transformers import set_seed
 
@@ -24,6 +26,11 @@ from mugi.llm.texts import OWN_PREFIX, TASKS
 
 logger = logging.getLogger(__name__)
 _FILES = {"arrow", "csv", "json", "parquet", "text"}  # what data sets of files are read by
+# Of data sets, the network and what is not installed. A TypeError is a bug, of theirs or ours.
+_FAILURES = (
+    *(OSError, ValueError, LookupError, RuntimeError, ImportError, NotImplementedError),
+    *(DatasetsError, *HfHubHTTPError.__bases__),
+)
 STDERR_SAMPLES = 100  # of lm-eval's own standard errors, where it has no formula
 
 
@@ -83,7 +90,7 @@ def load_task(settings: TaskSettings, manager: TaskManager) -> dict:
         loaded = manager.load([name])
     except InputError:
         raise
-    except Exception as error:  # every data set raises errors of its own
+    except _FAILURES as error:
         reason = first_line(error)
         raise InputError(f"task {name}: its data cannot be loaded: {reason}") from None
     for task in loaded["tasks"].values():

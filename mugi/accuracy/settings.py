@@ -1,5 +1,6 @@
 """What is measured: texts and their windows, tasks, data. Imports no torch."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ def counted(text: str, what: str, setting: str = "") -> tuple[str, int | Literal
         return name, None
     if count == "all" and what == "windows":
         return name, "all"
-    if not count.isdigit() or int(count) < 1:
+    if not re.fullmatch("0*[1-9][0-9]{0,17}", count):
         one = what.removesuffix("s")
         rule = f"must be NAME, or NAME={what.upper()} with at least 1 {one}"
         raise InputError(Mistake(rule, where=f"{setting} {text}".strip()))

@@ -1,6 +1,6 @@
 """The sections of the configuration."""
 
-from pathlib import Path
+import os
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, create_model, model_validator
@@ -41,7 +41,7 @@ def _check_source(source: str) -> None:
 
 def _check_data(data: str) -> None:
     named = (DIGITS, CLIPS)
-    if data not in named and not Path(data).is_dir():
+    if data not in named and not os.path.isdir(data):
         near = closest(data, named)
         raise InputError(Mistake(f"no folder '{data}'", "", ("a folder", *named), near))
 

@@ -162,7 +162,7 @@ def variants(name: str) -> list[str]:
 
 def _variants(document: Document) -> list[str]:
     named = document.content.get("variants")
-    first = document.content.get("default_variant", "")
+    first = str(document.content.get("default_variant", ""))  # whatever it is, until it is checked
     return list(dict.fromkeys([first, *(named if isinstance(named, dict) else {})]))
 
 

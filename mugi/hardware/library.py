@@ -1,5 +1,6 @@
 """Designs, technologies and models in YAML: by name from the package, or by path from the user."""
 
+import os
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
@@ -24,13 +25,13 @@ def source(kind: str, name: str, known: Callable[[], list[str]]) -> tuple[str, s
 
     Raises InputError for a file that cannot be read and for a name that is not one of `known()`.
     """
-    shown, path = name, Path(name).expanduser()
+    shown, path = name, Path(os.path.expanduser(name))
     if not name.endswith(ENDINGS):
         shown = f"{name}.yaml"
         path = files("mugi.hardware").joinpath(FOLDERS[kind], shown)
-    elif not path.is_file() and kind != "design":
+    elif not os.path.isfile(path) and kind != "design":
         raise InputError(f"{kind} file '{name}' does not exist")
-    if not path.is_file():
+    if not os.path.isfile(path):
         path = "a YAML file or config.json" if kind == "model" else "a YAML file"
         raise InputError(unknown(kind, name, [*known(), f"or the path of {path}"]))
     return shown, yaml_text(path)

@@ -238,7 +238,7 @@ def filled(runs: pd.DataFrame) -> pd.DataFrame:
         if chosen.any():
             height = runs.loc[chosen, "array_height"].to_numpy()
             width = load_design(name).array_width
-            widths = width.number({"array_height": height}, least=1)
+            widths = np.asarray(width.number({"array_height": height}, least=1), float)
             if np.any(widths != np.floor(widths)):
                 raise InputError(Mistake(f"'{width.text}' must be a whole number", width.where))
             runs.loc[chosen, "array_width"] = widths

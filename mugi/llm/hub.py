@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from functools import cache
 
 from huggingface_hub import HfApi, scan_cache_dir
-from huggingface_hub.errors import CacheNotFound
+from huggingface_hub.errors import CacheNotFound, HfHubHTTPError
 
 from mugi.errors import InputError, first_line
 
 _SECONDS = 10  # to wait for the hub
+# Of the hub (also because of HF_HUB_OFFLINE), for names that are none, and of its library of HTTP.
+_FAILURES = (OSError, ValueError, *HfHubHTTPError.__bases__)
 
 
 def revisions(datasets: Iterable[str]) -> dict[str, str]:
@@ -24,7 +26,7 @@ def revision(dataset: str) -> str:
     """
     try:
         return HfApi().dataset_info(dataset, timeout=_SECONDS).sha
-    except Exception as error:  # of the hub, the network, or because of HF_HUB_OFFLINE
+    except _FAILURES as error:
         if downloaded := _downloaded(dataset):
             return downloaded
         reason = f"{first_line(error).rstrip('.')}; it is not downloaded"

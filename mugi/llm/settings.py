@@ -1,5 +1,6 @@
 """Which model, and how it is loaded and run. Imports no torch: mistakes show before it loads."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,8 +67,8 @@ class ModelSettings:
 
 def is_checkpoint(source: str | Path) -> bool:
     """Return whether `source` is a folder or a GGUF file."""
-    path = Path(source)
-    return path.is_dir() or (path.is_file() and path.suffix == GGUF)
+    is_gguf = os.path.isfile(source) and Path(source).suffix == GGUF
+    return os.path.isdir(source) or is_gguf
 
 
 def is_source(source: str) -> bool:

@@ -8,6 +8,7 @@ topics of the running Python differ from version to version: tables name their s
 import hashlib
 import importlib.util
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -73,7 +74,7 @@ def label(name: str) -> str:
 def check_text(name: str) -> None:
     """Raise InputError if `name` is neither a text by name nor a file."""
     known = [*TEXTS, *DATASETS]
-    if name not in known and not Path(name).is_file():
+    if name not in known and not os.path.isfile(name):
         allowed = (*known, "or a text file")
         raise InputError(Mistake(f"unknown text '{name}'", "", allowed, closest(name, known)))
 

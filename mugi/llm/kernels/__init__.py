@@ -8,8 +8,10 @@ fused kernels where they run. Published grouping and adaptive LUT windows always
 
 import functools
 import importlib
+import importlib.util
 import logging
 import os
+import subprocess
 from types import ModuleType, SimpleNamespace
 
 import torch
@@ -47,11 +49,19 @@ def _that_runs(kind: str) -> ModuleType | None:
         one = torch.zeros(1, dtype=torch.bfloat16, device=kind)
         lookup = SimpleNamespace(stack=stack, tables=one, offsets=one.int(), sliding=False)
         module.activations(lookup, one)
-    except Exception as error:  # compilers and drivers raise errors of their own
+    except _failures() as error:
         logger = logging.getLogger(__name__)
         logger.warning("softmax and activations run as torch: %s", first_line(error))
         return None
     return module
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what compilers, drivers and their libraries raise where kernels cannot run."""
+    failures = InputError, OSError, RuntimeError, ImportError, subprocess.SubprocessError
+    if not importlib.util.find_spec("triton"):
+        return failures
+    return *failures, importlib.import_module("triton.errors").TritonError
 
 
 def _named(name: str, device: torch.device) -> ModuleType:
