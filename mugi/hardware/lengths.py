@@ -44,10 +44,12 @@ def mistakes(runs: pd.DataFrame) -> Iterator[tuple[int, Mistake]]:
     """Yield the first mistake in the lengths of each run, whose models and numbers are fine."""
     names = runs["model"].astype(str)
     models = {name: load_model(name) for name in names.unique()}
-    rows = zip(names, said(runs).to_numpy(), completed(runs).to_numpy(), strict=True)
+    lengths = said(runs).to_numpy()
+    keys = np.nan_to_num(lengths, nan=-1).tolist()
+    rows = zip(names, keys, lengths, completed(runs).to_numpy(), strict=True)
     known: dict[tuple, str] = {}
-    for run, (name, given, complete) in enumerate(rows):
-        key = name, *np.nan_to_num(given, nan=-1)
+    for run, (name, numbers, given, complete) in enumerate(rows):
+        key = name, *numbers
         if key not in known:
             known[key] = _mistake(name, models[name], given, complete)
         if known[key]:

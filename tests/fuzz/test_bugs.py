@@ -38,7 +38,7 @@ COMMANDS = [
     (f"weigh {DRAWN} -o t.csv", "mugi.analysis.distribution", "_finite"),
     (f"lookup exp {METHOD} --input -1 -o t.csv", "mugi.analysis.lookup", "_entries_read"),
     ("trace gemm -o t.csv", "mugi.array.trace", "_table"),
-    ("simulate --array-height 8 --windows 1 -o t.csv", "mugi.array.gemm", "multiples"),
+    ("simulate --array-height 8 --windows 2 -o t.csv", "mugi.array.gemm", "multiples"),
     ("check", "mugi.hardware.lengths", "_mistake"),
     ("accuracy tiny --windows 1 -o t.csv", "mugi.llm.complete", "check_tokenizer"),
     ("profile tiny --length 16 -o t.parquet", "mugi.llm.complete", "check_weights"),

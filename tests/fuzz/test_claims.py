@@ -168,10 +168,6 @@ JUDGED = Parser(
     damaged(Many([TABLE.to_csv(index=False), RUNS.to_csv(index=False)]), CELLS),
     use_results,
     good=(TABLE.to_csv(index=False),),
-    command=lambda content, folder: [
-        *["claims", written(content, folder / "runs.csv"), "-o", str(folder / "claims.csv")],
-        *["--ledger", written(yaml_of(LEDGER | {"claims": {}}), folder / "ledger.yaml")],
-    ],
 )
 
 
