@@ -27,7 +27,7 @@ HANGS_S = 60.0  # of the clock: an input that waits for something
 MEMORY = 1 << 30  # bytes that an input may add to those of the process
 LONGEST_LINE = 4000  # characters of a mistake
 BATCH = 200  # inputs that hypothesis makes from one seed
-COMMANDS = 20  # refused inputs that are also given to the command
+COMMANDS = 5  # refused inputs that are also given to the command
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Parser:
     good: tuple = ()
     seeds: tuple = ()
     command: Callable[[object, Path], list[str]] | None = None
-    quick: int = 40
+    quick: int = 10
 
 
 @dataclass

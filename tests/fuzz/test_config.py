@@ -41,7 +41,7 @@ PARSER = Parser(
     ),
     used,
     good=(yaml_of(TINY),),
-    quick=5,
+    quick=3,
 )
 
 

@@ -50,7 +50,7 @@ PARSER = Parser(
         *["explore", written(text, folder / "sweep.yaml"), "-o", str(folder / "table.csv")],
         *["--plot", str(folder / "plot")],
     ],
-    quick=30,
+    quick=6,
 )
 
 

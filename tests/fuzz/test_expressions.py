@@ -114,7 +114,7 @@ PARSER = Parser(
     used,
     good=tuple(VALID),
     seeds=(*TEXTS, "\ud800", "work_gop**64", "e_nj**64 + e_nj", "True", "1if H else 2"),
-    quick=200,
+    quick=100,
 )
 
 

@@ -158,7 +158,7 @@ DESIGNS = Parser(
         "--design",
         written(text, folder / "design.yaml"),
     ],
-    quick=30,
+    quick=6,
 )
 
 
@@ -206,7 +206,7 @@ TECHNOLOGIES = Parser(
         ],
         *["--seq-len", "66", "--technology", written(text, folder / "technology.yaml")],
     ],
-    quick=30,
+    quick=6,
 )
 
 
@@ -250,7 +250,7 @@ MODELS = Parser(
         ],
         *["--model", written(text, folder / "model.yaml")],
     ],
-    quick=30,
+    quick=6,
 )
 
 
@@ -284,7 +284,7 @@ GRIDS = Parser(
     use_grids,
     good=tuple(map(yaml_of, GRIDS_YAML)),
     command=lambda text, folder: ["evaluate", "--grid", written(text, folder / "grids.yaml")],
-    quick=30,
+    quick=6,
 )
 
 

@@ -45,7 +45,7 @@ def test_gguf(fuzzed, gguf_file):
             | st.binary(max_size=40).map(b"GGUF".__add__),
             used,
             good=(gguf_file,),
-            quick=5,
+            quick=3,
         )
     )
 
@@ -80,7 +80,7 @@ def test_safetensors(fuzzed, checkpoint):
             st.one_of(structured, damaged_bytes(Many([whole]), head=HEAD), lengths),
             used,
             good=(whole,),
-            quick=5,
+            quick=3,
         )
     )
 
@@ -108,6 +108,6 @@ def test_config_beside_weights(fuzzed, checkpoint):
             ),
             used,
             good=(json.dumps(content),),
-            quick=5,
+            quick=3,
         )
     )
