@@ -31,6 +31,7 @@ from mugi.files import Document, read_table, read_yaml, write_text
 from mugi.hardware.families import known
 from mugi.hardware.huggingface import translated
 from mugi.hardware.model import Model
+from mugi.judge.stand import said
 from mugi.machine import processor, usable_cores
 from mugi.pace import CHAIN, MODEL_RULES, TIMES, model_speed, plain_speed
 from mugi.report import chart
@@ -40,15 +41,16 @@ from mugi.report.results import Results
 from mugi.report.run import needs
 from mugi.report.tables import CONCLUSIONS
 from mugi.report.verdict import counted as by_section
-from mugi.report.verdict import quotes
+from mugi.report.verdict import headlines, quotes
 from mugi.runs import end_with_run
 from mugi.schema import validated
+from mugi.verdicts import MEANING, RULES
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ["fig06", "pareto"]
 CHART = "docs/images/verdicts.svg"
 CLAIMS = ["id", "also", "statement", "design", "baseline", "printed", "unit", "computed"]
-CLAIMS += ["corrected", "comparison", "correction", "depends_on", "reason"]
+CLAIMS += ["corrected", "comparison", "correction", "depends_on", "reason", "moved_by"]
 EXACT_TARGETS = rule_of("claims/claims.csv").exact_where["target"]
 METHODS = ["softmax", "activation", "woq", "kvq"]
 VLP = {"softmax": "vlp:", "activation": "vlp:", "woq": "native", "kvq": "native"}
@@ -140,8 +142,8 @@ def summary(results: Path) -> str:
         sentences.append(
             "VLP in softmax and activation moves the distribution of the next token by a KL "
             f"divergence of {interval(divergence.iloc[0], '{:.4f}')} nats from the exact functions "
-            f"in BF16, and the log-loss by {interval(loss.iloc[0], '{:+.4f}')} nats, on too little "
-            "text to claim its sign."
+            f"in BF16, and the log-loss by {interval(loss.iloc[0], '{:+.4f}')} nats "
+            f"({said(loss['ci_low'].iloc[0], loss['ci_high'].iloc[0])})."
         )
     if len(int4):
         sentences.append(
@@ -266,11 +268,11 @@ def draw_chart(results: Path, root: Path) -> None:
 
 
 def headline(results: Path) -> str:
-    """Return the claims of the paper's abstract."""
-    claims = judged(results).rename(columns={"correction": "verdict", "depends_on": "depends on"})
-    shown = ["statement", "printed", "computed", "corrected", "verdict", "depends on"]
-    of_abstract = claims.loc[claims["location"] == "Abstract", shown].fillna("")
-    return to_markdown(of_abstract.replace("; ", ", ", regex=True))
+    """Return the claims of the paper's abstract, as the report's first page has them."""
+    claims = claims_of(Results(results))
+    if claims is None:
+        return NOT_MEASURED
+    return to_markdown(headlines(claims).replace("; ", ", ", regex=True))
 
 
 def ledger(results: Path, exact: bool) -> str:
@@ -283,7 +285,13 @@ def ledger(results: Path, exact: bool) -> str:
 def concluded(results: Path) -> str:
     """Return the paper's conclusions with their verdicts."""
     table = read_table(results / "claims" / "conclusions.csv")
-    return to_markdown(table[["section", "sentence", "verdict", "in_words"]])
+    columns = ["section", "sentence", "verdict", "printed", "computed", "corrected", "in_words"]
+    return to_markdown(table[columns].fillna(""))
+
+
+def rules() -> str:
+    """Return what each verdict means."""
+    return "\n".join([*(f"* *{name}*: {words};" for name, words in RULES.items()), "", MEANING])
 
 
 # --- models of the cost model ---------------------------------------------------------------------
@@ -395,10 +403,10 @@ def run(results: Path) -> str:
     installed = environment / "bin" / ".installed"
     if installed.exists():
         took = installed.stat().st_mtime - (environment / "pyvenv.cfg").stat().st_mtime
-        install = f"{took / 60:.0f} minutes and {install}"
+        install = f"{took / 60:.0f} min and {install}"
     return (
         f"On {processor()}, {os.cpu_count()} cores: the install takes {install}; then `make` runs "
-        f"{len(table)} jobs in {busy_s(table) / 60:.0f} minutes, with at most {memory_gib:.1f} GiB "
+        f"{len(table)} jobs in {busy_s(table) / 60:.0f} min, with at most {memory_gib:.1f} GiB "
         f"of memory and {gigabytes(results):.1f} GB of results."
     )
 
@@ -518,7 +526,7 @@ BLOCKS = [
     Block("README.md", "verdicts", verdicts),
     Block("README.md", "headline", headline),
     Block("README.md", "findings", findings),
-    Block("README.md", "summary", summary, measured),
+    Block("README.md", "summary", summary, told),
     Block("README.md", "run", run, unchecked, "jobs"),
     Block("README.md", "full", full, unchecked, "jobs"),
     Block("docs/explained/accuracy.md", "accuracy", accuracy, measured),
@@ -527,6 +535,7 @@ BLOCKS = [
     Block("docs/explained/quantisation.md", "datapath", datapath, measured),
     Block("docs/explained/survives.md", "survives", survives),
     Block("docs/reference/assumptions.md", "assumptions", lambda _: markdown(), equal, "code"),
+    Block("docs/reference/claims.md", "rules", lambda _: rules(), equal, "code"),
     Block("docs/reference/claims.md", "conclusions", concluded, measured),
     Block("docs/reference/claims.md", "claims", lambda results: ledger(results, True)),
     Block(

@@ -13,8 +13,13 @@ from mugi.files import read_table
 from mugi.methods import NATIVE
 
 KEYS = ["model", "softmax", "activation"]
+# column -> what the ends of its interval are called
+INTERVALS = {
+    "perplexity_above_exact": "perplexity_above_exact_{}",
+    "kl_to_exact_nats": "kl_to_exact_{}_nats",
+}
 SCALE = LogNorm(1e-3, 1)  # nats per token; larger ones look alike but are printed
-# metric and reference of the sweep -> its column here; the intervals of KL come with it
+# metric and reference of the sweep -> its column here
 METRICS = {
     ("token_perplexity", ""): "token_perplexity",
     ("token_perplexity_difference", EXACT): "perplexity_above_exact",
@@ -48,16 +53,15 @@ def make(table: Path, stem: Path) -> None:
 
 
 def one_row_a_run(sweep: pd.DataFrame) -> pd.DataFrame:
-    """Return the metrics of each run, the interval of KL to exact, and what it was run on."""
+    """Return the metrics of each run, two with intervals, and what it was run on."""
     runs = sweep[[*KEYS, "task", "window_tokens", "tokens", "documents"]].drop_duplicates(KEYS)
     runs = runs.set_index(KEYS)
     for (metric, reference), name in METRICS.items():
         measured = sweep[(sweep["metric"] == metric) & (sweep["reference"] == reference)]
         measured = measured.set_index(KEYS)
         runs[name] = measured["value"]
-        if name == "kl_to_exact_nats":
-            for end in ["ci_low", "ci_high"]:
-                runs[f"kl_to_exact_{end}_nats"] = pd.to_numeric(measured[end], errors="coerce")
+        for end in ["ci_low", "ci_high"] if name in INTERVALS else []:
+            runs[INTERVALS[name].format(end)] = pd.to_numeric(measured[end], errors="coerce")
     missing = [name for name in METRICS.values() if runs[name].isna().all()]
     if missing:
         raise InputError(f"the sweep has no rows of {', '.join(missing)}")

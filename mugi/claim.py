@@ -91,6 +91,15 @@ class Value(Quantity):
     decimals: Annotated[int, Field(ge=0, le=12)] = 2
 
 
+class Interval(Section):
+    """Ends of the 95 % interval of a number measured on a sample, and how many documents it has."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    low: Arithmetic
+    high: Arithmetic
+    documents: Arithmetic
+
+
 class Test(Section):
     """How a value must compare: `within` a relative distance of `printed`, `above` or `below`."""
 
@@ -109,7 +118,8 @@ class Claim(Quantity):
     """One claim of the paper, how it is judged, and the comparison on record if there is one.
 
     also: ids of rows elsewhere in the paper that say the same -> where; reading: of a drawing, not
-    a number that is printed as a result; stand_in: a model that is judged in place of the paper's.
+    a number that is printed as a result; stand_in: a model that is judged in place of the paper's;
+    interval: of a number measured on a sample, which decides if it can be told whether it is true.
     """
 
     location: Text
@@ -127,6 +137,7 @@ class Claim(Quantity):
     corrected_column: Arithmetic | None = None
     reading: bool = False
     stand_in: str = ""
+    interval: Interval | None = None
     comparison: Comparison | None = None
     reason: str = ""
     values: dict[str, Value] = Field(default_factory=dict)
@@ -172,8 +183,11 @@ class Claim(Quantity):
         if self.is_judged:
             needed, excluded = ["table", "column", "where"], ["target"]
         else:
-            needed, excluded = ["target"], [*Quantity.model_fields, "test", "corrected_column"]
+            needed = ["target"]
+            excluded = [*Quantity.model_fields, "test", "corrected_column", "interval"]
         mistakes += [Mistake("missing", key) for key in needed if not getattr(self, key)]
+        if self.interval and (self.over or self.aggregate or not self.limit):
+            mistakes.append(Mistake("is of one row and an inequality", "interval"))
         why = "the table has one" if self.is_judged else "not judged"
         mistakes += [Mistake(f"{why}, leave it out", k) for k in excluded if getattr(self, k)]
         try:

@@ -12,14 +12,23 @@ import pandas as pd
 from mugi.claim import DIFFERS, PLACEHOLDER, Claim
 from mugi.errors import InputError, Mistake, raise_all
 from mugi.ledger import Broken
-from mugi.quantities import CORRECTABLE, NotRun, Tables, at_key, compute, correctable
+from mugi.quantities import (
+    CORRECTABLE,
+    NotRun,
+    Tables,
+    at_key,
+    compute,
+    correctable,
+    interval_of,
+)
 from mugi.switches import Switches
 from mugi.verdicts import ERROR, NO_VERDICT, NOT_RUN, Outcome, compare, outcome, short
 
 RESULT_COLUMNS = [
     *["id", "location", "also", "statement", "design", "baseline", "printed", "unit", "computed"],
     *["corrected", "relative_difference", "comparison", "correction", "change", "depends_on"],
-    *["judged_on", "recorded", "agrees", "reason", "note", "source", "target", "conclusion"],
+    *["by_one_choice", "moved_by", "judged_on", "recorded", "agrees", "reason", "note", "source"],
+    *["target", "conclusion"],
 ]
 TEXTS = ["location", "statement", "design", "baseline", "printed", "unit", "target", "source"]
 TEXTS += ["reason", "note"]
@@ -126,9 +135,10 @@ def _judged(name: str, claim: Claim, table: pd.DataFrame, switches: Switches) ->
         more = "Its verdict needs runs of the preset corrected"
         return row | {"correction": NOT_RUN, "reason": _joined([claim.reason, more])}
     final = value if corrected is None else corrected
-    done = outcome(claim, value, final, switches.choices(name, final), by_published_metric)
-    words = [claim.reason, *switches.words(name, claim, final)]
-    return row | _told(done) | {"reason": _joined(words)}
+    choices, interval = switches.choices(name, final), interval_of(claim, table)
+    done = outcome(claim, value, final, choices, by_published_metric, interval)
+    row |= {"moved_by": _joined(switches.words(name, claim, final))}
+    return row | _told(done) | {"by_one_choice": switches.span(name, final)}
 
 
 def _joined(sentences: list[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated
 import pandas as pd
 from pydantic import Field
 
-from mugi.claim import ELSEWHERE
+from mugi.claim import ELSEWHERE, NOT_HERE
 from mugi.errors import raise_all, unknown
 from mugi.files import read_yaml
 from mugi.schema import Section, validated
@@ -29,18 +29,23 @@ from mugi.verdicts import (
     REVERSES,
     SHRINKS,
     short,
+    verdicts_in_words,
 )
 
+UNSAID = (NOT_RUN, ERROR, NOT_A_RESULT)
 FILE = files("mugi") / "conclusions.yaml"
-COLUMNS = ["conclusion", "section", "sentence", "claims", "verdict", "in_words"]
+NUMBERS = ["printed", "computed", "corrected"]
+COLUMNS = ["conclusion", "section", "sentence", "claims", "verdict", *NUMBERS, "in_words"]
+FEW = 6  # claims whose numbers are listed; of more they are counted
 PLACEHOLDER = re.compile(r"\{([^{}]+)\.(printed|computed|corrected)\}")
 Text = Annotated[str, Field(min_length=1)]
+# {} says whether an assumption touches the claim
 WORDS = {
-    REVERSES: "Not true when corrected",
-    DEPENDS: "True when corrected, but it depends on a choice",
-    SHRINKS: "Smaller when corrected",
-    GROWS: "Larger when corrected",
-    HOLDS: "Holds when corrected",
+    REVERSES: "Not true{}",
+    DEPENDS: "True{}, but it depends on a choice",
+    SHRINKS: "Smaller{}",
+    GROWS: "Larger{}",
+    HOLDS: "Holds{}",
     NO_VERDICT: "Cannot be judged here",
     NOT_A_RESULT: "Not a result",
     NOT_RUN: "Not in this run",
@@ -108,28 +113,55 @@ def _row(conclusion: Conclusion, results: pd.DataFrame, claims: pd.DataFrame) ->
     there = set(claims["correction"])
     order = [ERROR, *OBJECTIONS[::-1], NOT_RUN, NO_VERDICT, NOT_A_RESULT]
     verdict = next(name for name in order if name in there)
+    judged = claims[claims["comparison"] != NOT_HERE]
+    shown = judged if len(judged) else claims
     return {
         "section": conclusion.section,
         "sentence": PLACEHOLDER.sub(filled, conclusion.sentence),
         "claims": "; ".join(claims.index),
         "verdict": verdict,
-        "in_words": _in_words(verdict, claims),
+        **{name: _listed(shown, name) for name in NUMBERS if len(shown) <= FEW},
+        "in_words": _in_words(verdict, claims, is_few=len(shown) <= FEW),
     }
 
 
-def _in_words(verdict: str, claims: pd.DataFrame) -> str:
-    """Return why a conclusion has its verdict, in a sentence with numbers."""
+def _listed(claims: pd.DataFrame, name: str) -> str:
+    """Return one of the NUMBERS of few claims, in their order."""
+    cells = claims[name]
+    if name == "corrected" and cells.notna().any():  # no assumption touches the others
+        cells = cells.fillna(claims["computed"])
+    return "; ".join(one if isinstance(one, str) else short(one) for one in cells.dropna())
+
+
+def _in_words(verdict: str, claims: pd.DataFrame, is_few: bool) -> str:
+    """Return why a conclusion has its verdict: the number that decides, and what is said of it.
+
+    Of few claims the first with that verdict is told of, of many the one furthest from print.
+    """
     deciding = claims[claims["correction"] == verdict]
     numbers = deciding[["printed", "corrected"]].apply(pd.to_numeric, errors="coerce")
     moved = abs(numbers["corrected"] / numbers["printed"] - 1)
-    first = deciding.loc[moved.idxmax() if moved.notna().any() else deciding.index[0]]
-    words = WORDS[verdict]
-    if first["change"] and verdict != NO_VERDICT and not pd.isna(first["change"]):
-        words += f": {first['change']} ({first['id']})"
-    if first["comparison"] == ELSEWHERE:
-        words += f", on {first['judged_on']}, no model of the paper's"
+    furthest = moved.idxmax() if moved.notna().any() and not is_few else deciding.index[0]
+    first = deciding.loc[furthest].fillna("")
     counts = claims["correction"].value_counts()
-    if len(claims) > 1:
-        told = [f"{name} {counts[name]}" for name in WORDS if name in counts]
-        words += f". Of {len(claims)} claims: {', '.join(told)}"
-    return f"{words}."
+    counted = f"Of its {len(claims)} claims {verdicts_in_words(counts)}"
+    if len(counts) == 1:
+        counted = f"So it is with {'both' if len(claims) == 2 else f'all {len(claims)}'} claims"
+    if not is_few and verdict in OBJECTIONS:
+        return f"{counted}. The furthest: {first['id']} is {first['change']}."
+    told = [_decided(verdict, first), counted if len(claims) > 1 else ""]
+    if first["comparison"] != NOT_HERE and verdict not in UNSAID:
+        told.append(first["reason"].rstrip("."))
+    return f"{'. '.join(filter(None, told))}."
+
+
+def _decided(verdict: str, claim: pd.Series) -> str:
+    """Return what becomes of one claim, in a sentence with numbers."""
+    words = WORDS[verdict].format(" as computed" if claim["corrected"] == "" else " when corrected")
+    if claim["change"] and verdict not in UNSAID:
+        words += f": {claim['id']} is {claim['change']}"
+    if claim["by_one_choice"] and verdict in (HOLDS, SHRINKS, GROWS):
+        words += f"; {claim['by_one_choice']} by one choice"
+    if claim["comparison"] == ELSEWHERE:
+        words += f"; on {claim['judged_on']}, no model of the paper's"
+    return words

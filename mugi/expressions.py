@@ -54,6 +54,7 @@ COMPARISONS = {
 FUNCTIONS = {
     "abs": np.absolute,
     "ceil": np.ceil,
+    "exp": np.exp,
     "floor": np.floor,
     "log2": np.log2,
     "min": np.minimum,
@@ -109,7 +110,7 @@ def parse(value: object, where: str) -> Expression:
     """Parse a number or the text of an expression found at `where` (file and key).
 
     Allowed are numbers, names, + - * / % **, comparisons, `and`, `or`, `a if b else c`, quoted text
-    to compare with, and the functions abs, ceil, floor, log2, and min and max of two.
+    to compare with, and the functions abs, ceil, exp, floor, log2, and min and max of two.
     """
     text = str(value)
     try:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 
-from mugi.claim import SIGNS, Conditions, Quantity
+from mugi.claim import SIGNS, Claim, Conditions, Quantity
 from mugi.errors import InputError, Mistake, raise_all, unknown
 from mugi.expressions import Expression
 
@@ -75,6 +75,25 @@ def compute(
     if len(values) > 1:
         raise InputError(Mistake(f"{len(values)} rows; one is needed, or an aggregate", "where"))
     return values.iloc[0], judged_on
+
+
+def interval_of(claim: Claim, table: pd.DataFrame) -> tuple[float, float, int] | None:
+    """Return low and high end of a claim's interval and the documents it is of, if it has one.
+
+    Of one document nothing is known: it could be anything. Raises InputError as `compute` does.
+    """
+    if claim.interval is None:
+        return None
+
+    def read(key: str) -> float:
+        with at_key(f"interval.{key}"):
+            return compute(
+                claim.model_copy(update={"column": getattr(claim.interval, key)}), table
+            )[0]
+
+    documents = int(read("documents"))
+    ends = (read("low"), read("high")) if documents > 1 else (-np.inf, np.inf)
+    return (*ends, documents)
 
 
 @contextmanager

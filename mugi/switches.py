@@ -1,12 +1,14 @@
 """What the table of one switch at a time says of a claim."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
 from mugi.assumptions import PRESETS, REGISTRY
 from mugi.claim import Claim
 from mugi.errors import InputError, Mistake, raise_all
-from mugi.verdicts import Choice, short
+from mugi.verdicts import NEAR, Choice, short
 
 COLUMNS = ["claim", "base", "assumption", "value", "computed", "base_value"]
 TABLES = ("hardware", "carbon")  # of whose claims it has rows
@@ -41,6 +43,29 @@ class Switches:
             for row in rows.itertuples()
             if row.assumption in REGISTRY and REGISTRY[row.assumption].kind == "choice"
         ]
+
+    def span(self, name: str, corrected: float) -> str:
+        """Return how low and how high single choices take a corrected value, and which they are."""
+        moved = sorted(self.moved(name, corrected), key=lambda one: one.computed)
+        if not moved:
+            return ""
+        low, high = (f"{short(one.computed)} ({one})" for one in (moved[0], moved[-1]))
+        low = short(corrected) if moved[0].computed > corrected else low
+        high = short(corrected) if moved[-1].computed < corrected else high
+        return f"{low} to {high}"
+
+    def moved(self, name: str, corrected: float) -> list[Choice]:
+        """Return the single choices that move a corrected value by 5 % or more, strongest first.
+
+        Beside those of kind choice they are other ways to correct an error than ours.
+        """
+        found = [
+            Choice(row.assumption, str(row.value), row.computed)
+            for row in self._rows(name, PRESETS[1], corrected).itertuples()
+            if is_a_reading(row.assumption, str(row.value))
+        ]
+        far = {one: ratio(one.computed, corrected) for one in found}
+        return sorted((one for one in found if far[one] >= 1 + NEAR), key=far.get, reverse=True)
 
     def words(self, name: str, claim: Claim, corrected: float) -> list[str]:
         """Return sentences: what moves a claim most of corrections and of choices, and where to."""
@@ -82,11 +107,16 @@ class Switches:
         return [f"Of single corrections most by {', '.join(told)}"] if told else []
 
     def _of_choices(self, name: str, corrected: float) -> list[str]:
-        choices = sorted(self.choices(name, corrected), key=lambda choice: choice.computed)
-        ends = choices[:1] + choices[-1:] if len(choices) > 1 else choices
-        told = [
-            f"{short(choice.computed)} with {choice}"
-            for choice in ends
-            if abs(choice.computed / corrected - 1) >= MOVES
-        ]
+        told = [f"{short(one.computed)} with {one}" for one in self.moved(name, corrected)]
         return [f"Of single choices on top of all corrections: {', '.join(told)}"] if told else []
+
+
+def is_a_reading(assumption: str, value: str) -> bool:
+    """Return whether a value is open to choice: not one that is known to be wrong."""
+    entry = REGISTRY.get(assumption)
+    return entry is not None and (entry.kind == "choice" or value != str(entry.published))
+
+
+def ratio(one: float, other: float) -> float:
+    """Return how many times two numbers lie apart, 1 or more; infinite across 0."""
+    return max(one / other, other / one) if one * other > 0 else math.inf

@@ -151,15 +151,27 @@ def test_corrected_rows_are_used_only_where_both_sides_have_them(judged):
 def test_a_table_that_no_assumption_touches_is_judged_as_it_is(judged):
     result = judged()
     assert pd.isna(result["corrected"])
-    assert (result["correction"], result["change"]) == ("holds", "2.00 -> 2")
+    assert (result["correction"], result["change"]) == ("holds", "2, as printed")
 
 
 def test_corrected_column_replaces_a_wrong_formula(judged):
     result = judged(corrected_column="1 / area")
     assert result["corrected"] == pytest.approx(2.6 / 3.1)
     assert result["correction"] == "reverses"
-    said = "2.00 -> 0.8387 by the corrected metric, 2 by the published one"
-    assert result["change"] == said
+    said = "0.8387 instead of 2.00, as work per joule (2 as throughput per joule,"
+    assert result["change"].startswith(said)
+
+
+@pytest.mark.parametrize(("documents", "verdict"), [(17, "holds"), (1, "no verdict")])
+def test_a_sample_has_an_interval(judged, documents, verdict):
+    """Of one document there is none: its ends are empty."""
+    table = RUNS.assign(low=1.9, high=2.1, n=documents)
+    if documents == 1:
+        table = table.assign(low="", high="")
+    interval = {"low": "low", "high": "high", "documents": "n"}
+    side = {"where": {"design": "mugi", "model": "7b"}, "over": None, "aggregate": None}
+    result = judged(table, printed="<9", interval=interval, **side)
+    assert result["correction"] == verdict
 
 
 @pytest.mark.parametrize(

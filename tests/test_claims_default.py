@@ -20,7 +20,7 @@ from tests.figures.tables import ROOT, default_tables
 
 def without_a_model() -> dict[str, Claim]:
     """Return the ledger without the claims that are judged on runs of a model (test_profile.py)."""
-    of_a_model = ["concentration", "fit", "fig06", "table_accuracy"]
+    of_a_model = ["concentration", "fit", "fig06", "accuracy"]
     return {n: claim for n, claim in load_ledger().items() if claim.table not in of_a_model}
 
 
@@ -113,13 +113,14 @@ def test_verdicts_of_the_default_run(results, claim, verdict, corrected, depends
 
 
 def test_words_of_the_default_run(results):
-    change = "668 -> 10.64 by the corrected metric, 467.9 by the published one"
-    assert results.change["ABS-2"] == change
-    assert results.change["GEMM-3"] == "0.9923 -> 0.9922, already as published"
-    assert "1.101 with ws_load_rows=sram_width" in results.reason["ABS-3"]
-    assert "energy_efficiency (3.107 -> 1.504)" in results.reason["ABS-4"]
-    assert "1.056 with energy_scope=with_dram" in results.reason["ABS-4"]
-    assert results.reason["F13-S-F-8-nocarea"] == "Moved most by figna_multiplier: 28.5 -> 27.82"
+    change = "10.64 instead of 668, as work per joule (467.9 as throughput per joule,"
+    assert results.change["ABS-2"].startswith(change)
+    assert results.change["GEMM-3"] == "0.9922, not above 1, already as published"
+    span = "1.101 (ws_load_rows=sram_width) to 3.031 (ws_timing=load_then_stream)"
+    assert results.by_one_choice["ABS-3"] == span
+    assert "energy_efficiency (3.107 -> 1.504)" in results.moved_by["ABS-4"]
+    assert "1.056 with energy_scope=with_dram" in results.moved_by["ABS-4"]
+    assert results.reason["F13-S-F-8-nocarea"] == "Moved most by figna_multiplier, to 27.82"
     assert results.also["ABS-3"] == "LLM-1 (§6.3.1, Table 3)"
 
 

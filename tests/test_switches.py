@@ -13,7 +13,9 @@ ROWS = [
     ("A", "as-published", "silu_passes", "lut_twice", 45.1, 45.0),  # not worth a word
     ("A", "corrected", "softmax_passes", "3", 29.0, 43.0),
     ("A", "corrected", "softmax_passes", "1", 75.0, 43.0),
-    ("A", "corrected", "precise_cycles", "45", 43.9, 43.0),  # not a choice
+    ("A", "corrected", "precise_cycles", "45", 90.0, 43.0),  # wrong, not a choice
+    ("A", "corrected", "ws_timing", "load_then_stream", 60.0, 43.0),  # another correction than ours
+    ("A", "corrected", "pipeline_fill", "per_tile", 43.5, 43.0),  # by less than 5 %
     ("B", "corrected", "ws_load_rows", "sram_width", 0.4, 1.0),
 ]
 TABLE = pd.DataFrame(ROWS, columns=COLUMNS)
@@ -33,9 +35,12 @@ def test_choices_are_those_on_top_of_all_corrected():
 def test_words_name_what_moves_a_claim_and_where_to():
     assert Switches(TABLE).words("A", ONE, 43.0) == [
         "Of single corrections most by precise_cycles (45 -> 44)",
-        "Of single choices on top of all corrections: 29 with softmax_passes=3, "
-        "75 with softmax_passes=1",
+        "Of single choices on top of all corrections: 75 with softmax_passes=1, "
+        "29 with softmax_passes=3, 60 with ws_timing=load_then_stream",
     ]
+    assert Switches(TABLE).span("A", 43.0) == "29 (softmax_passes=3) to 75 (softmax_passes=1)"
+    assert Switches(TABLE).span("B", 1.0) == "0.4 (ws_load_rows=sram_width) to 1"
+    assert Switches(TABLE).span("C", 1.0) == ""
 
 
 def test_what_was_not_tried_is_said():

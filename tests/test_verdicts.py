@@ -1,9 +1,20 @@
 """Every rule of the two columns of a verdict, at its edges."""
 
+import numpy as np
 import pytest
 
 from mugi.claim import DIFFERS, ELSEWHERE, EQUAL, QUALITATIVE, WITHIN, Claim
-from mugi.verdicts import Choice, compare, is_true, outcome, stands
+from mugi.verdicts import (
+    CORRECTIONS,
+    RULES,
+    SAID,
+    Choice,
+    compare,
+    is_true,
+    outcome,
+    stands,
+    verdicts_in_words,
+)
 
 SIDE = [{"design": ["mugi"]}]
 
@@ -106,16 +117,48 @@ def test_the_first_rule_that_fits():
 def test_what_a_verdict_depends_on_comes_strongest_first():
     done = outcome(claim("2.07"), 2.07, 2.06, [ALMOST, MORE, HALF])
     assert list(map(str, done.depends_on)) == ["ws_load_rows=sram_width", "noc_link_bits=64"]
-    said = "2.07 -> 2.06, 0.5 with ws_load_rows=sram_width, 1.004 with noc_link_bits=64"
-    assert done.change == said
+    against = "ws_load_rows=sram_width (0.5) and noc_link_bits=64 (1.004)"
+    assert done.change == f"2.06 instead of 2.07; not true with {against}"
 
 
 def test_a_reversal_says_whether_it_is_new():
-    assert outcome(claim(">1"), 0.9923, 0.9922).change == "0.9923 -> 0.9922, already as published"
-    assert outcome(claim("2.07"), 2.0664, 0.9).change == "2.07 -> 0.9"
+    assert outcome(claim(">1"), 0.9923, 0.9922).change == (
+        "0.9922, not above 1, already as published"
+    )
+    assert outcome(claim("2.07"), 2.0664, 0.9).change == "0.9 instead of 2.07"
+    assert outcome(claim("1.08", test={"below": 1.08}), 1.009, 1.003).change == "1.003, below 1.08"
+    assert outcome(claim("8", ratio=False), 8, 8).change == "8, as printed"
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ((0.90, 1.13, 2), "no verdict"),
+        ((1.00, 1.07, 17), "holds"),
+        ((1.09, 1.13, 17), "reverses"),
+        ((-np.inf, np.inf, 1), "no verdict"),
+    ],
+)
+def test_what_a_sample_cannot_tell_has_no_verdict(interval, verdict):
+    """Its interval holds values that make the claim true and values that do not."""
+    value = 1.1 if verdict == "reverses" else 1.03
+    done = outcome(
+        claim("1.08", test={"below": 1.08}, ratio=False), value, value, (), None, interval
+    )
+    assert done.verdict == verdict
+    told = f"which cannot be told on {interval[2]} documents"
+    assert (told in done.change) == (verdict == "no verdict")
+
+
+def test_every_verdict_has_a_rule_and_a_verb():
+    assert set(RULES) == set(CORRECTIONS) <= set(SAID)
+    assert verdicts_in_words({"shrinks": 2, "holds": 1}) == "1 holds and 2 shrink"
 
 
 def test_both_metrics_are_said_where_one_is_redefined():
     done = outcome(claim("3.11", corrected_column="area"), 3.107, 1.535, (), 3.168)
     assert done.verdict == "shrinks"
-    assert done.change == "3.11 -> 1.535 by the corrected metric, 3.168 by the published one"
+    assert done.change == (
+        "1.535 instead of 3.11, as work per joule "
+        "(3.168 as throughput per joule, which counts speed twice)"
+    )

@@ -110,13 +110,14 @@ def _universes(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
 
 def _add_survives(parser: argparse.ArgumentParser) -> None:
     _add_hardware(parser)
-    for name in ("curve", "indices", "switches"):
+    for name in ("curve", "indices", "switches", "where"):
         parser.add_argument(f"--{name}", type=Path, required=True, help="table of `mugi judge`")
     _add_output(parser)
 
 
 def _survives(args: argparse.Namespace) -> dict[Path, str]:
-    tables = {name: read_table(getattr(args, name)) for name in ("curve", "indices", "switches")}
+    names = ("curve", "indices", "switches", "where")
+    tables = {name: read_table(getattr(args, name)) for name in names}
     page = what_survives(load_ledger(LEDGER), hardware=_read_runs(args), **tables)
     return {args.output: page}
 

@@ -8,6 +8,7 @@ from mugi.report.results import Results
 from mugi.report.tables import ACCURACY, METHODS, STAND
 
 PERPLEXITY = "token_perplexity"
+ENOUGH = 3  # documents: of two the interval of a perplexity reaches below 1, which none is
 
 
 def page(results: Results) -> Page:
@@ -24,8 +25,9 @@ LEGEND = (
     "Measured on models whose weights come inside installed packages. The paper's own models are "
     "gated or need a network: their accuracy is shown as published and has no verdict here. "
     "A cost is told from 0 if its 95 % interval, paired by sequence, leaves out 0. A KL divergence "
-    "is never below 0: its interval says how large it is. What a reader may conclude from this for "
-    "Llama 2, and what not: docs/explained/accuracy.md, A stand."
+    "is never below 0: its interval says how large it is. No number carries over to Llama 2, whose "
+    "weights, windows and texts are others; what carries over is which costs are larger, where "
+    "that is so on every model and their intervals lie far apart."
 )
 
 
@@ -61,7 +63,7 @@ def perplexities(results: Results) -> list[Block]:
         Row(
             [
                 *[one["model"], one["task"], *(Code(one[method]) for method in METHODS)],
-                interval(one["value"], one["ci_low"], one["ci_high"]),
+                interval(one["value"], *ends(one)),
             ],
             tags={"model": [one["model"]], "text": [one["task"]]},
         )
@@ -71,9 +73,20 @@ def perplexities(results: Results) -> list[Block]:
     columns = ["model", "text", "softmax", "activation", "weights", "KV cache", "perplexity"]
     return [
         Heading(title, "perplexity"),
-        Text(["With 95 % intervals over documents. All metrics: ", results.link(ACCURACY)]),
+        Text(
+            [
+                f"With 95 % intervals over documents, if they are {ENOUGH} or more. All metrics: ",
+                results.link(ACCURACY),
+            ]
+        ),
         Table("perplexity", title, columns, rows, ("model", "text")),
     ]
+
+
+def ends(row: dict) -> list[object]:
+    """Return the ends of an interval, empty if too few documents are behind it."""
+    enough = float(row["documents"]) >= ENOUGH
+    return [row["ci_low"], row["ci_high"]] if enough else ["", ""]
 
 
 def interval(value: float, low: object, high: object) -> Cell:

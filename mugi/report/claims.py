@@ -2,9 +2,11 @@
 
 import re
 from functools import cache
+from urllib.parse import quote, urlencode
 
 import pandas as pd
 
+from mugi.assumptions import REGISTRY
 from mugi.figures import FIGURES, SHOWN, output_paths
 from mugi.ledger import LEDGER, read_ledgers
 from mugi.report.blocks import Block, Cell, Code, Link, Number, Page, Row, Table, Text, Verdict
@@ -15,6 +17,7 @@ from mugi.report.tables import CLAIMS, CONCLUSIONS, SURE, SWITCHES
 NUMBERED = re.compile(r"(?:Fig\.|Table) \d+")
 PAGE = "claims.html"
 SHOWN_OF_MANY = 6
+FIRST = re.compile(r"\. (?=[A-Z\"])|: `")  # ends the first sentence of a reason
 LISTED = "; "  # between ids in a cell
 
 
@@ -29,6 +32,7 @@ def page(results: Results) -> Page:
 
 
 LEGEND = (
+    "Why says what we know of a claim beyond its numbers. "
     "Compared says how the value computed with the published assumptions lies to the printed one; "
     "corrected, what becomes of the statement when the errors of the published model are set "
     "right. Open a claim for what moves it and for the command that makes it again."
@@ -53,9 +57,31 @@ def claim_link(name: str) -> Link:
     return Link(name, f"{PAGE}#{anchor(name)}")
 
 
+def named(claims: pd.DataFrame) -> dict[str, str]:
+    """Return what each claim is about: its statement, design and baseline."""
+    over = " over " + claims["baseline"].fillna("").astype(str)
+    of = claims["design"].fillna("").astype(str) + over.where(
+        claims["baseline"].fillna("") != "", ""
+    )
+    texts = claims["statement"] + (": " + of).where(of != "", "")
+    return dict(zip(claims["id"], texts, strict=True))
+
+
+def switch(name: str, value: object = "") -> Cell:
+    """Return a switch, and what it is set to, linked to what it means."""
+    text = f"{name}={value}" if value != "" else name
+    return Link(text, f"survives.html#switch-{name}") if name in REGISTRY else Code(text)
+
+
 def anchor(name: str) -> str:
     """Return what a claim is called in addresses; one that is wrong may have blanks in its id."""
     return re.sub(r"\s+", "_", name)
+
+
+def filtered(count: int, **filters: str) -> Cell:
+    """Return a number of claims, linked to the page that shows these alone."""
+    query = f"?{urlencode(filters, quote_via=quote)}" if filters else ""
+    return Link(f"{count:,}", f"{PAGE}{query}") if count else "0"
 
 
 def claim_links(names: str) -> list[Cell]:
@@ -73,15 +99,11 @@ def carriers(conclusion) -> list[Cell]:
     return [*links, every] if more > 0 else links
 
 
-def arrows(text: str) -> str:
-    """Return text with arrows as one sign, which no line break comes apart in."""
-    return text.replace(" -> ", "\N{NO-BREAK SPACE}→ ")
-
-
 def table(results: Results, claims: pd.DataFrame) -> Table:
     """Return all claims, a row each."""
     moved = moves(results)
     columns = ["claim", "statement", "verdict", "printed", "computed", "corrected", "compared"]
+    columns += ["why"]
     rows = []
     for claim in claims.itertuples():
         own = moved.get(claim.id)
@@ -92,13 +114,14 @@ def table(results: Results, claims: pd.DataFrame) -> Table:
             "compared": [claim.comparison],
             "section": [claim.location],
             "assumption": switches,
+            "command": [claim.target],
             "conclusion": [one for one in str(claim.conclusion).split(LISTED) if one],
         }
         cells: list[Cell] = [claim.id, claim.statement, Verdict(claim.correction)]
         cells += [f"{claim.printed}{unit}", Number(claim.computed), Number(claim.corrected)]
-        cells += [claim.comparison, claim.location]
+        cells += [claim.comparison, FIRST.split(str(claim.reason))[0], claim.location]
         rows.append(Row(cells, anchor(claim.id), tags, details(results, claim, own)))
-    filters = ("verdict", "compared", "section", "assumption", "conclusion")
+    filters = ("verdict", "compared", "section", "assumption", "command", "conclusion")
     return Table("claims", "All claims", [*columns, "where"], rows, filters)
 
 
@@ -113,14 +136,16 @@ def details(results: Results, claim, moved: pd.DataFrame | None) -> dict[str, Ce
         "also in the paper": claim.also,
         "judged on": claim.judged_on,
         "under correction": [
-            arrows(claim.change),
-            f" depends on {claim.depends_on}" * bool(claim.depends_on),
+            claim.change,
+            f"; by one choice {claim.by_one_choice}" * bool(claim.by_one_choice),
         ],
         "95 % interval for unsure unit costs": interval(results, claim.id),
         "one switch at a time": span(moved),
+        "moved by": [claim.moved_by, " ", results.link(SWITCHES)] if claim.moved_by else "",
         "make it again": again(claim, source),
         "time and memory": Link("of its rules", "run.html#claims"),
         "table": results.link(source) if source else "",
+        "computed as": arithmetic(results, claim),
         "figure": figures_of(results, claim, source),
         "configuration": ["section ", results.section(section)] if section else "",
         "log": spaced(results.logs(rule)) if rule else "",
@@ -130,6 +155,17 @@ def details(results: Results, claim, moved: pd.DataFrame | None) -> dict[str, Ce
         "conclusion": conclusion_of(results, claim),
     }
     return {name: cell for name, cell in facts.items() if said(cell)}
+
+
+def arithmetic(results: Results, claim) -> Cell:
+    """Return what is computed from the rows of the table, as published and corrected."""
+    known = ledger_of(tuple(results.config.get("own_claims", []))).get(claim.id)
+    column, corrected = (getattr(known, name, None) for name in ("column", "corrected_column"))
+    if not column:
+        return ""
+    words: list[Cell] = [Code(column.text), f" of {claim.design}"]
+    words += [f" over that of {claim.baseline}"] if known.over else []
+    return [*words, "; corrected ", Code(corrected.text)] if corrected else words
 
 
 def conclusion_of(results: Results, claim) -> Cell:
@@ -221,7 +257,7 @@ def span(moved: pd.DataFrame | None) -> Cell:
             word,
             Number(end["computed"]),
             " (",
-            Code(f"{end['assumption']}={end['value']}"),
+            switch(end["assumption"], end["value"]),
             ")",
         ]
     return [*parts, f"; {moved['assumption'].nunique()} switches move it"]

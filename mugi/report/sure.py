@@ -5,6 +5,7 @@ from mugi.report.figures import drawn_from
 from mugi.report.results import Results
 from mugi.report.tables import SURE, VARIANCE
 
+SURE_ENOUGH = 0.975
 TOLD = 3  # sources of a lead that are named
 
 
@@ -15,10 +16,18 @@ def page(results: Results) -> Page:
         "and how likely Mugi is ahead of each rival."
     )
     blocks: list[Block] = [*results.missing(SURE, VARIANCE)]
+    blocks.append(Text(GIVEN))
     blocks += ratios(results)
     blocks += sources(results)
     blocks += drawn_from(results, SURE, VARIANCE)
     return Page("sure", "How sure", about, blocks)
+
+
+GIVEN = (
+    "Given every choice of the corrected model: what is unsure here are unit costs alone, so that "
+    "a probability of 100 % says nothing about assumptions. What those do is on the page What "
+    "survives."
+)
 
 
 def ratios(results: Results) -> list[Block]:
@@ -30,29 +39,42 @@ def ratios(results: Results) -> list[Block]:
         Row(
             [
                 *[one.metric, one.design, one.rival, one.model],
-                *map(Number, [one.value, one.low, one.high]),
+                *[Number(one.value), *ends(one)],
                 *[percent(one.probability), percent(one.probability_behind)],
             ],
             tags={"metric": [one.metric], "rival": [one.rival], "model": [one.model]},
         )
         for one in sure.itertuples()
     ]
-    ahead = int((sure["probability"] >= 0.975).sum())
-    behind = int((sure["probability_behind"] >= 0.975).sum())
+    ahead = int((sure["probability"] >= SURE_ENOUGH).sum())
+    behind = int((sure["probability_behind"] >= SURE_ENOUGH).sum())
     words = (
-        f"Of {len(sure)} comparisons Mugi is ahead with a probability of at least 97.5 % in "
-        f"{ahead}, behind with as much in {behind}, and {len(sure) - ahead - behind} are level "
-        "within half a per cent, or cannot be told with unit costs known as well as assumed here. "
-        "A ratio without an interval does not depend on unit costs, such as all of times."
+        f"Of {len(sure)} comparisons (a metric, a rival and a model each) Mugi is ahead with a "
+        f"probability of at least 97.5 % in {ahead}, behind with as much in {behind}, and "
+        f"{len(sure) - ahead - behind} are level within half a per cent, or cannot be told with "
+        "unit costs known as well as assumed here. A ratio without an interval does not depend on "
+        "unit costs, such as all of times."
     )
     columns = ["metric", "design", "over", "model", "ratio", "low", "high"]
     columns += ["ahead [%]", "behind [%]"]
     title = "Ratios and their 95 % intervals"
+    by_metric = [
+        f"{metric}: ahead in {(own['probability'] >= SURE_ENOUGH).sum()}, behind in "
+        f"{(own['probability_behind'] >= SURE_ENOUGH).sum()} of {len(own)}"
+        for metric, own in sure.groupby("metric", sort=False)
+        if len(own) > 1
+    ]
     return [
         Text(words),
+        Items(by_metric),
         Heading(title, "ratios"),
         Table("ratios", title, columns, rows, ("metric", "rival", "model")),
     ]
+
+
+def ends(one) -> list[Number | str]:
+    """Return the ends of an interval, or nothing where costs move nothing."""
+    return ["", ""] if one.low == one.high else [Number(one.low), Number(one.high)]
 
 
 def sources(results: Results) -> list[Block]:

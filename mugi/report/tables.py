@@ -1,5 +1,6 @@
 """The tables of results/ that pages are made from, as paths in it, with the columns they need."""
 
+HARDWARE = "hardware/hardware.csv"
 CLAIMS = "claims/claims.csv"
 CONCLUSIONS = "claims/conclusions.csv"
 SWITCHES = "judge/switches.csv"
@@ -19,10 +20,13 @@ METHODS = ["softmax", "activation", "woq", "kvq"]
 COLUMNS = {
     CLAIMS: [
         *["id", "location", "statement", "design", "baseline", "printed", "unit", "computed"],
-        *["corrected", "comparison", "correction", "change", "depends_on", "judged_on", "reason"],
-        *["note", "source", "target", "conclusion", "also"],
+        *["corrected", "comparison", "correction", "change", "depends_on", "by_one_choice"],
+        *["moved_by", "judged_on", "reason", "note", "source", "target", "conclusion", "also"],
     ],
-    CONCLUSIONS: ["conclusion", "section", "sentence", "claims", "verdict", "in_words"],
+    CONCLUSIONS: [
+        *["conclusion", "section", "sentence", "claims", "verdict", "printed", "computed"],
+        *["corrected", "in_words"],
+    ],
     SWITCHES: ["claim", "base", "assumption", "value", "computed", "base_value"],
     CURVE: [
         *["claim", "universes", "printed", "as_published", "corrected", *SHARES],
@@ -46,5 +50,5 @@ COLUMNS = {
         *["model", "corpus", "approximation", "metric", "reference", "value", "low", "high"],
         *["sequences", "what_it_says"],
     ],
-    ACCURACY: ["model", *METHODS, "task", "metric", "value", "ci_low", "ci_high"],
+    ACCURACY: ["model", *METHODS, "task", "metric", "value", "ci_low", "ci_high", "documents"],
 }

@@ -2,10 +2,36 @@
 
 import pandas as pd
 
-from mugi.report.blocks import Block, Heading, Number, Page, Row, Table, Text, percent
+from mugi.report.blocks import (
+    Block,
+    Code,
+    Heading,
+    Items,
+    Number,
+    Page,
+    Row,
+    Table,
+    Text,
+    percent,
+)
 from mugi.report.figures import drawn_from
 from mugi.report.results import Results
 from mugi.report.tables import BREAK_EVEN, WHERE
+
+FIRST = ["throughput", "tokens_per_joule"]  # metrics that are told of before the table
+# kinds of rivals and metrics in words (mugi/judge/where.py)
+MEANINGS = {
+    "equal_area": "of each design the largest that takes no more area than Mugi, the best of them",
+    "equal_peak": "of each design the size with as many multiply-accumulates a cycle as Mugi, the "
+    "best of them",
+    "systolic_equal_peak": "of these the systolic array, the paper's comparison",
+    "tensor_core": "the paper's tensor core, whatever the size of Mugi",
+    "tokens_per_joule": "energy of the chip alone",
+    "tokens_per_joule_with_dram_traffic": "with the energy of reading and writing DRAM",
+    "tokens_per_joule_with_dram": "with DRAM's background power too",
+    "throughput_per_area": "tokens a second and mm²",
+    "tokens_per_carbon": "tokens a kilogram of CO₂e, of use and of making the chip",
+}
 
 
 def page(results: Results) -> Page:
@@ -39,14 +65,35 @@ def regions(results: Results) -> list[Block]:
             cells += [[Number(end["ratio"], 3), f" at {placed(end)}"]]
         rows.append(Row(cells, tags=dict(zip(by, ([key] for key in keys), strict=True))))
     words = (
-        f"In {100 * leads.mean():.0f} % of {len(where):,} points Mugi is ahead by more than half a "
-        "per cent. A point is a batch size, a sequence length and an array height; each is "
-        "compared with the best rival of its kind."
+        "Mugi leads where it is ahead by half a per cent or more. A point is a batch size, a "
+        "sequence length and an array height; each is compared with the best rival of its kind."
     )
+    first = where["model"].iloc[0]
+    told = [
+        f"{first}, {metric}: {by_rival(own, leads)}"
+        for metric, own in where[where["model"] == first].groupby("metric", sort=False)
+        if metric in FIRST
+    ]
     columns = ["model", "against", "metric", "leads in [%]", "at the paper's point"]
     title = "Where Mugi leads"
     table = Table("where", title, [*columns, "most", "least"], rows, tuple(by))
-    return [Heading(title, "regions"), Text([words, " All points: ", results.link(WHERE)]), table]
+    return [
+        Heading(title, "regions"),
+        Text([words, " All points: ", results.link(WHERE)]),
+        Items(told),
+        Text("Against which rival, and by what:"),
+        Items([[Code(name), f": {meaning}."] for name, meaning in MEANINGS.items()]),
+        table,
+    ]
+
+
+def by_rival(own: pd.DataFrame, leads: pd.Series) -> str:
+    """Return in how many points Mugi leads each kind of rival."""
+    told = [
+        f"{percent(leads[rows.index].mean()).text} % against {kind}"
+        for kind, rows in own.groupby("rival_kind", sort=False)
+    ]
+    return f"it leads in {', '.join(told)}"
 
 
 def placed(point: pd.Series) -> str:

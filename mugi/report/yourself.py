@@ -1,7 +1,7 @@
 """How a reader makes these results, changes them and checks them."""
 
 from mugi.report.blocks import Block, Code, Heading, Items, Link, Page, Row, Table, Text
-from mugi.report.claims import LISTED, claim_links, claims_of, source_of
+from mugi.report.claims import LISTED, SHOWN_OF_MANY, claim_links, claims_of, filtered, source_of
 from mugi.report.results import Results
 from mugi.report.sources import section_of
 from mugi.report.tables import CLAIMS
@@ -65,7 +65,11 @@ def commands(results: Results, claims) -> list[Block]:
             Row(
                 [
                     Code(f"snakemake {target}"),
-                    claim_links(LISTED.join(names)),
+                    [
+                        *claim_links(LISTED.join(names[:SHOWN_OF_MANY])),
+                        *[" of ", filtered(len(names), command=target)]
+                        * (len(names) > SHOWN_OF_MANY),
+                    ],
                     results.link(source) if source else "not judged here",
                     results.section(section),
                 ]

@@ -26,6 +26,7 @@ rule judge_claims:
             rules.hardware.input,
             rules.carbon.input,
             rules.array.input,
+            "results/accuracy/accuracy.csv",
             "results/accuracy/concentration.csv",
             "results/approximations/fit.csv",
             "results/judge/switches.csv",

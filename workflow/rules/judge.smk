@@ -79,6 +79,7 @@ rule judge_survivors:
         switches=rules.judge_switches.output,
         curve=rules.judge_universes.output.summary,
         indices=rules.judge_universes.output.indices,
+        where="results/judge/where.csv",
         sources=stage("judge"),
     output:
         "results/judge/survives.md",
@@ -92,7 +93,7 @@ rule judge_survivors:
         "What survives, in words"
     shell:
         "mugi judge survives {input.hardware} --switches {input.switches} --curve {input.curve}"
-        " --indices {input.indices} -o {output} > {log} 2>&1"
+        " --indices {input.indices} --where {input.where} -o {output} > {log} 2>&1"
 
 
 # The abstract's claims and Mugi's leads over each rival in draws of unit costs
