@@ -143,7 +143,8 @@ def summary(results: Path) -> str:
             "VLP in softmax and activation moves the distribution of the next token by a KL "
             f"divergence of {interval(divergence.iloc[0], '{:.4f}')} nats from the exact functions "
             f"in BF16, and the log-loss by {interval(loss.iloc[0], '{:+.4f}')} nats "
-            f"({said(loss['ci_low'].iloc[0], loss['ci_high'].iloc[0])})."
+            f"({said(loss['ci_low'].iloc[0], loss['ci_high'].iloc[0])}, which another processor "
+            "may turn round)."
         )
     if len(int4):
         sentences.append(

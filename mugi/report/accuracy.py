@@ -24,7 +24,8 @@ def page(results: Results) -> Page:
 LEGEND = (
     "Measured on models whose weights come inside installed packages. The paper's own models are "
     "gated or need a network: their accuracy is shown as published and has no verdict here. "
-    "A cost is told from 0 if its 95 % interval, paired by sequence, leaves out 0. A KL divergence "
+    "A cost is told from 0 if its 95 % interval, paired by sequence, leaves out 0; for one as "
+    "small as that of VLP to log-loss another processor or text may turn that round. KL divergence "
     "is never below 0: its interval says how large it is. No number carries over to Llama 2, whose "
     "weights, windows and texts are others; what carries over is which costs are larger, where "
     "that is so on every model and their intervals lie far apart."

@@ -18,6 +18,7 @@ NUMBERED = re.compile(r"(?:Fig\.|Table) \d+")
 PAGE = "claims.html"
 SHOWN_OF_MANY = 6
 FIRST = re.compile(r"\. (?=[A-Z\"])|: `")  # ends the first sentence of a reason
+FEW_FIGURES = 3  # of more that read the same table none is a claim's own
 LISTED = "; "  # between ids in a cell
 
 
@@ -215,13 +216,15 @@ def source_of(results: Results, claim) -> str:
 
 
 def figures_of(results: Results, claim, source: str) -> Cell:
-    """Return links to the figures that a claim names as its source, or else those of its table."""
+    """Return links to the figures that a claim names as its source, or else to few of its table."""
     numbers = NUMBERED.findall(f"{claim.source} {claim.location} {claim.also}")
     shown = [
         name
         for name, figure in FIGURES.items()
         if {*NUMBERED.findall(figure.number)} & {*numbers} or name == claim.target
-    ] or [name for name, figure in FIGURES.items() if PREFIX + source in figure.inputs]
+    ]
+    of_table = [name for name, figure in FIGURES.items() if PREFIX + source in figure.inputs]
+    shown = shown or of_table * (len(of_table) <= FEW_FIGURES)
     links = [
         Link(FIGURES[name].number, f"figures.html#{name}")
         for name in shown

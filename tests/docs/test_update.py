@@ -171,7 +171,7 @@ def test_a_method_that_changes_is_noticed(results, pages):
 @pytest.mark.parametrize(("shift", "words"), [(-0.004, "not told from 0"), (0.1, "told from 0")])
 def test_the_words_follow_the_interval_as_the_stand_does(results, shift, words):
     write_table(accuracy(shift), results / "accuracy" / "accuracy.csv")
-    assert f"nats ({words})." in update.summary(results)
+    assert f"nats ({words}, which another" in update.summary(results)
 
 
 def test_what_was_not_measured_is_said(results):
