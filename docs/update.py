@@ -273,7 +273,9 @@ def headline(results: Path) -> str:
     claims = claims_of(Results(results))
     if claims is None:
         return NOT_MEASURED
-    return to_markdown(headlines(claims).replace("; ", ", ", regex=True))
+    table = headlines(claims)
+    lists = table["depends on"].str.replace("; ", ", ")
+    return to_markdown(table.assign(**{"depends on": lists}))
 
 
 def ledger(results: Path, exact: bool) -> str:

@@ -186,7 +186,8 @@ class Claim(Quantity):
             needed = ["target"]
             excluded = [*Quantity.model_fields, "test", "corrected_column", "interval"]
         mistakes += [Mistake("missing", key) for key in needed if not getattr(self, key)]
-        if self.interval and (self.over or self.aggregate or not self.limit):
+        of_one_row = not self.over and self.aggregate in (None, "min", "max")
+        if self.interval and not (of_one_row and self.limit):
             mistakes.append(Mistake("is of one row and an inequality", "interval"))
         why = "the table has one" if self.is_judged else "not judged"
         mistakes += [Mistake(f"{why}, leave it out", k) for k in excluded if getattr(self, k)]

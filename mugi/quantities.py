@@ -80,16 +80,18 @@ def compute(
 def interval_of(claim: Claim, table: pd.DataFrame) -> tuple[float, float, int] | None:
     """Return low and high end of a claim's interval and the documents it is of, if it has one.
 
-    Of one document nothing is known: it could be anything. Raises InputError as `compute` does.
+    Of a minimum or maximum they are those of the row that has it, of several the first. Of one
+    document nothing is known: it could be anything. Raises InputError as `compute` does.
     """
     if claim.interval is None:
         return None
+    rows = select(table, claim.where)
+    values = evaluate(rows, claim.column).to_numpy()
+    place = values.argmax() if claim.aggregate == "max" else values.argmin()
 
     def read(key: str) -> float:
         with at_key(f"interval.{key}"):
-            return compute(
-                claim.model_copy(update={"column": getattr(claim.interval, key)}), table
-            )[0]
+            return float(evaluate(rows.iloc[[place]], getattr(claim.interval, key)).iloc[0])
 
     documents = int(read("documents"))
     ends = (read("low"), read("high")) if documents > 1 else (-np.inf, np.inf)

@@ -166,8 +166,11 @@ def outcome(
         return Outcome(NOT_A_RESULT)
     if interval and is_true(claim, interval[0]) != is_true(claim, interval[1]):
         low, high, documents = interval
-        told = f"{short(corrected)} [{short(low)}, {short(high)}]"
-        return Outcome(NO_VERDICT, change=f"{told}, which cannot be told on {documents} documents")
+        told = f"{short(corrected)}, which cannot be told on one document"
+        if documents > 1:
+            told = f"{short(corrected)} [{short(low)}, {short(high)}]"
+            told += f", which cannot be told on {documents} documents"
+        return Outcome(NO_VERDICT, change=told)
     change = _beside(claim, corrected)
     if by_published_metric is not None:
         change += f", {METRICS[1]} ({short(by_published_metric)} {METRICS[0]})"

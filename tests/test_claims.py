@@ -162,6 +162,17 @@ def test_corrected_column_replaces_a_wrong_formula(judged):
     assert result["change"].startswith(said)
 
 
+def test_the_interval_of_a_minimum_is_that_of_its_row(judged):
+    table = RUNS.assign(low=RUNS["speed"] - [9, 1, 1, 1], high=RUNS["speed"] + [9, 1, 1, 1], n=5)
+    interval = {"low": "low", "high": "high", "documents": "n"}
+    side = {"where": {"design": "mugi"}, "over": None}
+    low = judged(table, printed="<7", interval=interval, aggregate="min", **side)
+    assert (low["correction"], low["computed"]) == ("no verdict", 6)
+    assert low["change"] == "6 [-3, 15], which cannot be told on 5 documents"
+    high = judged(table, printed="<10", interval=interval, aggregate="max", **side)
+    assert (high["correction"], high["computed"]) == ("holds", 8)
+
+
 @pytest.mark.parametrize(("documents", "verdict"), [(17, "holds"), (1, "no verdict")])
 def test_a_sample_has_an_interval(judged, documents, verdict):
     """Of one document there is none: its ends are empty."""

@@ -146,7 +146,7 @@ def test_what_a_sample_cannot_tell_has_no_verdict(interval, verdict):
         claim("1.08", test={"below": 1.08}, ratio=False), value, value, (), None, interval
     )
     assert done.verdict == verdict
-    told = f"which cannot be told on {interval[2]} documents"
+    told = "which cannot be told on"
     assert (told in done.change) == (verdict == "no verdict")
 
 

@@ -73,7 +73,7 @@ def in_short(results: Results) -> list[Block]:
         if links:
             items.append([Verdict(verdict), f" {len(own)}: ", *links[1:]])
     title = "What becomes of the conclusions"
-    return [Heading(title, "conclusions"), Items(items), Text(NAMES)]
+    return [Heading(title, "conclusions"), Items(items)]
 
 
 NAMES = (
@@ -98,7 +98,7 @@ def explained() -> list[Block]:
         )
         for name, entry in REGISTRY.items()
     ]
-    title = "What the switches mean"
+    title = "What names and switches mean"
     words = (
         "An error or omission of the published model has a corrected value; a choice is what the "
         "paper does not settle."
@@ -106,6 +106,7 @@ def explained() -> list[Block]:
     columns = ["switch", "kind", "published", "corrected", "other values", "about", "source"]
     return [
         Heading(title, "meaning"),
+        Text(NAMES),
         Text(words),
         Table("meaning", title, columns, rows, ("kind",)),
     ]

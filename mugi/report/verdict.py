@@ -10,6 +10,7 @@ from mugi.report.blocks import (
     Cell,
     Heading,
     Items,
+    Link,
     Number,
     Page,
     Picture,
@@ -27,6 +28,7 @@ from mugi.verdicts import MEANING, RULES, SAID, verdicts_in_words
 # every verdict, in the order it is shown
 WORDS = list(SAID)
 LLM_THROUGHPUT = "ABS-3"
+SWITCHES = Link("What switches and names of designs mean.", "survives.html#meaning")
 HEADLINE = ["printed", "computed", "corrected", "by one choice", "verdict", "depends on", "why"]
 
 
@@ -48,7 +50,7 @@ def page(results: Results) -> Page:
             Picture(chart.NAME, chart.described(counts)),
             Heading("What the verdicts mean", "rules", level=3),
             Items([[Verdict(name), f" {words}"] for name, words in RULES.items()]),
-            Text(["The first that fits. ", MEANING]),
+            Text(["The first that fits. ", MEANING, " ", SWITCHES]),
             Heading("All conclusions"),
             listed(conclusions),
         ]
