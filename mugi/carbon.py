@@ -27,7 +27,7 @@ class Fab(Section):
     """What making a cm2 of wafer takes; gases by the percentage of them that is destroyed."""
 
     energy_kwh_per_cm2: float
-    gases_g_per_cm2: dict[int, float]
+    gases_g_per_cm2: dict[str, float]
     materials_g_per_cm2: float
     working_share_of_dies: float
     source: str
@@ -225,7 +225,8 @@ def g_per_mm2(rules: Mapping) -> float:
     if rules["cpa"] != "energy_only":
         fab = CONSTANTS.fabs[rules["cpa"]]
         g_per_cm2 = rules["fab_carbon_intensity"] * fab.energy_kwh_per_cm2
-        g_per_cm2 += fab.gases_g_per_cm2[rules["gas_abatement_percent"]] + fab.materials_g_per_cm2
+        gases = fab.gases_g_per_cm2[f"{rules['gas_abatement_percent']:g}"]
+        g_per_cm2 += gases + fab.materials_g_per_cm2
         return g_per_cm2 / fab.working_share_of_dies / 100
     kwh_per_mm2 = rules["epa_mj_per_mm2"] / CONSTANTS.megajoules_per_kwh.value
     return kwh_per_mm2 * rules["fab_carbon_intensity"]

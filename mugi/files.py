@@ -18,14 +18,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from yaml.composer import Composer
 
 from mugi.errors import InputError, Mistake, closest, first_line, raise_all
 from mugi.runs import publishing, temporary_prefix
 
 Key = tuple[str | int, ...]  # the way to a value: keys of mappings, places in lists
 TABLES = (".csv", ".parquet")
-_DEEPEST, _MOST_VALUES = 100, 1_000_000  # of YAML, aliases (*name) written out
-_ENDLESS = "nested too deeply, or made of aliases without end"
+LARGEST_YAML = 2_000_000  # characters; what is longer belongs in a table
+_DEEPEST = 100  # levels of YAML
+_MOST_VALUES = 100_000  # and keys, as written: about 100 MB
+_MOST_ALIASED = 100_000  # values that aliases (*name) add, all of them written out
+_LARGEST_NUMBER = 10**18  # of YAML: whole ones are 64 bits wide from here on
 COMMAS = "cells must be separated by commas, and decimals by points"
 
 
@@ -104,37 +108,92 @@ def read_yaml(
 
 
 def yaml_text(path: str | Path) -> str:
-    """Return the text of a YAML file; raises InputError if it is not there or no UTF-8."""
+    """Return the text of a YAML file; raises InputError if it is not there, no UTF-8 or endless."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(LARGEST_YAML + 1)
     except OSError as error:
         raise InputError(Mistake(error.strerror, str(path))) from None
     except UnicodeDecodeError as error:
         raise InputError(Mistake(f"not YAML: {error}", str(path))) from None
+    if len(text) > LARGEST_YAML:
+        raise InputError(Mistake(f"longer than {LARGEST_YAML:,} characters", str(path)))
+    return text
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """PyYAML's loader, without the numbers that YAML 1.1 reads otherwise than anyone would.
+# libyaml's parser, where PyYAML has it, without its composer, which dies of deep nesting
+_BASES = (Composer, yaml.CSafeLoader) if yaml.__with_libyaml__ else (yaml.SafeLoader,)
 
-    Refused are 010, which is 8 there, and 1:30, which is 90.
+
+class _Loader(*_BASES):
+    """PyYAML's safe loader for text, numbers, truths, lists and mappings, each written plainly.
+
+    Refused are tags (!!set), dates, endless aliases, deep nesting, numbers that are huge, and those
+    that YAML 1.1 reads otherwise than anyone would: 010, which is 8 there, and 1:30, which is 90.
     """
 
-    def construct_number(self, node: yaml.ScalarNode):
+    def __init__(self, text: str):
+        super(Composer, self).__init__(text)
+        Composer.__init__(self)
+        self._depth, self._aliased = 0, 0
+        # id of a node -> values and levels in it, aliases written out
+        self._sizes: dict[int, tuple[int, int]] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
+        """Return the next node: before anything is made of it, it is counted."""
+        event = self.peek_event()
+        if getattr(event, "tag", None):
+            raise _refused(f"a tag, {event.tag.replace('tag:yaml.org,2002:', '!!')}", event)
+        if self._depth == _DEEPEST:
+            raise _refused("nested too deeply", event)
+        if len(self._sizes) > _MOST_VALUES:
+            raise _refused(f"more than {_MOST_VALUES:,} keys and values", event)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if isinstance(event, yaml.AliasEvent):
+            values, levels = self._sizes.get(id(node), (math.inf, 0))  # an alias inside of itself
+            self._aliased += values
+            if self._aliased > _MOST_ALIASED or self._depth + levels > _DEEPEST:
+                raise _refused("made of aliases without end", event)
+            return node
+        inner = [] if isinstance(node, yaml.ScalarNode) else node.value
+        if isinstance(node, yaml.MappingNode):
+            inner = [one for pair in inner for one in pair]
+        sizes = [self._sizes[id(one)] for one in inner]
+        self._sizes[id(node)] = (
+            1 + sum(values for values, _ in sizes),
+            1 + max((levels for _, levels in sizes), default=0),
+        )
+        return node
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
         """Return a number, which PyYAML found to be one."""
         if re.match(r"[-+]?0[\d_]*\d$", node.value) or ":" in node.value:
             what = f"{node.value} is a number in base {'60' if ':' in node.value else '8'}"
-            what += f"; write it in base 10, or '{node.value}' for text"
-            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
-        of_text = self.construct_yaml_float if "float" in node.tag else self.construct_yaml_int
+            raise _refused(f"{what}; write it in base 10, or '{node.value}' for text", node)
         try:
-            return of_text(node)
-        except (ValueError, IndexError):
-            what = f"'{node.value}' is not a number"
-            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from None
+            is_float = "float" in node.tag
+            number = (self.construct_yaml_float if is_float else self.construct_yaml_int)(node)
+        except ValueError:  # thousands of digits, or none
+            number = math.inf
+        if abs(number) > _LARGEST_NUMBER and not re.match(r"[-+]?\.inf$", node.value, re.I):
+            shown = node.value if len(node.value) <= 40 else f"{node.value[:40]}…"
+            raise _refused(f"{shown} is no number up to {_LARGEST_NUMBER:.0e}", node)
+        return number
+
+    def refuse_date(self, node: yaml.ScalarNode) -> None:
+        """Raise the mistake of a date, which no key of ours can have."""
+        raise _refused(f"{node.value} is a date; write '{node.value}' for text", node)
+
+
+def _refused(what: str, at: yaml.Event | yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, what, at.start_mark)
 
 
 for _kind in ("int", "float"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_number)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.refuse_date)
 
 
 def parse_yaml(
@@ -149,15 +208,13 @@ def parse_yaml(
     places: dict[Key, str] = {}
     try:
         node = loader.get_single_node()
-        found = _repeats(node, name, loader.construct_object)
+        found = _key_mistakes(node, name)
         if repeats is None:
             raise_all([mistake for _, mistake in found])
         else:
             repeats += found
         content = loader.construct_document(node) if node else None
         _note_places(node, (), name, places)
-    except RecursionError:
-        raise InputError(Mistake(f"not YAML of a configuration: {_ENDLESS}", name)) from None
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -180,6 +237,8 @@ def parse_json(name: str | Path, text: str) -> Document:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(Mistake(f"not JSON: {error.msg}", f"{name}:{error.lineno}")) from None
+    except ValueError:  # of Python, for thousands of digits
+        raise InputError(Mistake("not JSON of a configuration: a huge number", name)) from None
     except RecursionError:
         raise InputError(Mistake("not JSON of a configuration: nested too deeply", name)) from None
     if not isinstance(content, dict):
@@ -189,51 +248,46 @@ def parse_json(name: str | Path, text: str) -> Document:
     return Document(name, content, parse_yaml(name, plain).places)
 
 
-def _repeats(root: yaml.Node | None, name: str, value_of: Callable) -> list:
-    """Return the place and mistake of every key that stands twice in one mapping, in order.
-
-    However they are spelt: `value_of` a node is what it stands for, so that `true` and `yes` are
-    one key, `1` and `"1"` two.
-    """
+def _key_mistakes(root: yaml.Node | None, name: str) -> list[tuple[Key, Mistake]]:
+    """Return the place and mistake of every key that is not text or stands twice, in order."""
     mistakes, waiting, seen = [], [((), root)] if root else [], set()
     while waiting:
         path, node = waiting.pop()
         if id(node) in seen:  # an alias of what was looked at
             continue
         seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            first: dict[object, int] = {}
-            for key, value in node.value:
-                is_scalar = isinstance(key, yaml.ScalarNode)
-                waiting.append(((*path, key.value if is_scalar else ""), value))
-                if not is_scalar:  # which no mapping of ours can have
-                    continue
-                line = key.start_mark.line + 1
-                is_merge = key.tag == "tag:yaml.org,2002:merge"
-                meant = key.tag if is_merge else value_of(key)
-                if meant in first:
-                    what = f"key '{key.value}' is there twice, first in line {first[meant]}"
-                    mistakes.append((line, (*path, key.value), Mistake(what, f"{name}:{line}")))
-                first.setdefault(meant, line)
-        elif isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode):
             waiting += [((*path, number), item) for number, item in enumerate(node.value)]
+        first: dict[tuple[str, str], int] = {}
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            line, what = key.start_mark.line + 1, ""
+            if not isinstance(key, yaml.ScalarNode):
+                what = "a key must be text, not a list or keys and values"
+            elif key.tag not in _TEXT_OR_MERGE:
+                what = f"key {key.value} is not text; write '{key.value}'"
+            elif (key.tag, key.value) in first:
+                before = first[key.tag, key.value]
+                what = f"key '{key.value}' is there twice, first in line {before}"
+            else:
+                first[key.tag, key.value] = line
+            step = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
+            waiting.append(((*path, step), value))
+            if what:
+                mistakes.append((line, (*path, step), Mistake(what, f"{name}:{line}")))
     return [(path, mistake) for _, path, mistake in sorted(mistakes, key=lambda entry: entry[0])]
+
+
+_TEXT_OR_MERGE = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 
 
 def _note_places(node: yaml.Node | None, key: Key, name: str, places: dict[Key, str]) -> None:
     """Write down the line of every key and item; construction has resolved merges by now."""
     if isinstance(node, yaml.MappingNode):
-        inner = [(k.value, k, value) for k, value in node.value if isinstance(k, yaml.ScalarNode)]
+        inner = [(k.value, k, value) for k, value in node.value]
     elif isinstance(node, yaml.SequenceNode):
         inner = [(number, item, item) for number, item in enumerate(node.value)]
     else:
         return
-    if len(key) > _DEEPEST or len(places) > _MOST_VALUES:
-        raise InputError(
-            Mistake(
-                f"not YAML of a configuration: {_ENDLESS}", f"{name}:{node.start_mark.line + 1}"
-            )
-        )
     for step, mark, value in inner:
         places[(*key, step)] = f"{name}:{mark.start_mark.line + 1}"
         _note_places(value, (*key, step), name, places)

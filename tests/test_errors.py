@@ -2,7 +2,7 @@
 
 import pytest
 
-from mugi.errors import InputError, Mistake, closest, first_line, raise_all, unknown
+from mugi.errors import LONGEST, InputError, Mistake, closest, first_line, raise_all, unknown
 
 
 def test_a_mistake_is_a_line():
@@ -40,3 +40,11 @@ def test_the_first_line_is_whole():
     assert first_line(ValueError("one of: \n(1) this:\n\n that \nmore")) == "one of: (1) this: that"
     assert first_line(ValueError("ends so:")) == "ends so:"
     assert first_line(ValueError()) == "ValueError"
+
+
+def test_text_of_a_file_neither_ends_lines_nor_moves_a_terminal():
+    text = "a\nb\r\x1b[31m\x00\u2028\u202e\ud800é—…"
+    line = str(Mistake(f"'{text}'", text))
+    assert line.splitlines() == [line] and line.isprintable()
+    assert r"a\nb\r\x1b[31m\x00\u2028\u202e\ud800é—…" in line
+    assert len(str(Mistake("x" * 10**6, "y" * 10**6, ("one",), "one"))) < LONGEST + 50

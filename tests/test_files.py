@@ -1,6 +1,7 @@
 """Reading YAML and tables with clear mistakes; writing whole files or none."""
 
 import os
+import time
 
 import pandas as pd
 import pytest
@@ -46,8 +47,7 @@ def test_changes_keep_the_places_of_both_files():
         ("a: &a {x: 1}\nb: {<<: *a, x: 2, x: 3}\n", "f.yaml:2: key 'x' is there twice"),
         ("a: &a {x: 1}\nb: {<<: *a,\n <<: *a}\n", "f.yaml:3: key '<<' is there twice"),
         ("a: 1\n'a': 2\n", "f.yaml:2: key 'a' is there twice, first in line 1"),
-        ("true: 1\nyes: 2\n", "f.yaml:2: key 'yes' is there twice, first in line 1"),
-        ("16: 1\n0x10: 2\n", "f.yaml:2: key '0x10' is there twice, first in line 1"),
+        ("a: 1\n<<: {b: 1}\n<<: {c: 1}\n", "f.yaml:3: key '<<' is there twice, first in line 2"),
         ('{"a": 1,\n"b": {"c": 1, "c": 2}}', "f.yaml:2: key 'c' is there twice, first in line 2"),
     ],
 )
@@ -57,8 +57,22 @@ def test_keys_that_stand_twice_are_refused(text, said):
     assert str(error.value).startswith(said)
 
 
-def test_a_key_and_its_text_are_two():
-    assert parse_yaml("f.yaml", "1: a\n'1': b\n").content == {1: "a", "1": "b"}
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        *((key, f"key {key} is not text; write '{key}'") for key in ["1", "0x10", "1.5", ".nan"]),
+        *((key, f"key {key} is not text; write '{key}'") for key in ["true", "yes", "~", "null"]),
+        ("2020-01-01", "key 2020-01-01 is not text; write '2020-01-01'"),
+        ("? [1, 2]\n", "a key must be text, not a list or keys and values"),
+        ("? {a: b}\n", "a key must be text, not a list or keys and values"),
+    ],
+)
+def test_keys_are_text(key, said):
+    with pytest.raises(InputError) as error:
+        parse_yaml("f.yaml", f"a: 1\n{key}: b\n")
+    assert str(error.value) == f"f.yaml:2: {said}"
+    if "?" not in key:
+        assert parse_yaml("f.yaml", f"'{key}': b\n").content == {key: "b"}
 
 
 def test_a_merge_may_be_overridden_and_knows_its_lines():
@@ -68,32 +82,84 @@ def test_a_merge_may_be_overridden_and_knows_its_lines():
     assert document.where(("b", "y")) == "f.yaml:6: b.y"
 
 
+TAGS = ["!!python/object/apply:os.system", "!!python/name:os.system", "!!set", "!!omap", "!!binary"]
+TAGS += ["!!int", "!!float", "!!bool", "!!timestamp", "!!str", "!", "!own", "!!merge"]
+DATES = ["2020-01-01", "2020-99-99", "2020-01-01 10:00:00", "- 2020-01-01"]
+HUGE = ["1" + "0" * 400, "9" * 5000, "-" + "9" * 400, "0x" + "f" * 5000, "0b" + "1" * 20000]
+HUGE += ["1000000000000000001", "1.0e+400", "-1.0e+19"]
+ENDLESS = ["&a [*a]", "&a {b: *a}", "&a {<<: *a}", "&a [{b: [1, *a]}]"]
+DEEP = [opening * times for times in (200, 300_000) for opening in ("[", "{a: ", "- ", "? ")]
+DEEP += ["\n".join(f"{' ' * n}a:" for n in range(1000))]
+BOMBS = [
+    "\n".join(
+        ["0: &a0 " + base, *(f"{n}: &a{n} " + level.replace("*", f"*a{n - 1}") for n in LEVELS)]
+    )
+    for base, level in {
+        "lol": "[*, *, *, *, *, *, *, *, *]",
+        "[lol]": "{a: *, b: *, c: *, d: *, e: *}",
+        "{x: 1}": "{<<: [*, *, *, *, *, *, *, *, *], y: 1}",
+        "{x: {z: 1}}": "{<<: *, y: *}",
+        "[1]": "[*]",
+    }.items()
+    for LEVELS in [range(1, 300)]
+]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("a: [1\n", "not YAML"),
         ("only text", "must hold keys and values"),
         ("", "must hold keys and values"),
-        ("a: !!python/object:os.system {}", "not YAML"),
-        ("a: 2020-99-99", "not YAML"),
         ("a: 1\nb: 0100", "f.yaml:2: not YAML: 0100 is a number in base 8; write it in base 10"),
         ("a: 1:30", "1:30 is a number in base 60"),
-        ("a: !!int ''", "'' is not a number"),
-        ("a: &a [*a]", "nested too deeply, or made of aliases without end"),
-        (f"a: {'[' * 2000}{']' * 2000}", "nested too deeply"),
-        (
-            "\n".join(["0: &a0 [1]", *(f"{n}: &a{n} [{f'*a{n - 1},' * 9}]" for n in range(1, 8))]),
-            "made of aliases without end",
+        *((f"a:\n  b: {tag} x", r"f.yaml:2: not YAML: a tag, ") for tag in TAGS),
+        *((f"a:\n  b: {tag} {{}}", r"f.yaml:2: not YAML: a tag, ") for tag in TAGS),
+        *(
+            (f"a:\n  {date}", r"f.yaml:2: not YAML: 2020.* is a date; write '2020")
+            for date in DATES
         ),
+        *((f"a:\n  - {number}", "f.yaml:2: not YAML: .* is no number up to 1e") for number in HUGE),
+        *((f"a: {text}", "f.yaml:1: not YAML: made of aliases without end") for text in ENDLESS),
+        *((deep, r"f.yaml:\d+: not YAML: nested too deeply") for deep in DEEP),
+        *((bomb, r"f.yaml:\d+: not YAML: made of aliases without end") for bomb in BOMBS),
+        ("a: " + "x" * files.LARGEST_YAML, "longer than 2,000,000 characters"),
     ],
+    ids=lambda text: text[:20],
 )
 def test_what_is_not_yaml_is_one_line(text, said, tmp_path):
     path = tmp_path / "f.yaml"
     path.write_text(text)
+    began = time.process_time()
     with pytest.raises(InputError, match=said) as error:
         read_yaml(path)
-    assert str(error.value).startswith(str(path))
-    assert len(error.value.mistakes) == 1
+    assert time.process_time() - began < 10  # of a busy machine: the counts are what bounds it
+    assert str(error.value).startswith(str(path)) and len(str(error.value)) < 1300
+    assert len(error.value.mistakes) == len(str(error.value).splitlines()) == 1
+
+
+def test_many_values_belong_in_a_table(monkeypatch):
+    monkeypatch.setattr(files, "_MOST_VALUES", 100)
+    with pytest.raises(InputError, match="f.yaml:2: not YAML: more than 100 keys and values"):
+        parse_yaml("f.yaml", f"a:\n  [{'1,' * 100}]")
+
+
+def test_files_without_end_are_not_read():
+    with pytest.raises(InputError, match="/dev/zero: longer than"):
+        read_yaml("/dev/zero")
+
+
+def test_an_alias_may_stand_for_a_value():
+    document = parse_yaml("f.yaml", "a: &a [x, y]\nb: *a\nc: {d: *a}\n")
+    assert document.content["b"] == document.content["c"]["d"] == ["x", "y"]
+    assert document.where(("c", "d", 1)) == "f.yaml:1: c.d.1"
+
+
+def test_what_json_cannot_hold_is_one_line():
+    for text in ("[" * 100_000, '{"a": ' * 50_000, '{"a": ' + "9" * 5000 + "}", '{"a": 1e', "1"):
+        with pytest.raises(InputError) as error:
+            files.parse_json("f.json", text)
+        assert len(str(error.value).splitlines()) == 1
 
 
 def test_yaml_that_is_not_there_or_not_text(tmp_path):
