@@ -6,7 +6,7 @@ from importlib.resources import files
 from itertools import product
 from operator import getitem
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pandas as pd
 from pydantic import Field
@@ -51,9 +51,12 @@ class Figure(Section):
         return paths
 
 
+Figures = dict[Annotated[str, Field(pattern=r"^[A-Za-z]\w*$")], Figure]
+
+
 def load_figures(path=REGISTRY_FILE) -> dict[str, Figure]:
     """Read figures by name; raises InputError with file, line and key of every mistake."""
-    return validated(dict[str, Figure], read_yaml(path))
+    return validated(Figures, read_yaml(path))
 
 
 FIGURES: dict[str, Figure] = load_figures()
@@ -69,7 +72,7 @@ def add_figures(path: str | Path) -> None:
     Raises InputError for names that the package has and for scripts that are not there.
     """
     document = read_yaml(path)
-    own = validated(dict[str, Figure], document)
+    own = validated(Figures, document)
     scripts = {name: Path(path).parent / f"{name}.py" for name in own}
     taken = [name for name in own if name in FIGURES and name not in OWN_SCRIPTS]
     mistakes = [Mistake("the package has this figure", document.where((name,))) for name in taken]

@@ -30,6 +30,7 @@ _DEEPEST = 100  # levels of YAML
 _MOST_VALUES = 100_000  # and keys, as written: about 100 MB
 _MOST_ALIASED = 100_000  # values that aliases (*name) add, all of them written out
 _LARGEST_NUMBER = 10**18  # of YAML: whole ones are 64 bits wide from here on
+MOST_CELLS = 500_000_000  # of a Parquet table: 5 million runs with all columns
 COMMAS = "cells must be separated by commas, and decimals by points"
 
 
@@ -318,7 +319,8 @@ def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[
             table[texts] = table[texts].fillna("")
         else:
             _check_heading(path, how.get("sep", ","))
-            table = pd.read_csv(path, keep_default_na=False, low_memory=False, **how)
+            how |= {"keep_default_na": False, "low_memory": False, "compression": None}
+            table = pd.read_csv(path, **how)  # compression: text whatever it is called
     except InputError:
         raise
     except (OSError, ValueError, NotImplementedError, csv.Error) as error:  # of libraries too
@@ -357,6 +359,9 @@ def _parquet(path: Path) -> pd.DataFrame:
     import pyarrow
     from pyarrow import parquet
 
+    said = parquet.read_metadata(path)
+    if said.num_rows * max(1, said.num_columns) > MOST_CELLS:  # a few bytes may say a billion
+        raise InputError(Mistake(f"more than {MOST_CELLS:,} cells", str(path)))
     stored = parquet.read_table(path, partitioning=None)
     unnamed = {name for name in stored.column_names if re.fullmatch(r"__index_level_\d+__", name)}
     named = [field for field in stored.schema if field.name not in unnamed]

@@ -90,18 +90,18 @@ HUGE += ["1000000000000000001", "1.0e+400", "-1.0e+19"]
 ENDLESS = ["&a [*a]", "&a {b: *a}", "&a {<<: *a}", "&a [{b: [1, *a]}]"]
 DEEP = [opening * times for times in (200, 300_000) for opening in ("[", "{a: ", "- ", "? ")]
 DEEP += ["\n".join(f"{' ' * n}a:" for n in range(1000))]
+LEVELS = {
+    "lol": "[*, *, *, *, *, *, *, *, *]",
+    "[lol]": "{a: *, b: *, c: *, d: *, e: *}",
+    "{x: 1}": "{<<: [*, *, *, *, *, *, *, *, *], y: 1}",
+    "{x: {z: 1}}": "{<<: *, y: *}",
+    "[1]": "[*]",
+}
+"""The innermost value of a billion laughs, and each level around it: `*` is the one inside."""
 BOMBS = [
-    "\n".join(
-        ["0: &a0 " + base, *(f"{n}: &a{n} " + level.replace("*", f"*a{n - 1}") for n in LEVELS)]
-    )
-    for base, level in {
-        "lol": "[*, *, *, *, *, *, *, *, *]",
-        "[lol]": "{a: *, b: *, c: *, d: *, e: *}",
-        "{x: 1}": "{<<: [*, *, *, *, *, *, *, *, *], y: 1}",
-        "{x: {z: 1}}": "{<<: *, y: *}",
-        "[1]": "[*]",
-    }.items()
-    for LEVELS in [range(1, 300)]
+    f"0: &a0 {base}\n"
+    + "".join(f"{n + 1}: &a{n + 1} {level.replace('*', f'*a{n}')}\n" for n in range(300))
+    for base, level in LEVELS.items()
 ]
 
 
@@ -140,8 +140,8 @@ def test_what_is_not_yaml_is_one_line(text, said, tmp_path):
 
 def test_many_values_belong_in_a_table(monkeypatch):
     monkeypatch.setattr(files, "_MOST_VALUES", 100)
-    with pytest.raises(InputError, match="f.yaml:2: not YAML: more than 100 keys and values"):
-        parse_yaml("f.yaml", f"a:\n  [{'1,' * 100}]")
+    with pytest.raises(InputError, match=r"f\.yaml:2: not YAML: more than 100 keys and"):
+        parse_yaml("f.yaml", f"a:\n  [{'1,' * 200}]")
 
 
 def test_files_without_end_are_not_read():

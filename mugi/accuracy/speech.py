@@ -7,6 +7,7 @@ Whisper's authors do). Log-likelihoods are float32, sums float64.
 """
 
 import struct
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,9 +23,11 @@ from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 from mugi.accuracy.finite import logits_checked, placed, stopped
 from mugi.accuracy.metrics import token_sums
 from mugi.accuracy.predictions import Predictions, compared, predictions_of
-from mugi.errors import InputError, raise_all
+from mugi.errors import InputError, first_line, raise_all
 from mugi.methods import Approximation
 
+RATES_HZ = (1000, 768_000)  # of recordings, from the least to the most
+LARGEST_WAV = 200_000_000  # bytes
 _CLIPS = 64  # whose predictions under the references are held at a time
 
 
@@ -55,10 +58,7 @@ def clips_in(folder: Path, rate: int, seconds: float, limit: int | None) -> list
 
 
 def _clip(file: Path, rate: int, seconds: float) -> Clip:
-    try:
-        own_rate, samples = wavfile.read(file)
-    except (ValueError, EOFError, struct.error) as error:
-        raise InputError(f"{file}: {error}") from None
+    own_rate, samples = _recording(file)
     try:
         transcript = file.with_suffix(".txt").read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -74,6 +74,24 @@ def _clip(file: Path, rate: int, seconds: float) -> Clip:
         samples = samples / -float(np.iinfo(samples.dtype).min)
     mono = samples if samples.ndim == 1 else samples.mean(axis=1)
     return Clip(file.stem, resample_poly(mono, rate, own_rate).astype(np.float32), transcript)
+
+
+def _recording(file: Path) -> tuple[int, np.ndarray]:
+    """Return the rate and the samples of a WAV file; raises InputError if it is damaged."""
+    if not file.is_file() or file.stat().st_size > LARGEST_WAV:
+        raise InputError(f"{file}: not a file of up to {LARGEST_WAV:,} bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", wavfile.WavFileWarning)  # of chunks that are no sound
+            rate, samples = wavfile.read(file)
+    except (ValueError, EOFError, struct.error, ArithmeticError, LookupError, NameError) as error:
+        # NameError: what scipy raises where a chunk is missing
+        raise InputError(f"{file}: a damaged WAV file: {first_line(error)}") from None
+    if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
+        raise InputError(
+            f"{file}: {rate} samples a second; allowed: {RATES_HZ[0]} to {RATES_HZ[1]}"
+        )
+    return rate, samples
 
 
 @torch.inference_mode()

@@ -7,6 +7,8 @@ probe, trained on the native model's features of every other image and tested on
 Sums are float64.
 """
 
+import struct
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -24,13 +26,16 @@ from transformers import PreTrainedModel
 
 from mugi.accuracy.finite import check_finite, stopped
 from mugi.accuracy.predictions import compared
-from mugi.errors import InputError, raise_all, unknown
+from mugi.errors import InputError, first_line, raise_all, unknown
 from mugi.llm.embedded import DIGITS
 from mugi.llm.video import SUFFIXES as VIDEO_SUFFIXES
 from mugi.llm.video import Video
 from mugi.methods import NATIVE, Approximation
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+_FORMATS = ("PNG", "JPEG", "BMP")  # by content: a file's name may lie, and others run programs
+MOST_PIXELS = 50_000_000  # of an image or a frame
+MOST_TIMES_AS_WIDE = 50  # as high, or the other way round: the shorter side is brought to size
 _GPU_BATCH = 8  # on a CPU one at a time: no digit may depend on what is beside it
 
 
@@ -177,13 +182,30 @@ def _pixels(model: PreTrainedModel, processor, example: Example) -> torch.Tensor
         images = (
             frames.at(chosen) if isinstance(frames, Video) else [_image(frames[n]) for n in chosen]
         )
-    except OSError as error:
-        raise InputError(f"{example.name}: {error}") from None
+    except _DAMAGED as error:
+        raise InputError(f"{example.name}: {first_line(error)}") from None
     return processor(images, return_tensors="pt")["pixel_values"]
 
 
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises for an image that is damaged."""
+
+
 def _image(frame: Image.Image | Path) -> Image.Image:
-    return (frame if isinstance(frame, Image.Image) else Image.open(frame)).convert("RGB")
+    """Return an image in RGB; raises ValueError for one that would not fit into memory."""
+    if isinstance(frame, Image.Image):
+        return frame.convert("RGB")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # refused right here
+        image = Image.open(frame, formats=_FORMATS)
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"{width} x {height} pixels; allowed: up to {MOST_PIXELS:,}")
+    if max(width, height) > MOST_TIMES_AS_WIDE * min(width, height):
+        raise ValueError(
+            f"{width} x {height} pixels; allowed: sides up to 1 to {MOST_TIMES_AS_WIDE}"
+        )
+    return image.convert("RGB")
 
 
 Scores = Iterable[tuple[str, str, Iterable[float | None]]]

@@ -4,6 +4,7 @@ The inputs of softmax are scores of which the row's maximum was subtracted; mask
 """
 
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +21,10 @@ from mugi.named import Named, parse_named
 
 MASKED = 0xFF80  # BF16 -inf: a key that a query does not see
 TILE_ROWS = 256  # inputs that share a sliding window in the captured tiles
+LARGEST_SAMPLES = 1_000_000_000  # bytes
+_DAMAGED = (OSError, ValueError, EOFError, MemoryError, NotImplementedError, RuntimeError)
+_DAMAGED += (zipfile.BadZipFile, zlib.error)
+"""What is raised for archives that are damaged, encrypted or say another size than they have."""
 COLUMNS = ["model", "operation", "function", "layer", "layers", "seq_len", "code", "count"]
 
 
@@ -80,7 +85,9 @@ def _finite(counts: np.ndarray) -> np.ndarray:
 
 def _read_profile(path: Path) -> pd.DataFrame:
     """Return how often each code occurs, by operation, function and layer."""
-    table = read_table(path, COLUMNS)
+    table = read_table(path, COLUMNS, ["code", "count", "layer"])
+    if not (table["code"].between(0, len(CODES) - 1) & table["count"].between(0, 2**53)).all():
+        raise InputError(Mistake("a code is no BF16 code, or a count below 0", str(path)))
     if "recipe" in table:  # what the lookup tables see, not what the paper profiled
         table = table[table["recipe"] == "lut"]
     if not len(table):
@@ -108,11 +115,17 @@ def not_a_number(profile: pd.DataFrame) -> str:
 def _read_samples(path: Path) -> dict[str, np.ndarray]:
     """Return the sampled tiles of each layer, by its name."""
     try:
-        with np.load(path) as arrays:
+        with zipfile.ZipFile(path) as archive:  # np.load by itself unpacks whatever the size
+            size = sum(member.file_size for member in archive.infolist())
+        if size > LARGEST_SAMPLES:
+            raise InputError(f"unpacks to more than {LARGEST_SAMPLES:,} bytes")
+        with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
     except FileNotFoundError:
         raise InputError(Mistake("No such file", str(path))) from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except InputError as error:
+        raise error.at(path) from None
+    except _DAMAGED as error:
         reason = " ".join(str(error).split()) or "truncated"
         raise InputError(Mistake(reason, str(path))) from None
 

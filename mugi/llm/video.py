@@ -10,7 +10,13 @@ from PIL import Image
 
 from mugi.errors import InputError
 
-SUFFIXES = {".avi", ".gif", ".mkv", ".mov", ".mp4", ".webm"}
+FORMATS = {".avi": "avi", ".gif": "gif", ".mkv": "matroska", ".webm": "matroska"}
+FORMATS |= {".mov": "mov", ".mp4": "mov"}
+"""Ending of a video -> how it is read. FFmpeg by itself goes by the content, and may find a list
+there of other files and addresses to read."""
+SUFFIXES = set(FORMATS)
+MOST_FRAMES = 100_000  # an hour
+MOST_PIXELS = 50_000_000  # of a frame
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,10 @@ class Video:
 
     @cached_property
     def _length(self) -> int:
-        return sum(1 for _ in self._decoded())
+        count = sum(1 for _ in islice(self._decoded(), MOST_FRAMES + 1))
+        if count > MOST_FRAMES:
+            raise InputError(f"{self.path}: longer than {MOST_FRAMES:,} frames")
+        return count
 
     def at(self, indices: Collection[int]) -> list[Image.Image]:
         """Return the frames with these indices, in the order of the video; no others are kept.
@@ -43,10 +52,17 @@ class Video:
                 f"{self.path}: package av, which reads videos, is not installed; "
                 "run `pip install -c constraints.txt -e '.[video]'`"
             ) from None
+        if not self.path.is_file():  # a pipe or a device has no end
+            raise InputError(f"{self.path}: not a file")
+        how = FORMATS[self.path.suffix.lower()]
         try:
-            with av.open(str(self.path)) as container:
+            with self.path.open("rb") as file, av.open(file, format=how) as container:
                 if not container.streams.video:
                     raise InputError(f"{self.path}: no video in it")
+                described = container.streams.video[0].codec_context
+                if described.width * described.height > MOST_PIXELS:
+                    size = f"{described.width} x {described.height}"
+                    raise InputError(f"{self.path}: {size} pixels; allowed: up to {MOST_PIXELS:,}")
                 yield from container.decode(video=0)
         except av.FFmpegError as error:
             raise InputError(f"{self.path}: {error.strerror}") from None

@@ -30,8 +30,8 @@ rule approximate_function:
     message:
         "Error of approximations of {wildcards.function}"
     shell:
-        "mugi approximate {wildcards.function} {params.methods:q} -o {output} "
-        "-- {params.range} > {log} 2>&1"
+        "mugi approximate {wildcards.function:q} {params.methods:q} -o {output:q} "
+        "-- {params.range:q} > {log:q} 2>&1"
 
 
 # The same of the methods that the sweep of Fig. 6 finds closest to exact
@@ -52,8 +52,8 @@ rule approximate_selected:
     message:
         "Error of what Fig. 6 selects for {wildcards.function}"
     shell:
-        "mugi approximate {wildcards.function} --sweep {input.sweep} -o {output} "
-        "-- {params.range} > {log} 2>&1"
+        "mugi approximate {wildcards.function:q} --sweep {input.sweep:q} -o {output:q} "
+        "-- {params.range:q} > {log:q} 2>&1"
 
 
 # One lookup table of VLP, and what inputs read in it
@@ -74,7 +74,7 @@ rule look_up:
     message:
         "The lookup table of {params.table}"
     shell:
-        "mugi lookup {params.table:q} {params.inputs} -o {output} > {log} 2>&1"
+        "mugi lookup {params.table:q} {params.inputs:q} -o {output:q} > {log:q} 2>&1"
 
 
 # Errors of all methods of a search on the inputs of a model
@@ -94,14 +94,14 @@ rule fit_approximations:
     params:
         softmax=options("softmax", config["fit"]["softmax"]),
         activation=options("activation", config["fit"]["activation"]),
-        layers="--each-layer" if config["fit"]["each_layer"] else "",
+        layers=["--each-layer"] * config["fit"]["each_layer"],
         rows=config["fit"]["rows"],
     message:
         "Parameters of approximations that suit {wildcards.model}"
     shell:
-        "mugi fit --profile {input.table} --samples {input.samples} "
-        "{params.softmax:q} {params.activation:q} {params.layers} --rows {params.rows} "
-        "-o {output} > {log} 2>&1"
+        "mugi fit --profile {input.table:q} --samples {input.samples:q} "
+        "{params.softmax:q} {params.activation:q} {params.layers:q} --rows {params.rows:q} "
+        "-o {output:q} > {log:q} 2>&1"
 
 
 # The same on its inputs times powers of two
@@ -126,9 +126,9 @@ rule fit_shifted:
     message:
         "Approximations on larger and smaller inputs than those of {wildcards.model}"
     shell:
-        "mugi fit --profile {input.table} --samples {input.samples} "
-        "{params.softmax:q} {params.activation:q} {params.shifts} --rows {params.rows} "
-        "--error weighted_absolute_error --error kl_divergence_nats -o {output} > {log} 2>&1"
+        "mugi fit --profile {input.table:q} --samples {input.samples:q} "
+        "{params.softmax:q} {params.activation:q} {params.shifts:q} --rows {params.rows:q} "
+        "--error weighted_absolute_error --error kl_divergence_nats -o {output:q} > {log:q} 2>&1"
 
 
 # Error by input, times how often a model has that input
@@ -152,8 +152,8 @@ rule weigh_approximations:
     message:
         "Where the error comes from in {wildcards.model}"
     shell:
-        "mugi weigh --profile {input.table} --samples {input.samples} --sweep {input.sweep} "
-        "{params.softmax:q} {params.activation:q} -o {output} > {log} 2>&1"
+        "mugi weigh --profile {input.table:q} --samples {input.samples:q} --sweep {input.sweep:q} "
+        "{params.softmax:q} {params.activation:q} -o {output:q} > {log:q} 2>&1"
 
 
 # The tables of all models as one
@@ -178,4 +178,4 @@ rule collect_fits:
     message:
         "One {wildcards.table} table of all models"
     shell:
-        "mugi collect {input.tables} -o {output} > {log} 2>&1"
+        "mugi collect {input.tables:q} -o {output:q} > {log:q} 2>&1"

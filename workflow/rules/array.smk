@@ -22,7 +22,7 @@ rule simulate_array:
     message:
         "The simulated array against plain references and the cost model"
     shell:
-        "mugi simulate -o {output} > {log} 2>&1"
+        "mugi simulate -o {output:q} > {log:q} 2>&1"
 
 
 # Every signal of a small array during one operation
@@ -42,4 +42,4 @@ rule trace_array:
     message:
         "Signals of the simulated array: {wildcards.operation}"
     shell:
-        "mugi trace {wildcards.operation} -o {output} > {log} 2>&1"
+        "mugi trace {wildcards.operation:q} -o {output:q} > {log:q} 2>&1"

@@ -54,8 +54,8 @@ rule judge_claims:
     message:
         "Judge every claim of the paper"
     shell:
-        "mugi claims {input.tables} {params.ledgers:q} --partial --record-only -o {output.csv} "
-        "> {log} 2>&1"
+        "mugi claims {input.tables:q} {params.ledgers:q} --partial --record-only -o {output.csv:q} "
+        "> {log:q} 2>&1"
 
 
 # Stops at a verdict that contradicts the recorded one
@@ -73,4 +73,4 @@ rule check_claims:
     message:
         "No claim may contradict its recorded verdict"
     shell:
-        "mugi claims --check {input} > {log} 2>&1"
+        "mugi claims --check {input:q} > {log:q} 2>&1"

@@ -48,4 +48,4 @@ rule document_results:
     message:
         "What the documentation quotes"
     shell:
-        "python {input.script} --write {params.folder} > {log} 2>&1"
+        "python {input.script:q} --write {params.folder:q} > {log:q} 2>&1"

@@ -1,9 +1,11 @@
 # One rule for each entry of mugi/figures.yaml: a new figure is a script and an entry.
-from jinja2 import StrictUndefined, Template
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mugi.figures import FIGURES, OWN_SCRIPTS, SHOWN, output_paths
 
 SCRIPTS = BASE / "figures"
+CAPTIONS = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 # what every script imports: all that is no figure itself
 SHARED = [
     *(path for path in sorted(SCRIPTS.glob("*.py")) if path.stem not in FIGURES),
@@ -18,7 +20,10 @@ rule figures:
 
 
 for name, figure in FIGURES.items():
-    caption = Template(figure.caption, undefined=StrictUndefined).render(config=config)
+    try:
+        caption = CAPTIONS.from_string(figure.caption).render(config=config)
+    except (TemplateError, OverflowError) as error:
+        stop(Mistake(f"{name}.caption: {error}", "config: own_figures"))
     # one label: of two results that differ in a second one, Snakemake's report makes a switch that
     # finds neither, and shows a white page
     labels = {"shows": f"{figure.number}: {figure.title}"}
@@ -67,4 +72,4 @@ for name, figure in FIGURES.items():
         message:
             f"{figure.number}: {figure.title}"
         shell:
-            "python {params.program:q} {input.tables:q} -o {params.stem:q} > {log} 2>&1"
+            "python {params.program:q} {input.tables:q} -o {params.stem:q} > {log:q} 2>&1"

@@ -32,7 +32,7 @@ rule evaluate_hardware:
     message:
         "Time, energy and area of every configured accelerator"
     shell:
-        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin -o {output} > {log} 2>&1"
+        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin -o {output:q} > {log:q} 2>&1"
 
 
 # The same by component; runs over many lengths would make millions of rows
@@ -60,7 +60,7 @@ rule break_down_hardware:
     message:
         "Area and energy of every component, without sweeps of the sequence length"
     shell:
-        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin --breakdown {output} > {log} 2>&1"
+        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin --breakdown {output:q} > {log:q} 2>&1"
 
 
 # Operational and embodied carbon, from the table of runs, by the paper's accounting and corrected
@@ -79,5 +79,5 @@ rule account_carbon:
     message:
         "Operational and embodied carbon of every run"
     shell:
-        "mugi carbon {input.hardware} --preset as-published --preset corrected -o {output} "
-        "> {log} 2>&1"
+        "mugi carbon {input.hardware:q} --preset as-published --preset corrected -o {output:q} "
+        "> {log:q} 2>&1"

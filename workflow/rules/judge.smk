@@ -44,8 +44,8 @@ rule judge_switches:
     message:
         "Claims with one assumption at a time set otherwise"
     shell:
-        "mugi judge switches {input.hardware} {params.names} {params.ledgers:q} -o {output} "
-        "> {log} 2>&1"
+        "mugi judge switches {input.hardware:q} {params.names:q} {params.ledgers:q} -o {output:q} "
+        "> {log:q} 2>&1"
 
 
 # The abstract's claims in universes drawn over all assumptions
@@ -68,8 +68,8 @@ rule judge_universes:
     message:
         "The abstract's claims in {params.draws} universes"
     shell:
-        "mugi judge universes {input.hardware} --count {params.draws} -o {output.universes}"
-        " --summary {output.summary} --indices {output.indices} > {log} 2>&1"
+        "mugi judge universes {input.hardware:q} --count {params.draws:q} -o {output.universes:q}"
+        " --summary {output.summary:q} --indices {output.indices:q} > {log:q} 2>&1"
 
 
 # What survives of the abstract's claims, in words
@@ -92,8 +92,8 @@ rule judge_survivors:
     message:
         "What survives, in words"
     shell:
-        "mugi judge survives {input.hardware} --switches {input.switches} --curve {input.curve}"
-        " --indices {input.indices} --where {input.where} -o {output} > {log} 2>&1"
+        "mugi judge survives {input.hardware:q} --switches {input.switches:q} --curve {input.curve:q}"
+        " --indices {input.indices:q} --where {input.where:q} -o {output:q} > {log:q} 2>&1"
 
 
 # The abstract's claims and Mugi's leads over each rival in draws of unit costs
@@ -115,7 +115,7 @@ rule judge_sure:
     message:
         "Leads in {params.draws} draws of component costs"
     shell:
-        "mugi judge sure --draws {params.draws} {params.costs:q} -o {output} > {log} 2>&1"
+        "mugi judge sure --draws {params.draws:q} {params.costs:q} -o {output:q} > {log:q} 2>&1"
 
 
 # What the spread of these leads is made of
@@ -136,7 +136,7 @@ rule judge_variance:
     message:
         "Shares of the variance of leads, by source"
     shell:
-        "mugi judge variance {params.costs:q} -o {output} > {log} 2>&1"
+        "mugi judge variance {params.costs:q} -o {output:q} > {log:q} 2>&1"
 
 
 # Mugi against the best rival, over batch size, length and array height
@@ -161,7 +161,7 @@ rule judge_where:
     message:
         "Mugi against the best rival by batch size, length and array height"
     shell:
-        "mugi judge where {params.points:q} -o {output} > {log} 2>&1"
+        "mugi judge where {params.points:q} -o {output:q} > {log:q} 2>&1"
 
 
 # How long, on which grid, until use has emitted what manufacture did
@@ -179,7 +179,7 @@ rule judge_breakeven:
     message:
         "Break-even of carbon"
     shell:
-        "mugi judge breakeven -o {output} > {log} 2>&1"
+        "mugi judge breakeven -o {output:q} > {log:q} 2>&1"
 
 
 # What approximations cost each model, next to what INT4 costs
@@ -202,7 +202,7 @@ rule judge_accuracy:
     message:
         "What approximations cost, and what can be told from 0"
     shell:
-        "mugi judge accuracy {input.accuracy} --documents {input.documents} -o {output} > {log} 2>&1"
+        "mugi judge accuracy {input.accuracy:q} --documents {input.documents:q} -o {output:q} > {log:q} 2>&1"
 
 
 # What the strongest assumptions do alone and in all, where the configuration asks for it
@@ -224,5 +224,5 @@ rule judge_sobol:
     message:
         "Sobol indices of the abstract's claims"
     shell:
-        "mugi judge sobol {input.hardware} --indices {input.indices} --samples {params.samples}"
-        " -o {output} > {log} 2>&1"
+        "mugi judge sobol {input.hardware:q} --indices {input.indices:q} --samples {params.samples:q}"
+        " -o {output:q} > {log:q} 2>&1"

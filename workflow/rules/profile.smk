@@ -26,8 +26,8 @@ rule profile_inputs:
     message:
         "What the LUTs of {wildcards.model} see"
     shell:
-        "mugi profile {params.model:q} {params.lengths} --tokens {params.tokens} "
-        "--threads {threads} -o {output.table} --samples {output.samples} > {log} 2>&1"
+        "mugi profile {params.model:q} {params.lengths:q} --tokens {params.tokens:q} "
+        "--threads {threads} -o {output.table:q} --samples {output.samples:q} > {log:q} 2>&1"
 
 
 # The same as the paper's program records it
@@ -54,8 +54,8 @@ rule profile_as_published:
     message:
         "What the published recipe records of {wildcards.model}"
     shell:
-        "mugi profile {params.model:q} --recipe published --length {params.length} "
-        "--tokens {params.tokens} --threads {threads} -o {output} > {log} 2>&1"
+        "mugi profile {params.model:q} --recipe published --length {params.length:q} "
+        "--tokens {params.tokens:q} --threads {threads} -o {output:q} > {log:q} 2>&1"
 
 
 # Which exponents hold most of the inputs
@@ -78,4 +78,4 @@ rule concentrate_inputs:
     message:
         "Where the inputs of softmax and activation lie"
     shell:
-        "mugi concentration {input.tables} -o {output} > {log} 2>&1"
+        "mugi concentration {input.tables:q} -o {output:q} > {log:q} 2>&1"

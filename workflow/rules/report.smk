@@ -26,7 +26,7 @@ rule write_manifest:
     message:
         "What this run is made by"
     shell:
-        "echo {params.config:q} | mugi manifest /dev/stdin -o {output} > {log} 2>&1"
+        "echo {params.config:q} | mugi manifest /dev/stdin -o {output:q} > {log:q} 2>&1"
 
 
 # The report; a folder that lacks tables has one too: mugi report results -o results/report
@@ -57,4 +57,4 @@ rule write_report:
     message:
         "The report"
     shell:
-        "mugi report {params.results} -o {params.folder} > {log} 2>&1"
+        "mugi report {params.results:q} -o {params.folder:q} > {log:q} 2>&1"

@@ -38,9 +38,9 @@ rule tune_softmax:
     message:
         "Tune the softmax of each layer of {wildcards.model}"
     shell:
-        "mugi tune {params.model:q} {params.anchors} {params.settings:q} --threads {threads} "
-        "--cells {params.cells} -o {output.summary} --curve {output.curve} "
-        "--surface {output.surface} > {log} 2>&1"
+        "mugi tune {params.model:q} {params.anchors:q} {params.settings:q} --threads {threads} "
+        "--cells {params.cells:q} -o {output.summary:q} --curve {output.curve:q} "
+        "--surface {output.surface:q} > {log:q} 2>&1"
 
 
 # The tables of all models as one
@@ -63,4 +63,4 @@ rule collect_tuning:
     message:
         "One {wildcards.table} table of all models"
     shell:
-        "mugi collect {input.tables} -o {output} > {log} 2>&1"
+        "mugi collect {input.tables:q} -o {output:q} > {log:q} 2>&1"
