@@ -88,8 +88,8 @@ class Expression:
             raise self._error(f"divides by zero or is not finite: {error}") from None
 
     def checked(self, value):
-        """Return the expression's value; raises InputError if any of it is not finite."""
-        if not isinstance(value, str) and not np.isfinite(np.sum(value)):
+        """Return the expression's value; raises InputError if any number of it is not finite."""
+        if not _is_text(value) and not np.isfinite(np.sum(value)):
             raise self._error("divides by zero or is not finite")
         return value
 

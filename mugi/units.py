@@ -5,6 +5,7 @@ is known, and neither has arithmetic with it.
 """
 
 import ast
+import math
 import re
 import warnings
 from collections import Counter
@@ -101,9 +102,10 @@ def unit_of_arithmetic(text: str) -> Unit | None:
     with warnings.catch_warnings(action="ignore"):  # of Python's parser, about `1if a else b`
         tree = ast.parse(text.strip(), mode="eval").body
     try:
-        return _of(tree)
-    except ArithmeticError:  # scales of powers that are no numbers any more
+        unit = _of(tree)
+    except ArithmeticError:  # factors beyond the numbers there are, as below
         return None
+    return unit if unit and 0 < unit.scale < math.inf else None
 
 
 def _of(node: ast.AST) -> Unit | None:

@@ -48,6 +48,15 @@ def test_text_in_arrays_can_be_compared():
     assert value_of("kind == 'fast'", kind=pd.Series(kinds)).tolist() == [True, False]
 
 
+@pytest.mark.parametrize("text", ["'a'", "'a' if H > 8 else 'b'", "H if H == 1 else 'a'", "kind"])
+@pytest.mark.parametrize("of", [lambda H: H, pd.Series, lambda H: int(H[1])])
+def test_text_is_no_number(text, of):
+    expression, symbols = parse(text, "file: key"), {"H": of(H), "kind": "fast"}
+    expression.checked(expression(symbols))  # a parameter may be text, to compare with
+    with pytest.raises(InputError, match=r"file: key: .* must be a number"):
+        expression.number(symbols, -np.inf)
+
+
 def test_names_are_known_without_evaluating():
     expression = parse("max(H, W) * rate if mode == 'even' else min(1, H)", "file: key")
     assert expression.names == {"H", "W", "rate", "mode"}

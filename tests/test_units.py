@@ -60,3 +60,11 @@ def test_words_are_no_units(unit):
 def test_sums_and_comparisons_of_different_units_are_refused(text):
     with pytest.raises(ValueError, match="have not one unit"):
         unit_of_arithmetic(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x_ms**-400 + y_s", "x_ms**400 / y_ms", "1 / (x_nj" + " / 1e15" * 30 + ")", "x_s**10**9"],
+)
+def test_factors_beyond_numbers_are_no_unit_and_no_crash(text):
+    assert unit_of_arithmetic(text) is None

@@ -28,6 +28,9 @@ from mugi.methods import Approximation
 
 RATES_HZ = (1000, 768_000)  # of recordings, from the least to the most
 LARGEST_WAV = 200_000_000  # bytes
+_DAMAGED = (ValueError, EOFError, struct.error, ArithmeticError, LookupError, MemoryError)
+_DAMAGED += (NameError,)
+"""What scipy raises for a damaged WAV file; NameError where a chunk is missing."""
 _CLIPS = 64  # whose predictions under the references are held at a time
 
 
@@ -84,8 +87,7 @@ def _recording(file: Path) -> tuple[int, np.ndarray]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # of chunks that are no sound
             rate, samples = wavfile.read(file)
-    except (ValueError, EOFError, struct.error, ArithmeticError, LookupError, NameError) as error:
-        # NameError: what scipy raises where a chunk is missing
+    except _DAMAGED as error:
         raise InputError(f"{file}: a damaged WAV file: {first_line(error)}") from None
     if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
         raise InputError(

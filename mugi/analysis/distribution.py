@@ -23,7 +23,7 @@ MASKED = 0xFF80  # BF16 -inf: a key that a query does not see
 TILE_ROWS = 256  # inputs that share a sliding window in the captured tiles
 LARGEST_SAMPLES = 1_000_000_000  # bytes
 _DAMAGED = (OSError, ValueError, EOFError, MemoryError, NotImplementedError, RuntimeError)
-_DAMAGED += (zipfile.BadZipFile, zlib.error)
+_DAMAGED += (ArithmeticError, zipfile.BadZipFile, zlib.error)
 """What is raised for archives that are damaged, encrypted or say another size than they have."""
 COLUMNS = ["model", "operation", "function", "layer", "layers", "seq_len", "code", "count"]
 

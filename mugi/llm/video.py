@@ -56,13 +56,17 @@ class Video:
             raise InputError(f"{self.path}: not a file")
         how = FORMATS[self.path.suffix.lower()]
         try:
-            with self.path.open("rb") as file, av.open(file, format=how) as container:
+            with (
+                self.path.open("rb") as file,
+                av.open(file, format=how, metadata_errors="replace") as container,
+            ):
                 if not container.streams.video:
                     raise InputError(f"{self.path}: no video in it")
-                described = container.streams.video[0].codec_context
-                if described.width * described.height > MOST_PIXELS:
-                    size = f"{described.width} x {described.height}"
+                codec = container.streams.video[0].codec_context
+                if codec.width * codec.height > MOST_PIXELS:
+                    size = f"{codec.width} x {codec.height}"
                     raise InputError(f"{self.path}: {size} pixels; allowed: up to {MOST_PIXELS:,}")
+                codec.options = {"max_pixels": str(MOST_PIXELS)}  # frames may grow
                 yield from container.decode(video=0)
         except av.FFmpegError as error:
             raise InputError(f"{self.path}: {error.strerror}") from None

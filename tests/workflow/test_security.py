@@ -10,13 +10,13 @@ from tests.workflow.project import copy_of_project, run
 
 SHELL = """a $(touch pwned) `touch pwned`;'"& touch pwned #"""
 MARKER = "marker5e8c1f"
-SECRETS = {
-    name: f"hf_{MARKER}"
-    for name in [
+SECRETS = dict.fromkeys(
+    [
         *("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN"),
         *("WANDB_API_KEY", "OPENAI_API_KEY", "SNAKEMAKE_STORAGE_S3_SECRET_KEY", "MY_PASSWORD"),
-    ]
-}
+    ],
+    f"hf_{MARKER}",
+)
 DESIGN = "extends: [systolic]\nsummary: as systolic\n"
 LEDGER = """
 tables: {hardware: hardware}
@@ -29,7 +29,7 @@ claims:
 
 
 def settings(project: Path) -> dict:
-    """Write files whose names hold shell code beside the project; return settings that name them."""
+    """Write files whose names hold shell code; return settings that name them."""
     folder = project / SHELL
     folder.mkdir()
     assert run(project, "mugi", "prepare", "tiny", "-o", str(folder / "model")).returncode == 0
