@@ -23,6 +23,7 @@ tables: {hardware: hardware}
 claims:
   OWN-1:
     {location: here, statement: it runs, printed: "1", table: hardware, column: area_mm2 / area_mm2,
+     source: here,
      where: {design: mugi, variant: vlp, array_height: 64, model: llama_2_7b, batch_size: 1,
              seq_len: 128, noc_rows: 1}}
 """
