@@ -9,7 +9,7 @@ from mugi.config import read
 from tests.workflow.project import copy_of_project, run
 
 SHELL = """a $(touch pwned) `touch pwned`;'"& touch pwned #"""
-MARKER = "marker5e8c1f"
+MARKER = "marker" + "5e8c1f"  # in two, so that no copy of this file has it
 SECRETS = dict.fromkeys(
     [
         *("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN"),
