@@ -289,7 +289,7 @@ def test_constants_have_units_and_sources():
     assert [*fabs] == [name for name in REGISTRY["cpa"].choices if name != "energy_only"]
     for fab in fabs.values():
         assert "ACT" in fab.source
-        assert [*fab.gases_g_per_cm2] == [*REGISTRY["gas_abatement_percent"].choices]
+        assert [*fab.gases_g_per_cm2] == [str(n) for n in REGISTRY["gas_abatement_percent"].choices]
 
 
 def test_ranges_without_a_source_are_called_assumptions():
