@@ -205,7 +205,7 @@ MISTAKES = {
     ),
     "key of a run that is no text": (
         {"hardware": [{1: 2}]},
-        ["key 1 is not text; write '1'"],
+        ["hardware.0.1", "a value or a list of values"],
     ),
     "mapping for the value of a run": (
         {"hardware": [{**DEFAULT["hardware"][0], "seq_len": {"a": 1}}]},
