@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ LARGEST_YAML = 2_000_000  # characters; what is longer belongs in a table
 _DEEPEST = 100  # levels of YAML
 _MOST_VALUES = 100_000  # and keys, as written: about 100 MB
 _MOST_ALIASED = 100_000  # values that aliases (*name) add, all of them written out
-_LARGEST_NUMBER = 10**18  # of YAML: whole ones are 64 bits wide from here on
+_LARGEST_WHOLE = 10**18  # of YAML: larger ones do not fit into 64 bits
 MOST_CELLS = 500_000_000  # of a Parquet table: 5 million runs with all columns
 COMMAS = "cells must be separated by commas, and decimals by points"
 
@@ -173,14 +174,15 @@ class _Loader(*_BASES):
         if re.match(r"[-+]?0[\d_]*\d$", node.value) or ":" in node.value:
             what = f"{node.value} is a number in base {'60' if ':' in node.value else '8'}"
             raise _refused(f"{what}; write it in base 10, or '{node.value}' for text", node)
+        is_float = "float" in node.tag
         try:
-            is_float = "float" in node.tag
             number = (self.construct_yaml_float if is_float else self.construct_yaml_int)(node)
         except ValueError:  # thousands of digits, or none
             number = math.inf
-        if abs(number) > _LARGEST_NUMBER and not re.match(r"[-+]?\.inf$", node.value, re.I):
+        most = sys.float_info.max if is_float else _LARGEST_WHOLE
+        if abs(number) > most and not re.match(r"[-+]?\.inf$", node.value, re.I):
             shown = node.value if len(node.value) <= 40 else f"{node.value[:40]}…"
-            raise _refused(f"{shown} is no number up to {_LARGEST_NUMBER:.0e}", node)
+            raise _refused(f"{shown} is no number up to {most:.0e}", node)
         return number
 
     def refuse_date(self, node: yaml.ScalarNode) -> None:

@@ -86,7 +86,7 @@ TAGS = ["!!python/object/apply:os.system", "!!python/name:os.system", "!!set", "
 TAGS += ["!!int", "!!float", "!!bool", "!!timestamp", "!!str", "!", "!own", "!!merge"]
 DATES = ["2020-01-01", "2020-99-99", "2020-01-01 10:00:00", "- 2020-01-01"]
 HUGE = ["1" + "0" * 400, "9" * 5000, "-" + "9" * 400, "0x" + "f" * 5000, "0b" + "1" * 20000]
-HUGE += ["1000000000000000001", "1.0e+400", "-1.0e+19"]
+HUGE += ["1000000000000000001", "1.0e+400"]
 ENDLESS = ["&a [*a]", "&a {b: *a}", "&a {<<: *a}", "&a [{b: [1, *a]}]"]
 DEEP = [opening * times for times in (200, 300_000) for opening in ("[", "{a: ", "- ", "? ")]
 DEEP += ["\n".join(f"{' ' * n}a:" for n in range(1000))]
@@ -119,7 +119,7 @@ BOMBS = [
             (f"a:\n  {date}", r"f.yaml:2: not YAML: 2020.* is a date; write '2020")
             for date in DATES
         ),
-        *((f"a:\n  - {number}", "f.yaml:2: not YAML: .* is no number up to 1e") for number in HUGE),
+        *((f"a:\n  - {number}", "f.yaml:2: not YAML: .* is no number up to ") for number in HUGE),
         *((f"a: {text}", "f.yaml:1: not YAML: made of aliases without end") for text in ENDLESS),
         *((deep, r"f.yaml:\d+: not YAML: nested too deeply") for deep in DEEP),
         *((bomb, r"f.yaml:\d+: not YAML: made of aliases without end") for bomb in BOMBS),
