@@ -52,7 +52,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/docs.smk"
 
 
-# Targets without a job of their own
+# On a cluster no jobs of their own: targets, and what takes seconds, as do figures
 localrules:
     all,
     accuracy,
@@ -60,11 +60,23 @@ localrules:
     array,
     bigbench,
     carbon,
+    check_claims,
     claims,
+    collect_accuracy,
+    collect_fits,
+    collect_tuning,
+    concentrate_inputs,
+    document_results,
     figures,
     hardware,
     judge,
+    judge_breakeven,
+    judge_claims,
+    judge_survivors,
+    look_up,
     pages,
+    write_manifest,
+    write_report,
 
 
 # Everything, what `snakemake` without a target makes

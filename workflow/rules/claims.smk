@@ -4,7 +4,8 @@ from mugi.ledger import read_ledgers
 
 try:  # before the first job
     known_claims = read_ledgers(LEDGERS)
-    check_ledgers(known_claims, {})
+    if workflow.is_main_process:
+        check_ledgers(known_claims, {})
 except InputError as error:
     stop(*(mistake.at("claims") for mistake in error.mistakes))
 JUDGED = {claim.table for claim in known_claims.values()}

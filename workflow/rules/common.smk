@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import mugi
 from mugi.config import check, read
+from mugi.figures import add_figures
 from mugi.hardware.model import own_file
 from mugi.llm.embedded import CLIPS, DIGITS, EMBEDDED
 
@@ -17,7 +18,11 @@ try:
     document = replace(read(default, *on_top), content=config).located()
     for typed_values in typed_config():
         document = document.updated(typed_values)
-    check(document)
+    if workflow.is_main_process:
+        check(document)
+    else:  # a job on a cluster reads all this again, twice; what submitted it has checked it
+        for path in document.content["own_figures"]:
+            add_figures(path)
 except InputError as error:
     stop(*(mistake.at("config") for mistake in error.mistakes))
 config.update(document.content)

@@ -37,6 +37,7 @@ for name, figure in FIGURES.items():
     rule:
         name:
             name
+        localrule: True
         input:
             tables=own_tables,
             script=OWN_SCRIPTS.get(name, SCRIPTS / f"{name}.py"),
