@@ -64,6 +64,7 @@ localrules:
     claims,
     collect_accuracy,
     collect_fits,
+    collect_hardware,
     collect_tuning,
     concentrate_inputs,
     document_results,

@@ -516,6 +516,47 @@ def write_tables(tables: Iterable[pd.DataFrame], path: str | Path) -> None:
     write_whole(path, lambda temporary: append(tables, temporary))
 
 
+def join_csv(paths: Iterable[str | Path], path: str | Path) -> int:
+    """Write CSV tables below each other, whatever their size; return the number of rows.
+
+    Lines are copied, so that no number changes. Raises InputError for a table that cannot be read,
+    has no rows, or other columns than the first.
+    """
+    paths, rows = list(paths), 0
+
+    def write(temporary: str) -> None:
+        nonlocal rows
+        heading = _columns(paths[0])
+        with open(temporary, "w", encoding="utf-8", newline="") as joined:
+            csv.writer(joined, lineterminator="\n").writerow(heading)
+            for source in paths:
+                if _columns(source) != heading:
+                    what = f"its columns are not those of {paths[0]}"
+                    raise InputError(Mistake(what, str(source)))
+                with open(source, encoding="utf-8-sig") as file:
+                    next(csv.reader(file))
+                    before = rows
+                    for line in file:
+                        joined.write(line if line.endswith("\n") else f"{line}\n")
+                        rows += 1
+                if rows == before:
+                    raise InputError(Mistake("no rows", str(source)))
+
+    write_whole(path, write)
+    return rows
+
+
+def _columns(path: str | Path) -> list[str]:
+    """Return the heading of a CSV table."""
+    try:
+        _check_heading(Path(path), ",")
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            return next(csv.reader(file), [])
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(Mistake(reason, str(path))) from None
+
+
 def _append_csv(tables: Iterable[pd.DataFrame], path: str) -> None:
     for number, table in enumerate(tables):
         table.to_csv(path, index=False, header=not number, mode="a", lineterminator="\n")

@@ -3,6 +3,10 @@
 A cell is one measurement. Its key names everything that the numbers depend on: the versions of the
 definitions and of the packages, the checkpoint, the approximation, the text or task and the
 settings. A change of any of them makes another cell; old cells stay and are simply not read.
+
+Jobs that share a folder, on one machine or on several, need no locks: a file appears whole, and of
+two that write the same cell the later one says the same. Of a measurement that is split into parts
+each job writes its own in a file of its own; who reads the cell gets all.
 """
 
 import hashlib
@@ -20,6 +24,7 @@ from mugi.llm import texts
 from mugi.llm.checkpoint import model_digest
 from mugi.llm.settings import ModelSettings, device_kind
 from mugi.methods.own import code_of_used
+from mugi.shards import ALL, Shard
 
 PACKAGES = ("torch", "transformers", "lm_eval")
 
@@ -35,23 +40,33 @@ class Cells:
         or infinities, which older versions kept: measured again, they are said."""
         if self.folder is None:
             return None
-        try:
-            text = self._path(key).read_text(encoding="utf-8")
-            kept = json.loads(text, parse_constant=_refuse)
-        except (FileNotFoundError, ValueError):  # of JSON, UTF-8 and `_refuse`
-            return None
-        is_whole = isinstance(kept, dict) and "value" in kept and kept.get("key") == _plain(key)
-        return kept["value"] if is_whole else None
+        path = self._path(key)
+        files = [path, *sorted(path.parent.glob(f"{path.stem}.*_of_*.json"))]
+        found = [value for value in (_value(file, key) for file in files) if value is not None]
+        if len(found) < 2:
+            return found[0] if found else None
+        return {part: result for value in found for part, result in value.items()}
 
-    def write(self, key: Mapping, value: object) -> None:
-        """Keep `value`, made of what JSON knows, with its key: whole or not at all."""
+    def write(self, key: Mapping, value: object, shard: Shard = ALL) -> None:
+        """Keep `value`, made of what JSON knows, with its key: whole or not at all. Of a shard it
+        maps the shard's parts of the measurement to their results."""
         if self.folder is not None:
             text = json.dumps({"key": key, "value": value}, indent=1, allow_nan=False)
-            write_text(self._path(key), text + "\n")
+            write_text(self._path(key, "" if shard == ALL else f".{shard}"), text + "\n")
 
-    def _path(self, key: Mapping) -> Path:
+    def _path(self, key: Mapping, suffix: str = "") -> Path:
         name = digest(json.dumps(key, sort_keys=True))
-        return self.folder / name[:2] / f"{name}.json"
+        return self.folder / name[:2] / f"{name}{suffix}.json"
+
+
+def _value(path: Path, key: Mapping) -> object | None:
+    """Return the value of a cell's file, None of one that is not there, cut or another's."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except (FileNotFoundError, ValueError):  # of JSON, UTF-8 and `_refuse`
+        return None
+    is_whole = isinstance(kept, dict) and "value" in kept and kept.get("key") == _plain(key)
+    return kept["value"] if is_whole else None
 
 
 def _plain(key: Mapping) -> dict:

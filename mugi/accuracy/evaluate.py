@@ -26,6 +26,7 @@ from mugi.llm import checkpoint, texts
 from mugi.llm.settings import ModelSettings
 from mugi.methods import Approximation, parse_operations
 from mugi.methods.references import QUANTISED, references_of
+from mugi.shards import ALL, Shard, share
 
 logger = logging.getLogger(__name__)
 Parts = Mapping[str, object]
@@ -56,8 +57,9 @@ def evaluate_accuracy(
     log_samples: bool = False,
     batch_size: int | str = "auto",
     cells: Path | None = None,
+    shard: Shard = ALL,
     progress: bool = False,
-) -> Accuracy:
+) -> Accuracy | None:
     """Return the accuracy of a model under approximations.
 
     model: a checkpoint folder, a hub id, or the settings of one. approximations: as in
@@ -66,11 +68,14 @@ def evaluate_accuracy(
     for models of speech and vision, instead of texts and tasks. bos: whether every text and prompt
     begins with a BOS token; `auto`: as the model's tokenizer does it by itself. log_samples:
     whether requests and answers of tasks are kept. batch_size: sequences at a time on a GPU, or
-    `auto`. cells: folder where finished measurements are kept. progress: whether to show a bar on
-    the error stream. Raises InputError for settings that do not fit the model, for unknown tasks,
-    for numbers that are not finite, and where memory runs out; what was measured before that is in
-    the cells.
+    `auto`. cells: folder where finished measurements are kept. shard: a part of the measurements;
+    only its cells are made, and nothing is returned; once all parts are there, the same call
+    without it finds them. progress: whether to show a bar on the error stream. Raises InputError
+    for settings that do not fit the model, for unknown tasks, for numbers that are not finite, and
+    where memory runs out; what was measured before that is in the cells.
     """
+    if shard != ALL and cells is None:
+        raise InputError("a shard needs a folder for cells")
     if not (texts or tasks or data):
         raise InputError("nothing to measure: no texts, tasks or data")
     if bos not in BOS:
@@ -83,7 +88,7 @@ def evaluate_accuracy(
     approximations = [parse_operations(one) if isinstance(one, str) else one for one in given]
     texts = [TextSettings(name=text) if isinstance(text, str) else text for text in texts]
     with tqdm(total=0, unit="run", desc=model.name, file=sys.stderr, disable=not progress) as bar:
-        study = _Study(model, approximations, bos, log_samples, batch_size, cells, bar)
+        study = _Study(model, approximations, bos, log_samples, batch_size, cells, shard, bar)
         study.find_tasks(tasks)
         if data:
             study.add_data(data)
@@ -91,6 +96,8 @@ def evaluate_accuracy(
             study.add_text(text)
         for task in tasks:
             study.add_task(task)
+    if shard != ALL:
+        return None
     for line in study.warnings:  # not before the bar is gone
         logger.warning(line)
     return Accuracy(study.rows.table(), study.rows.documents(), study.lm_eval, study.samples)
@@ -107,9 +114,11 @@ class _Study:
         log_samples: bool,
         batch_size: int | str,
         cells: Path | None,
+        shard: Shard,
         bar: tqdm,
     ):
         self.settings, self.batch_size, self.cells, self.bar = model, batch_size, Cells(cells), bar
+        self.shard = shard
         self.facts = Cells(cells and cells / "facts")
         self.approximations, self.bos, self.log_samples = list(approximations), bos, log_samples
         self.key = model_key(model)
@@ -155,7 +164,8 @@ class _Study:
     def _measured(
         self, key: Mapping, compute: Compute, parts: Sequence[str]
     ) -> dict[Approximation, Parts]:
-        """Return the results of approximations and references: from cells, or computed and kept.
+        """Return the results of approximations and references: from cells, or computed and kept;
+        of a shard not of all parts.
 
         Raises InputError where memory runs out and no batch can be made smaller.
         """
@@ -165,7 +175,11 @@ class _Study:
         # a cell may hold more windows, of a run with more
         kept = {own: self.cells.read(keys[own]) or {} for own in everyone}
         results = {own: {p: kept[own][p] for p in parts if p in kept[own]} for own in everyone}
-        lacking = {own: {**done} for own, done in results.items() if len(done) < len(parts)}
+        mine = share(self.shard, list(everyone), parts)
+        ready = {
+            own: {**results[own], **dict.fromkeys(set(parts).difference(mine[own]))} for own in mine
+        }
+        lacking = {own: done for own, done in ready.items() if len(done) < len(parts)}
         if not lacking:
             return results
         self.bar.total += len(lacking)
@@ -173,8 +187,10 @@ class _Study:
         try:
             for own, part, result in compute(lacking):
                 results[own][part] = result
-                self.cells.write(keys[own], results[own])
-                self.bar.update(1 / len(parts))
+                # in order: of a killed job any may be there
+                finished = {p: results[own][p] for p in mine[own] if p in results[own]}
+                self.cells.write(keys[own], finished, self.shard)
+                self.bar.update(1 / len(mine[own]))
                 self.bar.n = round(self.bar.n, 6)  # nine ninths are more than one
         except (MemoryError, RuntimeError) as error:
             from mugi.accuracy.predictions import no_memory  # imports torch
@@ -185,7 +201,7 @@ class _Study:
                 "out of memory; try batch size 1, then a smaller window; "
                 "what was measured is in the folder for cells, if one was given"
             ) from None
-        return results
+        return {own: {p: done[p] for p in parts if p in done} for own, done in results.items()}
 
     def _key_of(self, key: Mapping, approximation: Approximation) -> dict:
         key = {**key, "approximation": str(approximation)}
@@ -229,7 +245,8 @@ class _Study:
         key |= {"kl_context_tokens": settings.kl_context_tokens}
         measured = self._measured(key, compute, [str(number) for number in range(count)])
         facts |= {"context_tokens": settings.kl_context_tokens, "bos": self._has_bos()}
-        self._add_sums(measured, facts)
+        if self.shard == ALL:
+            self._add_sums(measured, facts)
 
     def find_tasks(self, tasks: Sequence[TaskSettings]) -> None:
         """Look tasks up; raises InputError for names that are none, one line each, and for data
@@ -282,8 +299,10 @@ class _Study:
                 yield approximation, "whole", result
 
         measured = self._measured(key, compute, ["whole"])
-        results = {own: parts["whole"] for own, parts in measured.items()}
         facts |= {"bos": self._has_bos()}
+        if self.shard != ALL:
+            return
+        results = {own: parts["whole"] for own, parts in measured.items()}
         for approximation in self.approximations:
             result = results[approximation]
             self.lm_eval.setdefault(str(approximation), {})[name] = result["results"]
@@ -322,7 +341,9 @@ class _Study:
 
         parts = examples.parts_of(settings.source, settings.examples)
         facts = {"task": Path(settings.source).name, "text_sha256": sha256}
-        self._add_sums(self._measured(key, compute, parts), facts)
+        measured = self._measured(key, compute, parts)
+        if self.shard == ALL:
+            self._add_sums(measured, facts)
 
     # --- tables -----------------------------------------------------------------------------------
 

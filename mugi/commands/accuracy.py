@@ -16,6 +16,7 @@ from mugi.files import TABLES, check_writable, write_table, write_text
 from mugi.llm.texts import DATASETS, OWN_PREFIX
 from mugi.methods import NATIVE
 from mugi.methods.grid import expand_operations
+from mugi.shards import ALL, Shard
 
 _TEXT, _TASK = TextSettings(), TaskSettings(name="")
 
@@ -98,7 +99,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch-size", default="auto", help="sequences at a time on a GPU, or auto"
     )
     parser.add_argument("--cells", type=Path, help="folder where finished measurements are kept")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="tidy CSV")
+    parser.add_argument(
+        "--shard",
+        metavar="K/N",
+        help="only part K of N, into the cells; without it the same command then finds them there",
+    )
+    parser.add_argument("-o", "--output", type=Path, help="tidy CSV")
     parser.add_argument("--documents", type=Path, help="tidy CSV of every document's sums")
     parser.add_argument("--lm-eval-json", type=Path, help="lm-eval's own results")
     parser.add_argument(
@@ -115,6 +121,10 @@ def _number_or_all(text: str) -> int | str:
 def run(args: argparse.Namespace) -> None:
     """Evaluate and write the tidy tables, and lm-eval's JSON and samples if asked for."""
     with options_named(args):
+        shard = Shard.parse(args.shard) if args.shard else ALL
+        outputs = [args.output, args.documents, args.lm_eval_json, args.log_samples]
+        if (shard == ALL) == (args.output is None) or (shard != ALL and any(outputs)):
+            raise InputError("give -o FILE and what else is to be written, or --shard K/N alone")
         approximations = expand_operations(args.approx or [NATIVE])
         texts, tasks, data = _texts(args), _tasks(args), None
         if args.data:
@@ -143,8 +153,12 @@ def run(args: argparse.Namespace) -> None:
             log_samples=args.log_samples is not None,
             batch_size=args.batch_size,
             cells=args.cells,
+            shard=shard,
             progress=True,
         )
+    if accuracy is None:
+        closing({args.cells: f"part {shard.number} of {shard.count}"})
+        return
     if args.lm_eval_json:
         write_text(args.lm_eval_json, json.dumps(accuracy.lm_eval, indent=1))
     if args.log_samples:

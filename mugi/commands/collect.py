@@ -7,7 +7,7 @@ import pandas as pd
 
 from mugi.commands.output import closing
 from mugi.errors import InputError, Mistake
-from mugi.files import read_table, write_table
+from mugi.files import join_csv, read_table, write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,9 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the rows of all tables, in the given order."""
-    table = collected(args.tables)
-    write_table(table, args.output)
-    closing({args.output: f"{len(table):,} rows of {len(args.tables)} tables"})
+    if {path.suffix for path in (*args.tables, args.output)} == {".csv"}:
+        rows = join_csv(args.tables, args.output)
+    else:
+        table = collected(args.tables)
+        rows = len(table)
+        write_table(table, args.output)
+    closing({args.output: f"{rows:,} rows of {len(args.tables)} tables"})
 
 
 def collected(paths: list[Path]) -> pd.DataFrame:

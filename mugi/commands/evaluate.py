@@ -15,6 +15,7 @@ from mugi.hardware.evaluate import breakdown, breakdowns, evaluate, stream
 from mugi.hardware.model import translation
 from mugi.hardware.report import describe
 from mugi.hardware.runs import KEYS, MOST_RUNS, expand, mistakes_by_run
+from mugi.shards import Shard
 
 # column -> what is said of the runs for which it is true
 NOTES = {
@@ -31,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "runs", nargs="?", help="table of configurations, one a row (docs/reference/outputs.md)"
     )
     parser.add_argument("--grid", help="YAML list of grids; every combination is a run")
+    parser.add_argument(
+        "--shard",
+        metavar="K/N",
+        help="only part K of N of the runs; `mugi collect` puts the tables of all below each other",
+    )
     parser.add_argument("-o", "--output", help="results as .csv or .parquet")
     parser.add_argument("--breakdown", help="results by component as .csv or .parquet")
     single = parser.add_argument_group("one configuration, printed")
@@ -62,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
         runs = read_runs(args.runs)
     else:
         runs = one_run(chosen, args.assume) if chosen else expand(read_grids(args.grid))
+    if args.shard:
+        runs = _part(runs, args.shard)
     try:  # nothing is written if runs are wrong
         tables = [evaluate(runs)] if chosen else stream(runs, progress=True)
     except InputError:
@@ -97,6 +105,13 @@ def run(args: argparse.Namespace) -> int:
         beside_data=bool(chosen) or not paths,
     )
     return 0
+
+
+def _part(runs: pd.DataFrame, text: str) -> pd.DataFrame:
+    shard = Shard.parse(text)
+    if shard.count > len(runs):
+        raise InputError(Mistake(f"more parts than runs ({len(runs):,})", f"--shard {text}"))
+    return runs[shard.rows(len(runs))].reset_index(drop=True)
 
 
 def one_run(chosen: dict[str, str], assumed: list[str]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from functools import reduce
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
@@ -23,6 +24,11 @@ class Config(Section):
 
     models: dict[Name, sections.Model] = Field(
         min_length=1, description="LLMs by the name used elsewhere"
+    )
+    shards: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1,
+        description="jobs that the measurements of a model in `accuracy` and in `sweep` are split "
+        "into, and at least as many for `hardware`; results do not depend on it",
     )
     accuracy: sections.Accuracy
     sweep: sections.Sweep

@@ -93,11 +93,7 @@ def test_account_and_partition_stand_in_one_place(slurm, snakemake, project, tmp
     done = snakemake(*targets, profile=tmp_path)
     said, _ = done.communicate()
     assert done.returncode == 0, said
-    [[number, partition]] = [
-        [number, partition]
-        for number, comment, partition in jobs("%i", "%k", "%P")
-        if partition == "second"
-    ]
+    [number] = [number for number, partition in jobs("%i", "%P") if partition == "second"]
     shown = subprocess.run(["scontrol", "show", "job", number], capture_output=True, text=True)
     assert "Account=mine" in shown.stdout
 

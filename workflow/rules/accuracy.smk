@@ -25,7 +25,7 @@ rule prepare_model:
     message:
         "Convert the packaged weights of {wildcards.model} to a checkpoint"
     shell:
-        "mugi prepare {wildcards.model:q} -o {params.folder:q} > {log:q} 2>&1"
+        "mugi prepare {wildcards.model} -o {params.folder} > {log} 2>&1"
 
 
 # Clips of speech with transcripts, for Whisper: not part of the default run
@@ -43,7 +43,7 @@ rule fetch_speech:
     message:
         "Fetch clips of speech through apt-get, 18 MB"
     shell:
-        "sh {input.script:q} {output:q} > {log:q} 2>&1"
+        "sh {input.script} {output} > {log} 2>&1"
 
 
 # Perplexity, divergence and tasks under each approximation of the section `accuracy`
@@ -51,6 +51,7 @@ rule evaluate_accuracy:
     input:
         checkpoint=checkpoint_of,
         data=data_of,
+        shards=shards_of("accuracy"),
         sources=stage("accuracy"),
     output:
         table="results/accuracy/models/{model}.csv",
@@ -83,20 +84,43 @@ rule evaluate_accuracy:
         bos=bos_of("accuracy"),
         seed=config["accuracy"]["seed"],
         cells=CELLS,
+        to=lambda w, output: [
+            f"--output={output.table}",
+            f"--documents={output.documents}",
+            f"--lm-eval-json={output.lm_eval}",
+        ],
     message:
         "Accuracy of {wildcards.model} under approximations"
     shell:
-        "mugi accuracy {params.model:q} {params.data:q} {params.approximations:q} {params.perplexity:q} "
-        "{params.corpora:q} {params.tasks:q} {params.prompts:q} --bos {params.bos:q} "
-        "--seed {params.seed:q} --threads {threads} --cells {params.cells:q} "
-        "-o {output.table:q} --documents {output.documents:q} --lm-eval-json {output.lm_eval:q} "
-        "> {log:q} 2>&1"
+        "mugi accuracy {params.model:q} {params.data:q} {params.approximations:q} {params.perplexity} "
+        "{params.corpora:q} {params.tasks:q} {params.prompts:q} --bos {params.bos} "
+        "--seed {params.seed} --threads {threads} --cells {params.cells} {params.to} > {log} 2>&1"
+
+
+# Its measurements in parts, a job each, where `shards` of the configuration is more than 1; it then
+# finds all of them in the cells
+use rule evaluate_accuracy as evaluate_shard with:
+    input:
+        checkpoint=checkpoint_of,
+        data=data_of,
+        sources=stage("accuracy"),
+    output:
+        touch("results/accuracy/shards/accuracy/{model}/{shard}_of_{shards}"),
+    log:
+        "results/logs/evaluate_shard/{model}/{shard}_of_{shards}.log",
+    benchmark:
+        "results/benchmarks/evaluate_shard/{model}/{shard}_of_{shards}.tsv"
+    params:
+        to=shard_argument,
+    message:
+        "Accuracy of {wildcards.model} under approximations, part {wildcards.shard}"
 
 
 # The same for one operation at a time, over the grids of Fig. 6
 rule sweep_accuracy:
     input:
         checkpoint=checkpoint_of,
+        shards=shards_of("sweep"),
         sources=stage("accuracy"),
     output:
         table="results/accuracy/sweep/{model}.csv",
@@ -128,12 +152,30 @@ rule sweep_accuracy:
         corpus=config["sweep"]["corpus"],
         bos=bos_of("sweep"),
         cells=CELLS,
+        to=lambda w, output: [f"--output={output.table}"],
     message:
         "Perplexity of {wildcards.model} over the grids of Fig. 6"
     shell:
-        "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity:q} "
-        "--corpus {params.corpus:q} --bos {params.bos:q} --threads {threads} --cells {params.cells:q} -o {output.table:q} "
-        "> {log:q} 2>&1"
+        "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
+        "--corpus {params.corpus:q} --bos {params.bos} --threads {threads} --cells {params.cells} "
+        "{params.to} > {log} 2>&1"
+
+
+# Its measurements in parts, as those of evaluate_accuracy
+use rule sweep_accuracy as sweep_shard with:
+    input:
+        checkpoint=checkpoint_of,
+        sources=stage("accuracy"),
+    output:
+        touch("results/accuracy/shards/sweep/{model}/{shard}_of_{shards}"),
+    log:
+        "results/logs/sweep_shard/{model}/{shard}_of_{shards}.log",
+    benchmark:
+        "results/benchmarks/sweep_shard/{model}/{shard}_of_{shards}.tsv"
+    params:
+        to=shard_argument,
+    message:
+        "Perplexity of {wildcards.model} over the grids of Fig. 6, part {wildcards.shard}"
 
 
 # INT4 layers of a model, multiplied by the simulated array
@@ -160,8 +202,8 @@ rule multiply_layers:
     message:
         "INT4 layers of {wildcards.model} on the simulated array"
     shell:
-        "mugi datapath {params.model:q} --woq {params.woq:q} --tokens {params.tokens:q} "
-        "--threads {threads} -o {output.table:q} > {log:q} 2>&1"
+        "mugi datapath {params.model:q} --woq {params.woq:q} --tokens {params.tokens} "
+        "--threads {threads} -o {output.table} > {log} 2>&1"
 
 
 # The tables of all models as one
@@ -186,7 +228,7 @@ rule collect_accuracy:
     message:
         "One {wildcards.table} table of all models"
     shell:
-        "mugi collect {input.tables:q} -o {output:q} > {log:q} 2>&1"
+        "mugi collect {input.tables} -o {output} > {log} 2>&1"
 
 
 # BIG-bench, which is not part of `all`: a download of 358 MB
@@ -217,7 +259,7 @@ rule fetch_bigbench:
     message:
         "Fetch BIG-bench through pip, 358 MB"
     shell:
-        "mugi bigbench -o {output:q} > {log:q} 2>&1"
+        "mugi bigbench -o {output} > {log} 2>&1"
 
 
 # Accuracy on BIG-bench under each approximation
@@ -251,7 +293,7 @@ rule evaluate_bigbench:
         "BIG-bench accuracy of {wildcards.model} under approximations"
     shell:
         "mugi accuracy {params.model:q} {params.approximations:q} --windows 0 "
-        "--task-folder {input.tasks:q} --tasks {params.tasks:q} "
-        "--threads {threads} --cells {params.cells:q} "
-        "-o {output.table:q} --documents {output.documents:q} "
-        "> {log:q} 2>&1"
+        "--task-folder {input.tasks} --tasks {params.tasks} "
+        "--threads {threads} --cells {params.cells} "
+        "-o {output.table} --documents {output.documents} "
+        "> {log} 2>&1"

@@ -29,6 +29,10 @@ config.update(document.content)
 
 
 wildcard_constraints:
+    shard=r"\d+",
+    shards=r"\d+",
+    part=r"\d+",
+    parts=r"\d+",
     model="|".join(map(re.escape, [*config["models"], *EMBEDDED])),
     function=r"exp|silu|gelu",
 
@@ -42,6 +46,11 @@ for variable, folder in {
     os.environ[variable] = f"{folder}{os.pathsep}{others}" if others else str(folder)
 CHECKPOINT = ["model.safetensors", "config.json", "SHA256SUMS"]
 SPEECH = "results/speech"  # clips and transcripts out of Debian's packages
+<<<<<<< HEAD
+=======
+CELLS = "results/accuracy/cells"  # finished measurements, read by every later run
+SHARDS = config["shards"]
+>>>>>>> 2357b38 (Shards: measurements and hardware runs in parts, a job each)
 ENVIRONMENT = "../../envs/mugi.yaml"
 PACKAGE = Path(relpath(Path(mugi.__file__).parent))
 # stage -> what it is made of beside its own folder; all are made of errors, files, runs and schema
@@ -54,7 +63,7 @@ BELOW = {
     "manifest": ["machine"],
     "record": ["manifest"],
     "carbon": ["hardware"],
-    "accuracy": ["analysis", "llm", "arguments"],
+    "accuracy": ["analysis", "llm", "arguments", "shards"],
     "claim": ["expressions", "units"],
     "quantities": ["claim"],
     "verdicts": ["claim"],
@@ -129,6 +138,17 @@ def threads_of(wildcards):
 def gpus_of(wildcards):
     """GPUs that a cluster must give a job that runs a model: none on the CPU."""
     return int(config["models"][wildcards.model]["device"] != "cpu")
+
+
+def shards_of(table):
+    """What the jobs leave that a table's measurements of a model are split into, if they are."""
+    pattern = f"results/accuracy/shards/{table}/{{{{model}}}}/{{shard}}_of_{SHARDS}"
+    return expand(pattern, shard=range(1, SHARDS + 1)) if SHARDS > 1 else []
+
+
+def shard_argument(wildcards):
+    """Which part a job is."""
+    return f"--shard={wildcards.shard}/{wildcards.shards}"
 
 
 def data_of(wildcards):

@@ -1,4 +1,37 @@
 # The cost model: time, energy, area and carbon of accelerators on LLMs.
+from math import ceil, prod
+
+from mugi.hardware import expand as expand_runs
+
+RUNS_A_JOB = 25_000  # of larger grids each job evaluates a part
+
+
+def parts_of(grids):
+    """The jobs that evaluate grids: as many as shards, more for large grids, one by default."""
+    most = sum(
+        prod(len(entry) if isinstance(entry, list) else 1 for entry in grid.values())
+        for grid in grids
+    )
+    if SHARDS == 1 and most <= RUNS_A_JOB:
+        return 1
+    runs = len(expand_runs(grids))  # some may stand in two grids
+    return min(max(SHARDS, ceil(runs / RUNS_A_JOB)), runs)
+
+
+def part_argument(wildcards):
+    """Which part a job evaluates."""
+    return f"--shard={wildcards.part}/{wildcards.parts}"
+
+
+BROKEN_DOWN = [  # runs over many lengths would make millions of rows
+    grid
+    for grid in config["hardware"]
+    if not any(isinstance(grid.get(length), list) for length in LENGTHS)
+] or config["hardware"]
+PARTS = {
+    "hardware": parts_of(config["hardware"]),
+    "breakdown": parts_of(BROKEN_DOWN),
+}
 
 
 # What the cost model says of every run
@@ -18,7 +51,7 @@ rule carbon:
 rule evaluate_hardware:
     input:
         own_files=own_files(config["hardware"]),
-        sources=stage("hardware", "evaluate"),
+        sources=stage("hardware", "evaluate", "shards"),
     output:
         "results/hardware/hardware.csv",
     log:
@@ -29,13 +62,14 @@ rule evaluate_hardware:
         ENVIRONMENT
     params:
         grid=json.dumps(config["hardware"]),
+        part="",
     message:
         "Time, energy and area of every configured accelerator"
     shell:
-        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin -o {output:q} > {log:q} 2>&1"
+        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin {params.part} -o {output} > {log} 2>&1"
 
 
-# The same by component; runs over many lengths would make millions of rows
+# The same by component
 rule break_down_hardware:
     input:
         own_files=rules.evaluate_hardware.input.own_files,
@@ -49,18 +83,73 @@ rule break_down_hardware:
     conda:
         ENVIRONMENT
     params:
-        grid=json.dumps(
-            [
-                grid
-                for grid in config["hardware"]
-                if not any(isinstance(grid.get(length), list) for length in LENGTHS)
-            ]
-            or config["hardware"]
-        ),
+        grid=json.dumps(BROKEN_DOWN),
+        part="",
     message:
         "Area and energy of every component, without sweeps of the sequence length"
     shell:
-        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin --breakdown {output:q} > {log:q} 2>&1"
+        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin {params.part} --breakdown {output} "
+        "> {log} 2>&1"
+
+
+# A part of the runs, of large grids or where `shards` of the configuration is more than 1
+use rule evaluate_hardware as evaluate_part with:
+    output:
+        "results/hardware/parts/hardware/{part}_of_{parts}.csv",
+    log:
+        "results/logs/evaluate_part/{part}_of_{parts}.log",
+    benchmark:
+        "results/benchmarks/evaluate_part/{part}_of_{parts}.tsv"
+    params:
+        part=part_argument,
+    message:
+        "Time, energy and area, part {wildcards.part}"
+
+
+# The same by component
+use rule break_down_hardware as break_down_part with:
+    output:
+        "results/hardware/parts/breakdown/{part}_of_{parts}.csv",
+    log:
+        "results/logs/break_down_part/{part}_of_{parts}.log",
+    benchmark:
+        "results/benchmarks/break_down_part/{part}_of_{parts}.tsv"
+    params:
+        part=part_argument,
+    message:
+        "Area and energy of every component, part {wildcards.part}"
+
+
+# All parts below each other
+rule collect_hardware:
+    input:
+        tables=lambda w: expand(
+            "results/hardware/parts/{table}/{part}_of_{parts}.csv",
+            table=w.table,
+            part=range(1, PARTS[w.table] + 1),
+            parts=PARTS[w.table],
+        ),
+        sources=stage("collect"),
+    output:
+        "results/hardware/{table}.csv",
+    log:
+        "results/logs/collect_hardware/{table}.log",
+    benchmark:
+        "results/benchmarks/collect_hardware/{table}.tsv"
+    wildcard_constraints:
+        # of those that are in parts; none has this other name
+        table="|".join(table for table in PARTS if PARTS[table] > 1) or "in_parts",
+    conda:
+        ENVIRONMENT
+    message:
+        "One {wildcards.table} table of all parts"
+    shell:
+        "mugi collect {input.tables} -o {output} > {log} 2>&1"
+
+
+ruleorder: collect_hardware > evaluate_hardware
+ruleorder: collect_hardware > break_down_hardware
+
 
 
 # Operational and embodied carbon, from the table of runs, by the paper's accounting and corrected
@@ -79,5 +168,5 @@ rule account_carbon:
     message:
         "Operational and embodied carbon of every run"
     shell:
-        "mugi carbon {input.hardware:q} --preset as-published --preset corrected -o {output:q} "
-        "> {log:q} 2>&1"
+        "mugi carbon {input.hardware} --preset as-published --preset corrected -o {output} "
+        "> {log} 2>&1"
