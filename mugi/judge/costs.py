@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from mugi.errors import InputError, Mistake, raise_all, unknown
 from mugi.files import read_yaml
@@ -18,7 +18,7 @@ from mugi.schema import Section, validated
 
 COSTS_FILE = files("mugi") / "judge" / "costs.yaml"
 QUANTITIES = ("area", "leakage", "energy")
-WITHIN = norm.ppf(0.975)  # standard deviations within which 95 % lie
+WITHIN = ndtri(0.975)  # standard deviations within which 95 % lie
 EDGE = 1e-12  # nearer to 0 and 1 a uniform number does not come: its normal one would be infinite
 Spread = Annotated[float, Field(ge=0, le=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -160,7 +160,7 @@ class Unsure:
     def factors(self, uniform: np.ndarray, quantity: str) -> np.ndarray:
         """Return what draws multiply unit costs by: (draws, classes)."""
         at = {key: column for column, key in enumerate(self.columns)}
-        normal = norm.ppf(np.clip(uniform, EDGE, 1 - EDGE))
+        normal = ndtri(np.clip(uniform, EDGE, 1 - EDGE))
         shared, own = sqrt(self.costs.correlation), sqrt(1 - self.costs.correlation)
         factors = []
         for name, kind in self.classes.items():

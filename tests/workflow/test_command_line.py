@@ -95,6 +95,7 @@ def test_only_models_on_a_gpu_ask_for_one(tmp_path):
     settings = {"models": {name: model | {"device": device} for name, device in devices}}
     for section in ("accuracy", "sweep", "datapath", "profile", "tuning"):
         settings[section] = {"models": list(gpus)}
+    settings["shards"] = 2
     (tmp_path / "gpus.yaml").write_text(yaml.safe_dump(settings))
     targets = ["accuracy", "fig07", "results/accuracy/concentration.csv", "bigbench"]
     given = ["--configfile", str(tmp_path / "gpus.yaml")]

@@ -114,4 +114,6 @@ def test_the_full_run_installs_the_packages_of_the_models_that_it_measures():
 def test_the_slurm_profile_names_rules_that_exist():
     profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
     rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-    assert set(profile["set-resources"]) <= set(re.findall(r"^rule (\w+):", rules, re.M))
+    assert set(profile["set-resources"]) <= set(
+        re.findall(r"^(?:use rule \w+ as|rule) (\w+)", rules, re.M)
+    )

@@ -46,11 +46,7 @@ for variable, folder in {
     os.environ[variable] = f"{folder}{os.pathsep}{others}" if others else str(folder)
 CHECKPOINT = ["model.safetensors", "config.json", "SHA256SUMS"]
 SPEECH = "results/speech"  # clips and transcripts out of Debian's packages
-<<<<<<< HEAD
-=======
-CELLS = "results/accuracy/cells"  # finished measurements, read by every later run
 SHARDS = config["shards"]
->>>>>>> 2357b38 (Shards: measurements and hardware runs in parts, a job each)
 ENVIRONMENT = "../../envs/mugi.yaml"
 PACKAGE = Path(relpath(Path(mugi.__file__).parent))
 # stage -> what it is made of beside its own folder; all are made of errors, files, runs and schema

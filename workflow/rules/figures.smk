@@ -37,7 +37,6 @@ for name, figure in FIGURES.items():
     rule:
         name:
             name
-        localrule: True
         input:
             tables=own_tables,
             script=OWN_SCRIPTS.get(name, SCRIPTS / f"{name}.py"),
@@ -60,6 +59,7 @@ for name, figure in FIGURES.items():
             f"results/logs/{name}.log",
         benchmark:
             f"results/benchmarks/{name}.tsv"
+        localrule: True
         conda:
             ENVIRONMENT
         params:

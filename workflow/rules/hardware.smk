@@ -151,7 +151,6 @@ ruleorder: collect_hardware > evaluate_hardware
 ruleorder: collect_hardware > break_down_hardware
 
 
-
 # Operational and embodied carbon, from the table of runs, by the paper's accounting and corrected
 rule account_carbon:
     input:
