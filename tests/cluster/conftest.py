@@ -53,20 +53,23 @@ def plugged(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def snakemake(project, plugged):
-    """Start `snakemake` in the copy, with the profile for Slurm; return its process."""
+    """Start `snakemake` in the copy, with the profile for Slurm and `log` for all it says; return
+    its process."""
     python = plugged("snakemake-executor-plugin-slurm")
     path = os.pathsep.join([str(python.parent), str(BIN), os.environ["PATH"]])
 
-    def start(*arguments: str, profile: str | Path = "profiles/slurm") -> subprocess.Popen:
+    def start(
+        log: Path, *arguments: str, profile: str | Path = "profiles/slurm"
+    ) -> subprocess.Popen:
         command = [python, "-m", "snakemake", "--workflow-profile", profile]
         often = ["--slurm-init-seconds-before-status-checks", "2"]
-        return subprocess.Popen(
-            [*command, *often, *arguments],
-            cwd=project,
-            env=os.environ | {"PYTHONPATH": str(project), "PATH": path, "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with log.open("w") as file:
+            return subprocess.Popen(
+                [*command, *often, *arguments],
+                cwd=project,
+                env=os.environ | {"PYTHONPATH": str(project), "PATH": path, "OMP_NUM_THREADS": "1"},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
 
     return start

@@ -3,15 +3,13 @@
 import re
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
-from mugi.files import sha256_of
+from tests.faults.project import by_stage, hashes
 from tests.workflow.project import TINY, run
 
 pytestmark = pytest.mark.slow
-OF_ONE_RUN = {"logs", "benchmarks", "report", "manifest.json"}  # times, machine, folders
 
 
 def jobs(*columns: str, states: str = "all") -> list[list[str]]:
@@ -39,15 +37,6 @@ def until(happens, seconds: float = 900):
     raise TimeoutError(happens)
 
 
-def hashes(results: Path) -> dict[str, str]:
-    """Return path -> sha256 of all that does not tell when and where it was made."""
-    return {
-        path.relative_to(results).as_posix(): sha256_of(path)
-        for path in sorted(results.rglob("*"))
-        if path.is_file() and path.relative_to(results).parts[0] not in OF_ONE_RUN
-    }
-
-
 def test_a_job_killed_midway_and_the_bytes_of_a_local_run(slurm, snakemake, project, tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     alone = run(project, "snakemake", *TINY, "--directory", str(here), OMP_NUM_THREADS="1")
@@ -55,7 +44,8 @@ def test_a_job_killed_midway_and_the_bytes_of_a_local_run(slurm, snakemake, proj
     command = [*TINY, "--directory", str(there)]
     cells = there / "results" / "accuracy" / "cells"
 
-    first = snakemake(*command)
+    log = tmp_path / "first.log"
+    first = snakemake(log, *command)
     number = until(lambda: running("sweep_accuracy"))
     until(lambda: len(list(cells.rglob("*.json"))) > 3)
     subprocess.run(["scancel", number], check=True)
@@ -65,22 +55,21 @@ def test_a_job_killed_midway_and_the_bytes_of_a_local_run(slurm, snakemake, proj
     ).stdout
     for pid in re.findall(r"^(\d+) ", steps, re.M):
         subprocess.run(["kill", "-9", pid], check=False)
-    said, _ = first.communicate()
-    assert first.returncode == 1, said
+    status, said = first.wait(), log.read_text()
+    assert status == 1, said
     assert "Invalid generic resource" not in said  # none asks for a GPU that is not there
     for lost in ("sweep/tiny.csv", "tuning/tiny.csv"):
         assert not (there / "results" / "accuracy" / lost).exists()
     kept = {path: path.stat().st_mtime_ns for path in cells.rglob("*.json")}
 
     before = {number for (number,) in jobs("%i")}
-    second = snakemake(*command)
-    said, _ = second.communicate()
-    assert second.returncode == 0, said
+    log = tmp_path / "second.log"
+    assert snakemake(log, *command).wait() == 0, log.read_text()
     again = [comment for number, comment in jobs("%i", "%k") if number not in before]
     assert not [comment for comment in again if "prepare_model" in comment]
     assert [comment for comment in again if "sweep_accuracy" in comment]
     assert kept and all(path.stat().st_mtime_ns == at for path, at in kept.items())
-    assert hashes(there / "results") == hashes(here / "results")
+    assert by_stage(hashes(here), hashes(there)) == {}
     print(*sorted(jobs("%i", "%T", "%k"), key=lambda job: int(job[0])), sep="\n")
 
 
@@ -90,9 +79,8 @@ def test_account_and_partition_stand_in_one_place(slurm, snakemake, project, tmp
     text = re.sub("# slurm_partition: NAME.*", "slurm_partition: second", text)
     (tmp_path / "config.yaml").write_text(text)
     targets = ["results/approximations/exp.csv", *TINY, "--directory", str(tmp_path / "into")]
-    done = snakemake(*targets, profile=tmp_path)
-    said, _ = done.communicate()
-    assert done.returncode == 0, said
+    log = tmp_path / "log"
+    assert snakemake(log, *targets, profile=tmp_path).wait() == 0, log.read_text()
     [number] = [number for number, partition in jobs("%i", "%P") if partition == "second"]
     shown = subprocess.run(["scontrol", "show", "job", number], capture_output=True, text=True)
     assert "Account=mine" in shown.stdout
@@ -102,6 +90,7 @@ def test_a_model_on_a_gpu_asks_for_one(slurm, snakemake, tmp_path):
     """This node has none, and says so."""
     on_gpu = "models={tiny: {source: embedded, dtype: float32, attention: sdpa, device: cuda}}"
     targets = ["results/accuracy/datapath/tiny.csv", *TINY, "--config", on_gpu]
-    done = snakemake(*targets, "--directory", str(tmp_path))
-    said, _ = done.communicate()
-    assert done.returncode == 1 and "Invalid generic resource" in said, said
+    log = tmp_path / "log"
+    status = snakemake(log, *targets, "--directory", str(tmp_path / "into")).wait()
+    said = log.read_text()
+    assert status == 1 and "Invalid generic resource" in said, said
