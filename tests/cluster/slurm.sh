@@ -72,7 +72,7 @@ SlurmdPidFile=$folder/slurmd.pid
 SlurmctldLogFile=$folder/slurmctld.log
 SlurmdLogFile=$folder/slurmd.log
 SlurmdParameters=config_overrides
-NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=128000 State=UNKNOWN
+NodeName=$node NodeAddr=127.0.0.1 CPUs=$(getconf _NPROCESSORS_ONLN) RealMemory=128000 State=UNKNOWN
 PartitionName=first Nodes=$node Default=YES State=UP
 PartitionName=second Nodes=$node State=UP
 END

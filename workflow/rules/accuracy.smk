@@ -103,7 +103,6 @@ use rule evaluate_accuracy as evaluate_shard with:
     input:
         checkpoint=checkpoint_of,
         data=data_of,
-        sources=stage("accuracy"),
     output:
         touch("results/accuracy/shards/accuracy/{model}/{shard}_of_{shards}"),
     log:
@@ -112,6 +111,7 @@ use rule evaluate_accuracy as evaluate_shard with:
         "results/benchmarks/evaluate_shard/{model}/{shard}_of_{shards}.tsv"
     params:
         to=shard_argument,
+        code=code_of("accuracy"),
     message:
         "Accuracy of {wildcards.model} under approximations, part {wildcards.shard}"
 
@@ -165,7 +165,6 @@ rule sweep_accuracy:
 use rule sweep_accuracy as sweep_shard with:
     input:
         checkpoint=checkpoint_of,
-        sources=stage("accuracy"),
     output:
         touch("results/accuracy/shards/sweep/{model}/{shard}_of_{shards}"),
     log:
@@ -174,6 +173,7 @@ use rule sweep_accuracy as sweep_shard with:
         "results/benchmarks/sweep_shard/{model}/{shard}_of_{shards}.tsv"
     params:
         to=shard_argument,
+        code=code_of("accuracy"),
     message:
         "Perplexity of {wildcards.model} over the grids of Fig. 6, part {wildcards.shard}"
 

@@ -1,4 +1,5 @@
 # What the rules share: the checked configuration, sources of a stage, arguments of a model.
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -6,6 +7,7 @@ from dataclasses import replace
 import mugi
 from mugi.config import check, read
 from mugi.figures import add_figures
+from mugi.files import sha256_of
 from mugi.hardware.model import own_file
 from mugi.llm.embedded import CLIPS, DIGITS, EMBEDDED
 
@@ -84,6 +86,13 @@ def stage(*names):
     while lower := {name for high in names for name in BELOW.get(high, [])} - names:
         names |= lower
     return sorted({path for name in names for path in files_of(name)})
+
+
+def code_of(*names):
+    """A digest of these stages' files: one parameter in place of a hundred inputs, for rules that
+    may have hundreds of jobs."""
+    digests = (sha256_of(Path(path)) for path in stage(*names))
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def files_of(name):

@@ -94,6 +94,8 @@ rule break_down_hardware:
 
 # A part of the runs, of large grids or where `shards` of the configuration is more than 1
 use rule evaluate_hardware as evaluate_part with:
+    input:
+        own_files=rules.evaluate_hardware.input.own_files,
     output:
         "results/hardware/parts/hardware/{part}_of_{parts}.csv",
     log:
@@ -102,12 +104,15 @@ use rule evaluate_hardware as evaluate_part with:
         "results/benchmarks/evaluate_part/{part}_of_{parts}.tsv"
     params:
         part=part_argument,
+        code=code_of("hardware", "evaluate", "shards"),
     message:
         "Time, energy and area, part {wildcards.part}"
 
 
 # The same by component
 use rule break_down_hardware as break_down_part with:
+    input:
+        own_files=rules.evaluate_hardware.input.own_files,
     output:
         "results/hardware/parts/breakdown/{part}_of_{parts}.csv",
     log:
@@ -116,6 +121,7 @@ use rule break_down_hardware as break_down_part with:
         "results/benchmarks/break_down_part/{part}_of_{parts}.tsv"
     params:
         part=part_argument,
+        code=code_of("hardware", "evaluate", "shards"),
     message:
         "Area and energy of every component, part {wildcards.part}"
 
