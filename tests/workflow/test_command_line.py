@@ -104,7 +104,7 @@ def test_only_models_on_a_gpu_ask_for_one(tmp_path):
     asked = {}
     for name, text in re.findall(r"^rule (\w+):\n((?:    .*\n)+)", done.stdout, re.M):
         if found := re.search(r"resources: .*gpu=(\d)", text):
-            asked.setdefault(name, {})[re.search("model=(.*)", text)[1]] = found[1]
+            asked.setdefault(name, {})[re.search(r"model=([^,\n]*)", text)[1]] = found[1]
     profile = yaml.safe_load((project / "profiles" / "slurm" / "config.yaml").read_text())
     assert asked == dict.fromkeys(set(profile["set-resources"]) - {"prepare_model"}, gpus)
 
