@@ -21,7 +21,7 @@ export PIP_FIND_LINKS := $(abspath $(WHEELHOUSE))
 endif
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: all install wheelhouse archive full smoke test test-all test-cluster fuzz lint docs update-docs clean
+.PHONY: all install wheelhouse archive full smoke test test-all test-cluster fuzz lint audit docs update-docs clean
 
 # Everything with the defaults, its report, and Snakemake's own of how each file was made
 all: install
@@ -91,6 +91,12 @@ lint: install
 	$(BIN)/snakemake --lint
 	$(BIN)/lint-imports
 
+# Licences and known vulnerabilities of the dependencies; the latter need the network
+audit: install
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet pip-audit==2.10.1 pip-licenses==5.5.5
+	$(BIN)/python workflow/scripts/audit.py $(VENV)/audit results-audit
+
 # The site, in docs/_build/html
 docs: install
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
@@ -100,4 +106,4 @@ update-docs: install
 	$(BIN)/python docs/update.py
 
 clean:
-	rm -rf results results-smoke results-full .snakemake .pytest_passed docs/_build deposit wheelhouse
+	rm -rf results results-smoke results-full results-audit .snakemake .pytest_passed docs/_build deposit wheelhouse

@@ -25,7 +25,7 @@ rule prepare_model:
     message:
         "Convert the packaged weights of {wildcards.model} to a checkpoint"
     shell:
-        "mugi prepare {wildcards.model} -o {params.folder} > {log} 2>&1"
+        "mugi prepare {wildcards.model:q} -o {params.folder:q} > {log:q} 2>&1"
 
 
 # Clips of speech with transcripts, for Whisper: not part of the default run
@@ -43,7 +43,7 @@ rule fetch_speech:
     message:
         "Fetch clips of speech through apt-get, 18 MB"
     shell:
-        "sh {input.script} {output} > {log} 2>&1"
+        "sh {input.script:q} {output:q} > {log:q} 2>&1"
 
 
 # Perplexity, divergence and tasks under each approximation of the section `accuracy`
@@ -92,9 +92,9 @@ rule evaluate_accuracy:
     message:
         "Accuracy of {wildcards.model} under approximations"
     shell:
-        "mugi accuracy {params.model:q} {params.data:q} {params.approximations:q} {params.perplexity} "
-        "{params.corpora:q} {params.tasks:q} {params.prompts:q} --bos {params.bos} "
-        "--seed {params.seed} --threads {threads} --cells {params.cells} {params.to} > {log} 2>&1"
+        "mugi accuracy {params.model:q} {params.data:q} {params.approximations:q} {params.perplexity:q} "
+        "{params.corpora:q} {params.tasks:q} {params.prompts:q} --bos {params.bos:q} "
+        "--seed {params.seed:q} --threads {threads} --cells {params.cells:q} {params.to:q} > {log:q} 2>&1"
 
 
 # Its measurements in parts, a job each, where `shards` of the configuration is more than 1; it then
@@ -156,9 +156,9 @@ rule sweep_accuracy:
     message:
         "Perplexity of {wildcards.model} over the grids of Fig. 6"
     shell:
-        "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity} "
-        "--corpus {params.corpus:q} --bos {params.bos} --threads {threads} --cells {params.cells} "
-        "{params.to} > {log} 2>&1"
+        "mugi accuracy {params.model:q} {params.approximations:q} {params.perplexity:q} "
+        "--corpus {params.corpus:q} --bos {params.bos:q} --threads {threads} --cells {params.cells:q} "
+        "{params.to:q} > {log:q} 2>&1"
 
 
 # Its measurements in parts, as those of evaluate_accuracy
@@ -202,8 +202,8 @@ rule multiply_layers:
     message:
         "INT4 layers of {wildcards.model} on the simulated array"
     shell:
-        "mugi datapath {params.model:q} --woq {params.woq:q} --tokens {params.tokens} "
-        "--threads {threads} -o {output.table} > {log} 2>&1"
+        "mugi datapath {params.model:q} --woq {params.woq:q} --tokens {params.tokens:q} "
+        "--threads {threads} -o {output.table:q} > {log:q} 2>&1"
 
 
 # The tables of all models as one
@@ -228,7 +228,7 @@ rule collect_accuracy:
     message:
         "One {wildcards.table} table of all models"
     shell:
-        "mugi collect {input.tables} -o {output} > {log} 2>&1"
+        "mugi collect {input.tables:q} -o {output:q} > {log:q} 2>&1"
 
 
 # BIG-bench, which is not part of `all`: a download of 358 MB
@@ -259,7 +259,7 @@ rule fetch_bigbench:
     message:
         "Fetch BIG-bench through pip, 358 MB"
     shell:
-        "mugi bigbench -o {output} > {log} 2>&1"
+        "mugi bigbench -o {output:q} > {log:q} 2>&1"
 
 
 # Accuracy on BIG-bench under each approximation
@@ -293,7 +293,7 @@ rule evaluate_bigbench:
         "BIG-bench accuracy of {wildcards.model} under approximations"
     shell:
         "mugi accuracy {params.model:q} {params.approximations:q} --windows 0 "
-        "--task-folder {input.tasks} --tasks {params.tasks} "
-        "--threads {threads} --cells {params.cells} "
-        "-o {output.table} --documents {output.documents} "
-        "> {log} 2>&1"
+        "--task-folder {input.tasks:q} --tasks {params.tasks:q} "
+        "--threads {threads} --cells {params.cells:q} "
+        "-o {output.table:q} --documents {output.documents:q} "
+        "> {log:q} 2>&1"

@@ -62,11 +62,11 @@ rule evaluate_hardware:
         ENVIRONMENT
     params:
         grid=json.dumps(config["hardware"]),
-        part="",
+        part=[],
     message:
         "Time, energy and area of every configured accelerator"
     shell:
-        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin {params.part} -o {output} > {log} 2>&1"
+        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin {params.part:q} -o {output:q} > {log:q} 2>&1"
 
 
 # The same by component
@@ -84,12 +84,12 @@ rule break_down_hardware:
         ENVIRONMENT
     params:
         grid=json.dumps(BROKEN_DOWN),
-        part="",
+        part=[],
     message:
         "Area and energy of every component, without sweeps of the sequence length"
     shell:
-        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin {params.part} --breakdown {output} "
-        "> {log} 2>&1"
+        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin {params.part:q} --breakdown {output:q} "
+        "> {log:q} 2>&1"
 
 
 # A part of the runs, of large grids or where `shards` of the configuration is more than 1
@@ -150,7 +150,7 @@ rule collect_hardware:
     message:
         "One {wildcards.table} table of all parts"
     shell:
-        "mugi collect {input.tables} -o {output} > {log} 2>&1"
+        "mugi collect {input.tables:q} -o {output:q} > {log:q} 2>&1"
 
 
 ruleorder: collect_hardware > evaluate_hardware
@@ -173,5 +173,5 @@ rule account_carbon:
     message:
         "Operational and embodied carbon of every run"
     shell:
-        "mugi carbon {input.hardware} --preset as-published --preset corrected -o {output} "
-        "> {log} 2>&1"
+        "mugi carbon {input.hardware:q} --preset as-published --preset corrected -o {output:q} "
+        "> {log:q} 2>&1"
