@@ -3,11 +3,13 @@ import hashlib
 import json
 import re
 from dataclasses import replace
+from math import ceil, prod
 
 import mugi
 from mugi.config import check, read
 from mugi.figures import add_figures
 from mugi.files import sha256_of
+from mugi.hardware import expand as expand_runs
 from mugi.hardware.model import own_file
 from mugi.llm.embedded import CLIPS, DIGITS, EMBEDDED
 
@@ -72,6 +74,7 @@ BELOW = {
     "judge": ["claims", "carbon", "methods"],
     "report": ["ledger", "verdicts", "figures", "hardware", "record"],
 }
+RUNS_A_JOB = 25_000  # of larger grids each job evaluates a part
 LENGTHS = ("seq_len", "prompt_len", "output_len")  # of which a list makes many runs
 # the longest jobs first: all wait for the checkpoint, the figures for the sweep
 FIRST, SECOND, THIRD, FOURTH = 4, 3, 2, 1
@@ -154,6 +157,23 @@ def shards_of(table):
 def shard_argument(wildcards):
     """Which part a job is."""
     return f"--shard={wildcards.shard}/{wildcards.shards}"
+
+
+def parts_of(grids):
+    """The jobs that evaluate grids: as many as shards, more for large grids, one by default."""
+    most = sum(
+        prod(len(entry) if isinstance(entry, list) else 1 for entry in grid.values())
+        for grid in grids
+    )
+    if SHARDS == 1 and most <= RUNS_A_JOB:
+        return 1
+    runs = len(expand_runs(grids))  # some may stand in two grids
+    return min(max(SHARDS, ceil(runs / RUNS_A_JOB)), runs)
+
+
+def part_argument(wildcards):
+    """Which part a job evaluates."""
+    return f"--shard={wildcards.part}/{wildcards.parts}"
 
 
 def data_of(wildcards):

@@ -1,28 +1,4 @@
 # The cost model: time, energy, area and carbon of accelerators on LLMs.
-from math import ceil, prod
-
-from mugi.hardware import expand as expand_runs
-
-RUNS_A_JOB = 25_000  # of larger grids each job evaluates a part
-
-
-def parts_of(grids):
-    """The jobs that evaluate grids: as many as shards, more for large grids, one by default."""
-    most = sum(
-        prod(len(entry) if isinstance(entry, list) else 1 for entry in grid.values())
-        for grid in grids
-    )
-    if SHARDS == 1 and most <= RUNS_A_JOB:
-        return 1
-    runs = len(expand_runs(grids))  # some may stand in two grids
-    return min(max(SHARDS, ceil(runs / RUNS_A_JOB)), runs)
-
-
-def part_argument(wildcards):
-    """Which part a job evaluates."""
-    return f"--shard={wildcards.part}/{wildcards.parts}"
-
-
 BROKEN_DOWN = [  # runs over many lengths would make millions of rows
     grid
     for grid in config["hardware"]
