@@ -137,10 +137,10 @@ def test_the_estimate_on_the_machine_of_the_reference_is_its_run():
 
 
 def test_speeds_are_those_of_what_is_done():
-    """Twice the work, half the speed; a moment is enough to tell."""
+    """Ten times the work, fewer rounds; a moment on a busy machine is enough to tell."""
     once = pace.rounds_per_s(lambda: sum(range(20_000)), 0.3)
-    twice = pace.rounds_per_s(lambda: sum(range(40_000)), 0.3)
-    assert 1.4 < once / twice < 2.9
+    ten_times = pace.rounds_per_s(lambda: sum(range(200_000)), 0.3)
+    assert once > 2 * ten_times > 0
     assert pace.model_speed(0.03) > 0 and pace.plain_speed(0.03) > 0
 
 
