@@ -99,31 +99,14 @@ module row #(
         .spike(spike), .sign_current(sign_current), .sign_previous(sign_previous)
     );
 
-    // processing elements: the spike goes from column to column, the chains gather its values
-    wire [W:0]         spikes;
-    wire [16*(W+1)-1:0] chain_current, chain_previous;
-    assign spikes[0] = spike;
-    assign chain_current[15:0] = 16'd0;
-    assign chain_previous[15:0] = 16'd0;
-    genvar j;
-    generate
-        for (j = 0; j < W; j = j + 1) begin : column
-            pe pe (
-                .clk(clk), .reset(reset), .spike(spikes[j]),
-                .current(columns_current[j]), .previous(columns_previous[j]),
-                .column(columns[16*j +: 16]),
-                .chain_current_in(chain_current[16*j +: 16]),
-                .chain_previous_in(chain_previous[16*j +: 16]),
-                .chain_current_out(chain_current[16*(j+1) +: 16]),
-                .chain_previous_out(chain_previous[16*(j+1) +: 16]),
-                .spike_next(spikes[j+1])
-            );
-        end
-    endgenerate
-    wire [15:0]  value_current = chain_current[16*W +: 16];
-    wire [15:0]  value_previous = chain_previous[16*W +: 16];
-    wire [W-1:0] spikes_current = spikes[W-1:0] & columns_current;
-    wire [W-1:0] spikes_previous = spikes[W-1:0] & columns_previous;
+    wire [15:0]  value_current, value_previous;
+    wire [W-1:0] spikes_current, spikes_previous;
+    pe_chain #(.W(W)) pe_chain (
+        .clk(clk), .reset(reset), .spike(spike),
+        .columns_current(columns_current), .columns_previous(columns_previous), .columns(columns),
+        .spikes_current(spikes_current), .spikes_previous(spikes_previous),
+        .value_current(value_current), .value_previous(value_previous)
+    );
 
     wire        result_ready;
     wire [15:0] result;
