@@ -4,7 +4,6 @@ Mistakes name the file, the line (of YAML and CSV) and the key or column.
 """
 
 import csv
-import hashlib
 import io
 import json
 import math
@@ -23,6 +22,7 @@ from yaml.composer import Composer
 
 from mugi.errors import InputError, Mistake, closest, first_line, raise_all
 from mugi.runs import publishing, temporary_prefix
+from mugi.runs import sha256_of as sha256_of
 
 Key = tuple[str | int, ...]  # the way to a value: keys of mappings, places in lists
 TABLES = (".csv", ".parquet")
@@ -575,12 +575,6 @@ def _append_parquet(tables: Iterable[pd.DataFrame], path: str) -> None:
         writer.write_table(first)
         for table in tables:
             writer.write_table(pyarrow.Table.from_pandas(table, first.schema, False))
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def pictures(figure) -> dict[str, bytes]:

@@ -143,7 +143,7 @@ def publishing(temporary: Path, path: Path):
         what = "the run that this job belongs to has ended"
         raise InputError(Mistake(what, f"cannot write {path}"))
     folder = Path(run).parents[len(STATE.parts)]
-    line = f"{_sha256(temporary)}  {os.path.relpath(path, folder)}\n"
+    line = f"{sha256_of(temporary)}  {os.path.relpath(path, folder)}\n"
     yield
     with Path(run).with_name(PUBLISHED).open("a", encoding="utf-8") as file:
         file.write(line)
@@ -162,10 +162,11 @@ def changed(folder: Path) -> list[Path]:
     return [
         Path(path)
         for path, digest in sorted(digests.items())
-        if (folder / path).is_file() and _sha256(folder / path) != digest
+        if (folder / path).is_file() and sha256_of(folder / path) != digest
     ]
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
