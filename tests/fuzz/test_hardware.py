@@ -35,6 +35,12 @@ def evaluated(folder: Path, **changes) -> None:
     evaluate(pd.DataFrame([SMALL | {"model": small} | changes]))
 
 
+def asked(**changes) -> list[str]:
+    """Return the command that evaluates the small run."""
+    run = SMALL | changes
+    return ["evaluate", *(f"--{key.replace('_', '-')}={value}" for key, value in run.items())]
+
+
 def keys_of(value: object) -> set[str]:
     """Return all keys of a document that are text, at any depth."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -143,21 +149,7 @@ DESIGNS = Parser(
         yaml_of(document) for document in (MINE, *packaged("design")) if "abstract" not in document
     ),
     seeds=(yaml_of(MINE | {"default_variant": {}}), yaml_of(MINE | {"array_width": "True"})),
-    command=lambda text, folder: [
-        *[
-            "evaluate",
-            "--array-height",
-            "8",
-            "--model",
-            "llama_2_7b",
-            "--batch-size",
-            "1",
-            "--seq-len",
-            "66",
-        ],
-        "--design",
-        written(text, folder / "design.yaml"),
-    ],
+    command=lambda text, folder: asked(design=written(text, folder / "design.yaml")),
     quick=6,
 )
 
@@ -192,20 +184,7 @@ TECHNOLOGIES = Parser(
     | with_odd(FASTER, TECHNOLOGY),
     use_technology,
     good=(yaml_of(FASTER), yaml_of(TECHNOLOGY)),
-    command=lambda text, folder: [
-        *[
-            "evaluate",
-            "--design",
-            "mugi",
-            "--array-height",
-            "8",
-            "--model",
-            "llama_2_7b",
-            "--batch-size",
-            "1",
-        ],
-        *["--seq-len", "66", "--technology", written(text, folder / "technology.yaml")],
-    ],
+    command=lambda text, folder: asked(technology=written(text, folder / "technology.yaml")),
     quick=6,
 )
 
@@ -236,20 +215,7 @@ MODELS = Parser(
     | with_odd(BOTH, (*BOTH, "windows", "latent", "experts")),
     use_model,
     good=tuple(map(yaml_of, MODELS_YAML)),
-    command=lambda text, folder: [
-        *[
-            "evaluate",
-            "--design",
-            "mugi",
-            "--array-height",
-            "8",
-            "--batch-size",
-            "1",
-            "--seq-len",
-            "66",
-        ],
-        *["--model", written(text, folder / "model.yaml")],
-    ],
+    command=lambda text, folder: asked(model=written(text, folder / "model.yaml")),
     quick=6,
 )
 
