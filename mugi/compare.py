@@ -28,7 +28,6 @@ EXACT, CLOSE, INTERVAL, NEAR = "exact", "1e-12", "interval", "2 %"
 ENDS = ["ci_low", "ci_high"]
 LEFT_OUT = ("cells", "models", "logs", "benchmarks", "docs", "tasks", "report")  # none, or copies
 DIFFERENCES = ["table", "row", "column", "value", "reference", "tolerance"]
-TIE = "row of several alike"
 
 
 class Rule(Section):
@@ -183,16 +182,14 @@ def compare_tables(name: str, table: pd.DataFrame, reference: pd.DataFrame) -> C
     )
     columns = {c: _tolerance(rule, c, table[c], reference) for c in compared}
     key = rule.key or [column for column, tolerance in columns.items() if tolerance == EXACT]
-    theirs, ours = _with_ties(reference, key), _with_ties(table[compared], key)
-    both = theirs.merge(ours, "left", [*key, TIE], suffixes=("", " of results"), indicator=True)
-    there = both["_merge"] == "both"
-    told = [_differences(name, both[~there], key, "row", "missing", "there", EXACT)]
+    place = _index(table, key).get_indexer(_index(reference, key))  # -1: not in the results
+    there, found = reference[place >= 0], table.iloc[place[place >= 0]]
+    told = [_differences(name, reference[place < 0], key, "row", "missing", "there", EXACT)]
     for column in [column for column in columns if column not in key]:
-        value, expected = both.loc[there, f"{column} of results"], both.loc[there, column]
-        agrees = _agree(rule, columns[column], value, expected, both[there])
-        odd = both[there][~agrees]
+        value, expected = found[column], there[column]
+        agrees = _agree(rule, columns[column], value, expected, there)
         pair = value[~agrees], expected[~agrees]
-        told.append(_differences(name, odd, key, column, *pair, columns[column]))
+        told.append(_differences(name, there[~agrees], key, column, *pair, columns[column]))
     columns |= dict.fromkeys(key, EXACT)
     return Comparison(name, len(reference), columns, pd.concat(told, ignore_index=True))
 
@@ -213,18 +210,17 @@ def _numbers(cells: Iterable[str]) -> np.ndarray:
     return pd.to_numeric(pd.Series(list(cells), dtype=object), errors="coerce").to_numpy(float)
 
 
-def _with_ties(table: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Return a table with the number of each row among those of the same key."""
-    return table.assign(
-        **{TIE: table.groupby(key, sort=False).cumcount() if key else range(len(table))}
-    )
+def _index(table: pd.DataFrame, key: list[str]) -> pd.MultiIndex:
+    """Return the key of each row, and its number among the rows of the same key."""
+    ties = table.groupby(key, sort=False).cumcount() if key else pd.Series(range(len(table)))
+    return pd.MultiIndex.from_arrays([*(table[column] for column in key), ties])
 
 
 def _agree(
     rule: Rule, tolerance: str, value: pd.Series, expected: pd.Series, rows: pd.DataFrame
 ) -> np.ndarray:
     """Return which values agree; a cell that is empty on one side only does not."""
-    same = (value == expected).to_numpy()
+    same = value.to_numpy() == expected.to_numpy()
     if tolerance == EXACT:
         return same
     numbers, references = _numbers(value), _numbers(expected)

@@ -92,6 +92,14 @@ def test_rows_that_are_alike_are_told_apart_by_their_order():
     assert len(compare_tables("x/runs.csv", RUNS, twice).differences) == 2
 
 
+def test_columns_may_have_the_names_that_a_merge_gives():
+    table = pd.DataFrame({"_merge": ["a", "b"], "x": ["1.5", "2.5"], "x of results": ["3.5", "4"]})
+    assert not len(compare_tables("own/table.csv", table[::-1], table).differences)
+    changed = table.assign(x=["1.5", "2.6"])
+    [row] = compare_tables("own/table.csv", changed, table).differences.itertuples()
+    assert (row.row, row.column, row.value, row.reference) == ("_merge=b", "x", "2.6", "2.5")
+
+
 def test_a_missing_column_is_a_mistake():
     with pytest.raises(InputError, match="missing column 'runtime_s'"):
         compare_tables("x/runs.csv", RUNS.drop(columns="runtime_s"), RUNS)
