@@ -4,8 +4,8 @@ A run holds a lock on a file of its own, `.snakemake/mugi/ID.run`, which the sys
 process ends, however it ends. Its jobs know that file from the variable MUGI_RUN. When the run is
 dead they stop, and what they still write does not get its final name. Temporary files carry the
 run's ID, so that the next run finds those of a dead one; what is published is noted with its
-sha256, so that the next run finds what was cut or edited since. Where files cannot be locked, all
-of this is left out, and Snakemake's own lock remains.
+sha256 before and after, so that the next run finds what was cut or edited since. Where files cannot
+be locked, all of this is left out, and Snakemake's own lock remains.
 """
 
 import atexit
@@ -17,16 +17,19 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from mugi.errors import InputError, Mistake
 
 RUN = "MUGI_RUN"  # the environment variable: file of the run that a job belongs to
 STATE = Path(".snakemake", "mugi")  # in the folder of a run
 PUBLISHED = "published"
+INTENDED = "?"  # before the sha256 of what is about to be published
 _held = []  # the open file of this process's run: closed, its lock would be gone
 
 
@@ -43,9 +46,7 @@ def begin(folder: Path) -> None:
         _clean(folder, dead)
     own = state / f"{uuid.uuid4().hex[:12]}.run"
     file = own.open("w+", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # this file system has no locks
+    if not _lock(file):
         file.close()
         own.unlink()
         return
@@ -67,8 +68,26 @@ def refuse_second(folder: Path) -> None:
 
 
 def was_killed(folder: Path) -> bool:
-    """Return whether Snakemake's lock is left in `folder`; ask `refuse_second` first."""
+    """Return whether Snakemake's lock is left in `folder`; ask `refuse_second` first.
+
+    Where files cannot be locked (`can_lock`), it may as well be that of a run which is alive.
+    """
     return any((folder / ".snakemake" / "locks").glob("*.lock"))
+
+
+def can_lock(folder: Path) -> bool:
+    """Return whether the file system of `folder` has locks; some network file systems have not."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return _lock(file)
+
+
+def _lock(file: IO) -> bool:
+    """Lock a file that nobody else knows yet, if its file system can."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _facts(file: Path) -> dict:
@@ -142,10 +161,12 @@ def publishing(temporary: Path, path: Path):
     if not _is_alive(Path(run)):
         what = "the run that this job belongs to has ended"
         raise InputError(Mistake(what, f"cannot write {path}"))
-    folder = Path(run).parents[len(STATE.parts)]
+    folder, noted = Path(run).parents[len(STATE.parts)], Path(run).with_name(PUBLISHED)
     line = f"{sha256_of(temporary)}  {os.path.relpath(path, folder)}\n"
-    yield
-    with Path(run).with_name(PUBLISHED).open("a", encoding="utf-8") as file:
+    with noted.open("a", encoding="utf-8") as file:
+        file.write(INTENDED + line)
+        file.flush()  # killed after this, the file is the old one or the new
+        yield
         file.write(line)
 
 
@@ -157,12 +178,17 @@ def changed(folder: Path) -> list[Path]:
     noted = folder / STATE / PUBLISHED
     if not noted.is_file():
         return []
-    lines = noted.read_text(encoding="utf-8", errors="replace").splitlines()
-    digests = {path: digest for digest, _, path in (line.partition("  ") for line in lines) if path}
+    allowed: dict[str, set[str]] = {}
+    for line in noted.read_text(encoding="utf-8", errors="replace").splitlines():
+        digest, _, path = line.partition("  ")
+        if not digest.startswith(INTENDED):
+            allowed[path] = {digest}
+        elif path in allowed:  # what is there otherwise was made outside of a run
+            allowed[path].add(digest.removeprefix(INTENDED))
     return [
         Path(path)
-        for path, digest in sorted(digests.items())
-        if (folder / path).is_file() and sha256_of(folder / path) != digest
+        for path, digests in sorted(allowed.items())
+        if (folder / path).is_file() and sha256_of(folder / path) not in digests
     ]
 
 

@@ -1,5 +1,6 @@
 """A run's lock, its jobs, what they publish and what is left of them."""
 
+import errno
 import os
 import resource
 import signal
@@ -122,6 +123,47 @@ def test_what_was_cut_or_edited_is_known(alive, tmp_path, monkeypatch):
     (results / "deleted.csv").unlink()
     (results / "touched.csv").touch()
     assert [path.name for path in runs.changed(tmp_path)] == ["cut.csv", "edited.csv"]
+
+
+KILLED = """
+import os, signal
+from mugi.files import write_text
+replace = os.replace
+def killed(*names):
+    if {renamed}:
+        replace(*names)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.replace = killed
+write_text("results/table.csv", "new")
+"""
+
+
+@pytest.mark.parametrize(("renamed", "content"), [(False, "old"), (True, "new")])
+def test_a_kill_while_publishing_is_no_edit(alive, tmp_path, monkeypatch, renamed, content):
+    """Not before the final name is given, nor between that and the note that it was."""
+    monkeypatch.setenv(runs.RUN, str(alive[1]))
+    path = tmp_path / "results" / "table.csv"
+    write_text(path, "old")
+    killed = started(tmp_path, KILLED.format(renamed=renamed))
+    assert killed.wait() == -signal.SIGKILL and path.read_text() == content
+    assert runs.changed(tmp_path) == []
+    path.write_text("mine")
+    assert runs.changed(tmp_path) == [path.relative_to(tmp_path)]
+    write_text(path, "newer")
+    path.write_text("old")  # neither what was there before
+    assert runs.changed(tmp_path) == [path.relative_to(tmp_path)]
+
+
+def test_without_locks_there_is_no_run_to_know(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    assert runs.can_lock(tmp_path)
+    monkeypatch.delenv(runs.RUN, raising=False)
+    monkeypatch.setattr(runs.fcntl, "flock", refuse)
+    assert not runs.can_lock(tmp_path)
+    runs.begin(tmp_path)
+    assert runs.RUN not in os.environ and not list((tmp_path / runs.STATE).iterdir())
 
 
 def test_a_job_that_is_told_to_stop_clears_up(alive, tmp_path):

@@ -7,7 +7,7 @@ from snakemake.cli import get_argument_parser, get_profile_dir
 
 from mugi.errors import InputError, Mistake, closest
 from mugi.files import parse_yaml, read_yaml
-from mugi.runs import begin, changed, refuse_second, was_killed
+from mugi.runs import begin, can_lock, changed, refuse_second, was_killed
 
 # what was typed, without profiles; nothing where another program runs the workflow
 by_command = "snakemake" in Path(sys.argv[0]).parts[-2:]
@@ -67,6 +67,9 @@ if is_run or (is_main and typed.unlock):
         stop(*error.mistakes)
 if is_run and was_killed(HERE):
     lost = "a run was killed here; what it finished is kept. Take its lock away with"
+    if not can_lock(HERE):  # nor can a run that is alive be told from a dead one
+        lost = "a run is at work here, or was killed: files cannot be locked here, so that only you"
+        lost += " can tell. Wait for it; if there is none, take its lock away with"
     stop(Mistake(f"{lost} `{unlocking()}`, then run again", str(HERE)))
 if is_run:
     edited = "cut or edited since the workflow made it; delete it, and it is made again"
