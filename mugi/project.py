@@ -1,6 +1,8 @@
 """The workflow around the package: where its files are, in a checkout or in an installed wheel."""
 
+import os
 import shutil
+import sys
 import tempfile
 import tomllib
 from importlib.resources import files
@@ -51,3 +53,19 @@ def write_project(folder: Path) -> int:
         for path in sorted(Path(place).iterdir()):
             path.rename(folder / path.name)
     return count
+
+
+def check_configfiles() -> None:
+    """End `snakemake` with status 2 and one line if a file of --configfile is not there.
+
+    Both profiles call it: Snakemake opens these files before the Snakefile is read, takes targets
+    behind them for more of them, and answers with a traceback.
+    """
+    from snakemake.cli import get_argument_parser
+
+    typed, _ = get_argument_parser().parse_known_args(sys.argv[1:])
+    missing = [str(name) for name in typed.configfile or [] if not os.path.isfile(name)]
+    if missing:
+        what = f"no file '{missing[0]}'; targets stand before it, or behind another option"
+        print(Mistake(what, "snakemake: --configfile"), file=sys.stderr)
+        sys.exit(2)

@@ -1,6 +1,7 @@
 """What people type at `snakemake`, and what it answers."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -122,6 +123,30 @@ def test_the_lock_of_a_killed_run_is_told_with_what_takes_it_away(project, tmp_p
     program, *options = shlex.split(re.search("`(.*)`", line)[1])
     assert run(project, program, *options).returncode == 0
     assert not lock.exists()
+
+
+NO_LOCKS = "import fcntl\ndef refuse(*_): raise OSError(37, 'No locks')\nfcntl.flock = refuse\n"
+
+
+def test_without_locks_nobody_is_said_to_be_dead(project, tmp_path):
+    lock = tmp_path / ".snakemake" / "locks" / "0.output.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("results/figures/fig10.pdf\n")
+    (tmp_path / "sitecustomize.py").write_text(NO_LOCKS)
+    path = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{project}"}
+    done = run(project, "snakemake", "-c1", "fig10", "--directory", str(tmp_path), **path)
+    line = done.stderr.splitlines()[-1]
+    assert done.returncode == 2 and "at work here, or was killed: files cannot be locked" in line
+
+
+@pytest.mark.parametrize(
+    ("profile", "given"), [("default", ["config/tiny.yaml", "fig10"]), ("slurm", ["no.yaml"])]
+)
+def test_what_configfile_swallows_is_told(project, profile, given):
+    by = ["--workflow-profile", f"profiles/{profile}"]
+    done = run(project, "snakemake", "-n", *by, "--configfile", *given)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert f"snakemake: --configfile: no file '{given[-1]}'; targets" in done.stderr
 
 
 READ_ONLY = ["unshare", "--map-root-user", "--mount", "sh", "-c"]

@@ -8,10 +8,11 @@ from math import ceil, prod
 import mugi
 from mugi.config import check, read
 from mugi.figures import add_figures
-from mugi.files import sha256_of
+from mugi.files import sha256_of, write_text
 from mugi.hardware import expand as expand_runs
 from mugi.hardware.model import own_file
 from mugi.llm.embedded import CLIPS, DIGITS, EMBEDDED
+from mugi.runs import STATE
 
 try:
     for path in profiles():  # Snakemake takes a key that stands twice here, too
@@ -169,6 +170,16 @@ def parts_of(grids):
         return 1
     runs = len(expand_runs(grids))  # some may stand in two grids
     return min(max(SHARDS, ceil(runs / RUNS_A_JOB)), runs)
+
+
+def file_of(text):
+    """A file of what may be longer than a command's argument; its name is the text's digest, so
+    that a job reruns when it changes."""
+    name = f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    path = STATE / "arguments" / name
+    if (is_run or not is_main) and not path.is_file():
+        write_text(path, text)
+    return str(path)
 
 
 def part_argument(wildcards):

@@ -37,12 +37,12 @@ rule evaluate_hardware:
     conda:
         ENVIRONMENT
     params:
-        grid=json.dumps(config["hardware"]),
+        grid=file_of(json.dumps(config["hardware"])),
         part=[],
     message:
         "Time, energy and area of every configured accelerator"
     shell:
-        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin {params.part:q} -o {output:q} > {log:q} 2>&1"
+        "mugi evaluate --grid {params.grid:q} {params.part:q} -o {output:q} > {log:q} 2>&1"
 
 
 # The same by component
@@ -59,13 +59,12 @@ rule break_down_hardware:
     conda:
         ENVIRONMENT
     params:
-        grid=json.dumps(BROKEN_DOWN),
+        grid=file_of(json.dumps(BROKEN_DOWN)),
         part=[],
     message:
         "Area and energy of every component, without sweeps of the sequence length"
     shell:
-        "echo {params.grid:q} | mugi evaluate --grid /dev/stdin {params.part:q} --breakdown {output:q} "
-        "> {log:q} 2>&1"
+        "mugi evaluate --grid {params.grid:q} {params.part:q} --breakdown {output:q} > {log:q} 2>&1"
 
 
 # A part of the runs, of large grids or where `shards` of the configuration is more than 1

@@ -21,12 +21,12 @@ rule write_manifest:
     conda:
         ENVIRONMENT
     params:
-        config=json.dumps(config, sort_keys=True),
+        config=file_of(json.dumps(config, sort_keys=True)),
         code=json.dumps(checkout(ROOT)),
     message:
         "What this run is made by"
     shell:
-        "echo {params.config:q} | mugi manifest /dev/stdin -o {output:q} > {log:q} 2>&1"
+        "mugi manifest {params.config:q} -o {output:q} > {log:q} 2>&1"
 
 
 # The report; a folder that lacks tables has one too: mugi report results -o results/report
