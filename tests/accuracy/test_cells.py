@@ -124,6 +124,7 @@ def test_a_version_of_other_measurements_changes_no_key(checkpoint, tmp_path, mo
     assert accuracy(checkpoint, tmp_path / "second.csv", *arguments) == 0
 
 
+@pytest.mark.slow
 def test_rewording_the_program_runs_no_forward_pass(checkpoint, tmp_path):
     """Other docstrings and messages in every module: rules run again, but read the cells."""
     copied = tmp_path / "reworded"

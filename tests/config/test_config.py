@@ -14,6 +14,8 @@ from mugi.files import Document, merge, read_yaml
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = read_yaml(ROOT / "config.yaml").content
+# with one grid of runs, and no figure that needs more: quick to check
+SMALL = DEFAULT | {"hardware": DEFAULT["hardware"][:1], "figures": ["fig02"]}
 
 
 def plain(settings: dict) -> Document:
@@ -257,7 +259,7 @@ MISTAKES = {
 def test_a_mistake_gets_one_line(name):
     change, expected = MISTAKES[name]
     with pytest.raises(InputError) as error:
-        check(plain(merge(copy.deepcopy(DEFAULT), change)))
+        check(plain(merge(copy.deepcopy(SMALL), change)))
     (line,) = str(error.value).splitlines()
     for part in expected:
         assert part in line
@@ -265,7 +267,7 @@ def test_a_mistake_gets_one_line(name):
 
 def test_all_mistakes_are_told_at_once():
     changes = [MISTAKES[name][0] for name in ("unknown section", "negative seed", "batch -1")]
-    settings = DEFAULT
+    settings = SMALL
     for change in changes:
         settings = merge(settings, change)
     with pytest.raises(InputError) as error:
@@ -338,4 +340,4 @@ def test_prompts_windows_and_bos_of_the_accuracy_section():
     for bos in (True, False, "yes", "auto"):
         perplexity = {"perplexity": {"windows": "all"}}
         change = {"accuracy": prompts | perplexity | {"bos": bos, "corpora": ["wikitext2=all"]}}
-        check(plain(merge(copy.deepcopy(DEFAULT), change)))
+        check(plain(merge(copy.deepcopy(SMALL), change)))

@@ -119,6 +119,7 @@ def test_add_a_claim(hardware):
     assert "--ledger=mine/claims.yaml" in run(plan, hardware)
 
 
+@pytest.mark.slow
 def test_add_a_metric(checkout):
     run("mugi prepare tiny -o results/models/smollm2_135m", checkout)
     apply(HOWTO / "metric.md", checkout)

@@ -85,6 +85,7 @@ def test_a_report_shows_what_there_is(project, tmp_path):
     assert "safe center" in report  # profiles/default/report.css, found with --directory too
 
 
+@pytest.mark.slow
 def test_only_models_on_a_gpu_ask_for_one(tmp_path):
     """In a copy without messages, which Snakemake prints instead of resources."""
     project = copy_of_project(tmp_path)

@@ -19,7 +19,9 @@ def test_everything_is_planned_but_what_needs_a_download(project):
     assert not {"fetch_bigbench", "fetch_speech"} & set(rules)
 
 
-@pytest.mark.parametrize("option", ["--configfile", "--profile"])
+@pytest.mark.parametrize(
+    "option", ["--configfile", pytest.param("--profile", marks=pytest.mark.slow)]
+)
 def test_keys_that_stand_twice_stop_it_before_the_first_job(project, tmp_path, option):
     """Snakemake reads these files itself, and takes the last one."""
     path = tmp_path / "config.yaml"
@@ -34,6 +36,7 @@ def test_keys_that_stand_twice_stop_it_before_the_first_job(project, tmp_path, o
     assert line.startswith(f"config: {path}:{len(twice[option].splitlines())}: key ")
 
 
+@pytest.mark.slow
 def test_files_beside_a_configuration_elsewhere(project, tmp_path):
     """Named relative to it, planned from another folder, with results in a third."""
     (tmp_path / "mine").mkdir()
@@ -105,6 +108,7 @@ def test_an_edited_config_json_evaluates_anew(project, tmp_path):
     assert "evaluate_hardware" in planned(project, *command)
 
 
+@pytest.mark.slow
 def test_a_new_figure_is_a_script_and_an_entry(project, tmp_path):
     script, table = project / "figures" / "heights.py", project / "mugi" / "figures.yaml"
     script.write_text(
@@ -151,6 +155,7 @@ def test_a_wrong_configuration_stops_before_the_first_job(project, tmp_path):
     assert any("fig99" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_a_key_that_stands_twice_stops_too(project, tmp_path):
     twice = tmp_path / "twice.yaml"
     twice.write_text("datapath: {tokens: 2}\nfit: {rows: 4}\ndatapath: {tokens: 4}\n")

@@ -18,6 +18,7 @@ def test_a_job_for_each_part(project):
     assert "evaluate_hardware" not in rules
 
 
+@pytest.mark.slow
 def test_how_many_parts_is_checked(project):
     done = run(project, "snakemake", "-n", "hardware", "--config", "shards=0")
     assert done.returncode == 2 and "shards" in done.stderr and "Traceback" not in done.stderr
