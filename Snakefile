@@ -7,6 +7,7 @@
 #   results/accuracy           accuracy, sweep, profile, tuning; cells/ keeps finished measurements
 #   results/approximations     errors of approximations, searched parameters
 #   results/array, hardware, carbon   the simulated array, the cost model, carbon
+#   results/rtl                areas of the Verilog by open synthesis
 #   results/judge              claims under other assumptions, costs and sizes
 #   results/figures, tables, claims   what is drawn and judged from these tables
 #   results/report            the report: pages on all of it, from the tables
@@ -45,6 +46,7 @@ include: "workflow/rules/profile.smk"
 include: "workflow/rules/tuning.smk"
 include: "workflow/rules/array.smk"
 include: "workflow/rules/hardware.smk"
+include: "workflow/rules/rtl.smk"
 include: "workflow/rules/judge.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
@@ -75,7 +77,9 @@ localrules:
     judge_claims,
     judge_survivors,
     look_up,
+    open_technology,
     pages,
+    rtl,
     write_manifest,
     write_report,
 
@@ -95,6 +99,7 @@ rule all:
             rules.hardware.input,
             rules.judge.input,
             rules.pages.input,
+            rules.rtl.input if config["rtl"]["libraries"] else [],
         ),
 
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "models": "list models, or translate a Hugging Face config.json",
     "assumptions": "list the switches of the cost model",
     "carbon": "operational and embodied carbon of evaluated runs",
+    "rtl": "areas of Verilog by open synthesis",
     "claims": "judge the paper's claims from the result tables",
     "judge": "what conclusions rest on, how sure they are, where they hold",
     "manifest": "the code, packages and machine that a run is made by",

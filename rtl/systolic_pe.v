@@ -1,10 +1,12 @@
 // Processing element of a weight-stationary systolic array: inputs pass to the right, partial sums
 // down, a cycle each; weights are shifted down and stay. It multiplies BF16 by BF16, each weight
 // converted at the array's edge, or with INT4 by the 4-bit weight itself. Product and sum are rounded
-// one after the other. PRODUCT_REGISTER puts a register between them, for a shorter clock.
+// one after the other. PRODUCT_REGISTER puts a register between them, for a shorter clock; SUBNORMALS as in
+// bf16_multiplier.
 module systolic_pe #(
     parameter INT4 = 0,
-    parameter PRODUCT_REGISTER = 0
+    parameter PRODUCT_REGISTER = 0,
+    parameter SUBNORMALS = 1
 ) (
     input                          clk,
     input                          shift_weight,
@@ -26,7 +28,9 @@ module systolic_pe #(
                 .a(input_out), .sign(weight[3]), .magnitude(weight[2:0]), .product(product)
             );
         end else begin : bf16
-            bf16_multiplier multiplier (.a(input_out), .b(weight), .product(product));
+            bf16_multiplier #(.SUBNORMALS(SUBNORMALS)) multiplier (
+                .a(input_out), .b(weight), .product(product)
+            );
         end
         if (PRODUCT_REGISTER) begin : pipelined
             reg [15:0] held;

@@ -43,6 +43,7 @@ class Config(Section):
     )
     # those of the user's own before the names that may be theirs: fields are checked in this order
     judge: sections.Judge
+    rtl: sections.Rtl = Field(default_factory=sections.Rtl)
     own_figures: list[checked(add_figures)] = Field(
         default_factory=list, description="files of figures of your own, scripts beside them"
     )

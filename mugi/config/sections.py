@@ -29,6 +29,7 @@ from mugi.llm.embedded import CLIPS, DIGITS
 from mugi.llm.settings import is_source
 from mugi.llm.texts import TASKS
 from mugi.methods import FUNCTIONS, parse
+from mugi.rtl.synthesis import check_library
 from mugi.schema import Section
 
 
@@ -245,6 +246,16 @@ class Judge(Section):
         None, description="YAML of how unsure costs are (the package's mugi/judge/costs.yaml)"
     )
     where: Where
+
+
+class Rtl(Section):
+    """Synthesis of the Verilog in rtl/."""
+
+    libraries: Annotated[list[checked(check_library)], Distinct] = Field(
+        default_factory=list,
+        description="liberty files, or osu018 of Debian's qflow-tech-osu018; none: `snakemake` "
+        "leaves the stage out, and `snakemake rtl` takes osu018",
+    )
 
 
 class Lookup(Section):

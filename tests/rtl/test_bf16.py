@@ -54,3 +54,21 @@ def test_units_agree_with_fractions(unit, tmp_path):
         negative = (a ^ b) >> 15 if unit != "bf16_adder" else (a & b) >> 15
         negative = exact < 0 if exact else negative
         assert code == nearest_code(abs(exact)) | negative << 15, (hex(a), hex(b))
+
+
+def test_a_multiplier_without_subnormals(tmp_path):
+    left, right = pairs(20_000)
+    ports = {"a": (16, left), "b": (16, right)}
+    found = simulate("bf16_multiplier", ports, {"product": (16, 1)}, tmp_path, SUBNORMALS=0)
+    assert np.array_equal(found["product"], flushed_product(left, right))
+
+
+def flushed_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return products of 8 bits, those that are then below the smallest normal number as zeros."""
+    x, y = (np.where(codes & 0x7F80, codes, codes & 0x8000) for codes in (left, right))
+    with np.errstate(all="ignore"):
+        exact = from_bf16(x).astype(float) * from_bf16(y)
+        mantissa, exponent = np.frexp(exact)
+        rounded = np.ldexp(np.rint(np.ldexp(mantissa, 8)), exponent - 8)
+        kept = np.where(np.abs(rounded) < 2.0**-126, np.copysign(0, exact), rounded)
+    return np.where(np.isnan(exact), NAN_CODE, to_bf16(kept))

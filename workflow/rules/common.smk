@@ -59,6 +59,7 @@ BELOW = {
     "methods": ["bf16", "int4", "named"],
     "hardware": ["expressions", "assumptions"],
     "array": ["methods", "hardware"],
+    "rtl": ["hardware", "project"],
     "analysis": ["methods"],
     "llm": ["methods", "machine"],
     "manifest": ["machine"],

@@ -1,0 +1,1 @@
+"""Areas of the Verilog in `rtl/` by open synthesis, beside those of the published components."""

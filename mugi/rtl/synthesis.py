@@ -1,0 +1,168 @@
+"""Synthesis of a Verilog module to the gates of a liberty file, by Yosys with ABC."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mugi.errors import InputError, Mistake, closest, raise_all
+
+OSU018 = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
+LIBRARIES = {"osu018": OSU018}  # names of liberty files that are packaged
+PACKAGES = {"yosys": "yosys", str(OSU018): "qflow-tech-osu018"}  # of Debian
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+FASTEST_PS = 1  # a clock that nothing meets
+# Registers, whose area is a flip-flop each, are the cells of Yosys named so
+FLIP_FLOPS = "t:$_*FF*"
+SCRIPT = """
+read_verilog {sources}
+hierarchy -check -top {top} {parameters}
+synth -flatten -top {top}
+tee -q -o registers select -count {registers}
+dfflibmap -liberty cells.lib
+abc -D {clock_ps} -constr none -liberty cells.lib
+opt_clean -purge
+tee -q -o cells select -count t:*
+tee -q -o area stat -liberty cells.lib
+"""
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What a module is made of.
+
+    area: in the library's unit (µm², mostly); longest_path_ns: through gates, from register to
+    register, without what a flip-flop itself takes; 0 where there is no gate.
+    """
+
+    area: float
+    flip_flops: int
+    cells: int
+    longest_path_ns: float
+
+
+def library(name: str | Path) -> Path:
+    """Return the liberty file of a name or a path; raises InputError if there is none."""
+    path = LIBRARIES.get(str(name), Path(name))
+    if path.is_file():
+        return path
+    if package := PACKAGES.get(str(path)):
+        raise InputError(_missing(str(path), package))
+    what = f"no liberty file '{name}'"
+    near = closest(name, LIBRARIES)
+    raise InputError(Mistake(what, allowed=("a path", *LIBRARIES), nearest=near))
+
+
+def check_library(name: str) -> None:
+    """Raise InputError for what is neither a name nor a file; a packaged one may be missing yet."""
+    if name not in LIBRARIES:
+        library(name)
+
+
+def check_tool() -> None:
+    """Raise InputError if Yosys is missing."""
+    if not shutil.which("yosys"):
+        raise InputError(_missing("yosys", PACKAGES["yosys"]))
+
+
+def _missing(what: str, package: str) -> Mistake:
+    how = f"apt-get install {package}, or envs/rtl.yaml with conda"
+    return Mistake(f"not installed: {how}; every target but `rtl` works without it", what)
+
+
+def synthesise(
+    sources: Iterable[Path],
+    top: str,
+    parameters: Mapping[str, int],
+    liberty: Path,
+    clock_ns: float | None,
+) -> Synthesis:
+    """Return what module `top` of Verilog files is made of, flattened.
+
+    The gates are sized to meet `clock_ns`, and no faster; as fast as they get if it is None. Raises
+    InputError for a file that cannot be read, a module or parameter that is not there, and
+    synthesis that ends without an area, which Yosys does with exit status 0.
+    """
+    check_tool()
+    sources = [Path(path).absolute() for path in sources]
+    raise_all(_mistakes(sources, top, parameters))
+    with tempfile.TemporaryDirectory(prefix="mugi-rtl-") as place:
+        folder = Path(place)
+        (folder / "cells.lib").symlink_to(liberty.absolute())
+        (folder / "none").touch()  # with constraints, if only empty ones, ABC also sizes gates
+        script = SCRIPT.format(
+            sources=" ".join(f'"{path}"' for path in sources),
+            top=top,
+            parameters=" ".join(f"-chparam {name} {value}" for name, value in parameters.items()),
+            registers=FLIP_FLOPS,
+            clock_ps=FASTEST_PS if clock_ns is None else round(clock_ns * 1000),
+        )
+        (folder / "script.ys").write_text(script)
+        done = subprocess.run(
+            ["yosys", "-q", "-l", "log", "-s", "script.ys"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        place = f"{top} of {', '.join(path.name for path in sources[:3])} on {liberty.name}"
+        if done.returncode:
+            raise InputError(Mistake(_reason(done.stderr, _text(folder / "log")), place))
+        return _result(folder, top, place)
+
+
+def _mistakes(sources: list[Path], top: str, parameters: Mapping[str, int]) -> list[Mistake]:
+    """Return what Yosys should not even be asked."""
+    mistakes = [Mistake("no such file", str(path)) for path in sources if not path.is_file()]
+    mistakes += [
+        Mistake("its name has a quote or a control character", str(path))
+        for path in sources
+        if '"' in str(path) or not str(path).isprintable()
+    ]
+    mistakes += [
+        Mistake(f"'{name}' is no name of Verilog")
+        for name in (top, *parameters)
+        if not NAME.fullmatch(name)
+    ]
+    return mistakes
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.exists() else ""
+
+
+def _reason(errors: str, log: str) -> str:
+    """Return ABC's error, or Yosys' own, which may go on in the next line."""
+    if of_abc := re.findall("ABC: Error: (.*)", log):
+        return f"no area: ABC could not map it to the library: {of_abc[-1]}"
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    first = next((i for i, line in enumerate(lines) if "ERROR:" in line), max(len(lines) - 1, 0))
+    return " ".join(lines[first : first + 2]).replace("ERROR: ", "") or "Yosys failed"
+
+
+def _result(folder: Path, top: str, place: str) -> Synthesis:
+    """Return what Yosys wrote."""
+    told, log = _text(folder / "area"), _text(folder / "log")
+    if unknown := sorted(set(re.findall(r"Area for cell type \\?(\S+) is unknown", told))):
+        what = f"no area: the library has no cell for {', '.join(unknown[:5])}"
+        raise InputError(Mistake(what, place))
+    try:
+        registers, cells = (
+            _number(r"(\d+) objects", _text(folder / name)) for name in ("registers", "cells")
+        )
+        area = _number(r"Chip area for .*: *([0-9.e+-]+)", told) if cells else 0
+    except IndexError:
+        raise InputError(Mistake("synthesis ended without an area", place)) from None
+    if not area > 0:
+        raise InputError(Mistake(f"no area: {top} has no gates", place))
+    path_ps = _number(r"Delay *= *([0-9.]+) *ps", log) if "Delay =" in log else 0.0
+    return Synthesis(area, int(registers), int(cells), round(path_ps / 1000, 3))
+
+
+def _number(pattern: str, text: str) -> float:
+    """Return the last number that a pattern finds."""
+    return float(re.findall(pattern, text)[-1])

@@ -1,0 +1,223 @@
+"""Synthesis of modules, the table of areas, and rows of technologies made of them."""
+
+import pytest
+
+from mugi.cli import main
+from mugi.errors import InputError
+from mugi.files import read_yaml
+from mugi.hardware import evaluate_hardware
+from mugi.hardware.technology import technology
+from mugi.rtl import rows, synthesis, units
+from mugi.rtl.synthesis import OSU018, Synthesis, synthesise
+from tests.rtl.conftest import need
+from tests.rtl.simulation import SOURCES
+
+RUN = {"model": "llama_2_7b", "batch_size": 8, "seq_len": 128}
+INVERTER = """library (few) { time_unit : "1ps"; capacitive_load_unit (1, ff);
+  cell (INV) { area : 1; pin (A) { direction : input; capacitance : 1; }
+    pin (Y) { direction : output; function : "(!A)"; } } }
+"""
+
+
+@pytest.fixture(autouse=True)
+def iverilog():
+    """Not needed here."""
+
+
+@pytest.fixture
+def osu018(yosys, request):
+    """The liberty file of Debian's package."""
+    if not OSU018.is_file():
+        need(request, "qflow-tech-osu018", OSU018.is_file)
+    return OSU018
+
+
+@pytest.fixture(scope="module")
+def table():
+    return units.read_areas()
+
+
+def verilog(folder, text, name="mine.v"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_the_table_is_of_this_verilog(table):
+    made_by = read_yaml(units.REFERENCE.with_suffix(".yaml")).content
+    how = "run `snakemake rtl` and copy results/rtl/osu018.* to mugi/rtl/areas.*"
+    assert made_by["verilog_sha256"] == units.verilog_digest(), how
+    assert list(table["unit"]) == list(units.load_units().units)
+
+
+def test_every_unit_meets_the_clock(table):
+    late = table[table["longest_path_ns"] > table["clock_ns"]]
+    assert list(late["unit"]) == ["bf16_divider"]  # takes several cycles, as its note says
+
+
+@pytest.mark.parametrize("name", ["pe", "rounding", "fifo_16x2"])
+def test_synthesis_gives_the_table(name, table, osu018):
+    unit, known = units.load_units().units[name], table.set_index("unit").loc[name]
+    made = synthesise(units.verilog(), unit.module, unit.parameters, osu018, known["clock_ns"])
+    assert made.area == pytest.approx(known["area"], rel=units.CLOSE)
+    assert (made.flip_flops, made.cells) == (
+        known["flip_flops"],
+        pytest.approx(known["cells"], rel=0.1),
+    )
+
+
+@pytest.mark.slow
+def test_all_synthesis_gives_the_table(table, osu018):
+    assert not units.differences(units.areas("osu018", jobs=2), table)
+
+
+def test_sums_of_parts_are_one_synthesis_of_all(table):
+    parts = units.parts_of(units.load_units().arrays["mugi"], 8, table)
+    flat = table.set_index("unit")["area_adders"]["mugi_array_8"]
+    assert parts[~parts["outside"]]["open_adders"].sum() == pytest.approx(flat, rel=0.05)
+
+
+@pytest.mark.parametrize("preset", ["as-published", "corrected"])
+def test_every_published_component_is_in_one_part(table, preset):
+    arrays = units.arrays(table, preset)
+    adder = technology().logic["adderbf16"].area_mm2
+    for name, array in units.load_units().arrays.items():
+        if array.design is None:
+            continue
+        named = [component for part in array.parts.values() for component in part.components]
+        assert len(named) == len(set(named))
+        run = RUN | array.design | {"array_height": array.heights[-1], "preset": preset}
+        parts = arrays[(arrays["array"] == name) & (arrays["height"] == array.heights[-1])]
+        area = evaluate_hardware(grids=[run])["area_array_mm2"].iloc[0]
+        assert parts["published_adders"].sum() * adder == pytest.approx(area)
+        assert not parts[parts["missing"]]["published_adders"].any()
+
+
+def test_differences_are_those_above_2_percent(table):
+    other = table.copy()
+    other.loc[3, "area"] *= 1.019
+    assert not units.differences(other, table)
+    other.loc[5, "area"] *= 0.97
+    [line] = units.differences(other, table)
+    assert line.startswith(f"{table['unit'][5]}: ") and "-3.0%" in line
+
+
+def test_a_row_of_the_adder_is_the_adder_of_the_technology(table):
+    adder, published = Synthesis(700, 0, 30, 1), technology().logic["adderbf16"]
+    for made, times in ((adder, 1), (Synthesis(1400, 0, 60, 1), 2)):
+        for key, value in rows.row(made, adder).items():
+            assert value == pytest.approx(times * getattr(published, key))
+
+
+def test_flip_flops_take_the_power_of_registers():
+    register, adder = technology().logic["register"], technology().logic["adderbf16"]
+    of_a_bit = register.area_mm2 / adder.area_mm2 * 700
+    row = rows.row(Synthesis(16 * of_a_bit, 16, 16, 0), Synthesis(700, 0, 30, 1))
+    assert row["dynamic_mw"] == pytest.approx(16 * register.dynamic_mw)
+    assert row["area_mm2"] == pytest.approx(16 * register.area_mm2)
+
+
+def test_a_technology_of_open_areas(table, tmp_path):
+    path = tmp_path / "open.yaml"
+    assert main(["rtl", "technology", "-o", str(path)]) == 0
+    made, published = technology(str(path)), technology()
+    of = table.set_index("unit")["area_adders"]
+    adder = published.logic["adderbf16"].area_mm2
+    assert made.logic["adderbf16"].area_mm2 == pytest.approx(adder, rel=1e-5)
+    fifo = made.logic["fifo"]
+    assert fifo.area_mm2 == pytest.approx(of["fifo_16x8"] * adder, rel=1e-5)
+    assert fifo.dynamic_mw == published.logic["fifo"].dynamic_mw
+    assert made.logic["register"].area_mm2 == pytest.approx(of["register_16"] / 16 * adder, 1e-5)
+    assert made.logic["prealigner"].area_mm2 == pytest.approx(
+        of["figna_prealigner_16"] / 16 * adder, 1e-5
+    )
+    grid = RUN | {"design": "mugi", "array_height": 256, "technology": ["45nm", str(path)]}
+    assert evaluate_hardware(grids=[grid])["area_mm2"].nunique() == 2
+
+
+def test_a_component_of_ones_own(tmp_path, osu018, capsys):
+    text = (SOURCES / "register.v").read_text().replace("module register", "module mine")
+    path, output = verilog(tmp_path, text), tmp_path / "technology.yaml"
+    command = ["rtl", "area", str(path), "--top", "mine", "--set", "WIDTH=64", "--clock-ns=12"]
+    assert main([*command, "-o", str(output)]) == 0
+    logic = technology(str(output)).logic["mine"]
+    bit = units.read_areas().set_index("unit")["area_adders"]["register_16"] / 16
+    wanted = 64 * bit * technology().logic["adderbf16"].area_mm2
+    assert logic.area_mm2 == pytest.approx(wanted, rel=0.03)  # of an adder at another clock
+    assert "64 flip-flops" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "top", "parameters", "line"),
+    [
+        ("module a(input x, output y); assign y = ~x; endmodule", "b", {}, "Module `b' not found"),
+        ("module a(input x, output y); assign y = ~x; endmodule", "a", {"H": 1}, "defparam `H`"),
+        ("modul a;", "a", {}, "syntax error"),
+        (
+            "module a(input x, output y); assign y = x; endmodule",
+            "a",
+            {},
+            "no area: a has no gates",
+        ),
+        ("module a(input x, output y); b c(x, y); endmodule", "a", {}, "`\\b' referenced"),
+        (
+            "module a(input c, d, output reg q); always @* if (c) q = d; endmodule",
+            "a",
+            {},
+            "no cell",
+        ),
+        ("module a; endmodule", "a; shell", {}, "'a; shell' is no name of Verilog"),
+    ],
+)
+def test_modules_that_have_no_area(text, top, parameters, line, tmp_path, osu018):
+    path = verilog(tmp_path, text)
+    with pytest.raises(InputError) as raised:
+        synthesise([path], top, parameters, osu018, 12)
+    assert len(raised.value.mistakes) == 1 and line in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("liberty", "line"),
+    [
+        ("no library (", "yntax error"),
+        ("library (none) { }", "no area: ABC could not map it"),
+        (INVERTER, "no area: ABC could not map it"),
+    ],
+)
+def test_libraries_that_give_no_area(liberty, line, tmp_path, yosys, capsys):
+    library = verilog(tmp_path, liberty, "few.lib")
+    path = verilog(tmp_path, "module a(input x, z, output y); assign y = x & z; endmodule")
+    output = tmp_path / "out.yaml"
+    command = ["rtl", "area", str(path), "--top", "a", "--liberty", str(library), "--clock-ns=1"]
+    assert main([*command, "-o", str(output)]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1 and line in told[0] and not output.exists()
+
+
+def test_a_tool_that_ends_without_an_area(tmp_path, monkeypatch):
+    """As Yosys can, where ABC was killed: status 0, and nothing in its report."""
+    tool = verilog(tmp_path, "#!/bin/sh\necho 3 objects. > cells\n", "yosys")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(InputError, match=r"pe of pe.v on .*: synthesis ended without an area"):
+        synthesise([SOURCES / "pe.v"], "pe", {}, tool, 1)
+
+
+def test_what_is_not_installed(tmp_path, monkeypatch, capsys):
+    output = tmp_path / "out.csv"
+    monkeypatch.setattr(synthesis, "LIBRARIES", {"osu018": tmp_path / "osu018.lib"})
+    monkeypatch.setattr(synthesis, "PACKAGES", {str(tmp_path / "osu018.lib"): "qflow-tech-osu018"})
+    assert main(["rtl", "table", "-o", str(output)]) == 2
+    told = capsys.readouterr().err
+    assert "apt-get install qflow-tech-osu018" in told and "every target but `rtl`" in told
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["rtl", "area", __file__, "--top", "a", "--liberty", __file__]) == 2
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1 and "apt-get install yosys" in told
+    assert not output.exists()
+
+
+def test_names_of_libraries(capsys):
+    assert main(["rtl", "table", "--liberty", "osu", "-o", "x.csv"]) == 2
+    assert "did you mean 'osu018'?" in capsys.readouterr().err
