@@ -16,15 +16,15 @@ def row(made: Synthesis, adder: Synthesis, name: str = "45nm") -> dict[str, floa
     does not matter. Power is no result of synthesis: flip-flops take that of registers, and the
     rest that of as much of the adder.
     """
-    table = technology(name)
-    area_mm2 = made.area / adder.area * table.logic["adderbf16"].area_mm2
-    register, gates = table.logic["register"], table.logic["adderbf16"]
-    bits = min(made.flip_flops, area_mm2 / _of_a_bit(table, "area_mm2"))
-    rest = (area_mm2 - bits * _of_a_bit(table, "area_mm2")) / gates.area_mm2
-    return {"area_mm2": area_mm2} | {
-        power: bits * getattr(register, power) / register.per["width"]
-        + rest * getattr(gates, power)
-        for power in ("leakage_mw", "dynamic_mw")
+    logic = technology(name).logic
+    gates, register = logic["adderbf16"], logic["register"]
+    area_mm2 = made.area / adder.area * gates.area_mm2
+    registers = min(made.flip_flops / register.per["width"], area_mm2 / register.area_mm2)
+    adders = (area_mm2 - registers * register.area_mm2) / gates.area_mm2
+    return {
+        "area_mm2": area_mm2,
+        "leakage_mw": registers * register.leakage_mw + adders * gates.leakage_mw,
+        "dynamic_mw": registers * register.dynamic_mw + adders * gates.dynamic_mw,
     }
 
 
