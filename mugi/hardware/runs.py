@@ -30,6 +30,7 @@ MHA_70B = f"{PREFIX}mha_70b_kv_heads"
 MOST_RUNS = 5_000_000  # results of a million runs take about 2 GB
 LIKE_A_COLUMN = 0.8  # how alike a name is that is rather a slip of the pen than a column carried on
 LARGEST_COUNT = 2**31
+LONGEST = 2**22  # tokens of a sequence, whose positions are walked one by one: seconds
 LEAST = {"output_len": 0}
 ByRun = list[tuple[int, Mistake]]  # runs are counted from 0
 
@@ -160,12 +161,14 @@ def _number_mistakes(runs: pd.DataFrame) -> ByRun:
         if column == "seq_len":
             alone = lengths.said(runs)[["prompt_len", "output_len"]].isna().all(axis=1)
             least = np.where(alone, PREFILL_TOKENS, least)
-        wrong = ~(numbers >= least) | (numbers != np.floor(numbers)) | (numbers > LARGEST_COUNT)
+        most = LONGEST if column in lengths.LENGTHS else LARGEST_COUNT
+        wrong = ~(numbers >= least) | (numbers != np.floor(numbers)) | (numbers > most)
         for run in np.flatnonzero(np.where(empty, column in REQUIRED, wrong)):
             value = runs[column].iloc[run]
             value = f"{value:g}" if isinstance(value, float) else value
             shown = "empty" if empty[run] else f"'{value}'{comma_hint(str(value))}"
-            what = f"{column} must be a whole number of at least {least[run]}, not {shown}"
+            limit = f"at most {most:,}" if numbers[run] > most else f"at least {least[run]}"
+            what = f"{column} must be a whole number of {limit}, not {shown}"
             by_run.append((int(run), Mistake(what)))
     return by_run
 

@@ -41,6 +41,8 @@ RUN = {
         ({"batch_size": "many"}, "batch_size must be a whole number of at least 1, not 'many'"),
         ({"batch_size": True}, "batch_size must be a whole number of at least 1, not 'True'"),
         ({"batch_size": None}, "batch_size must be a whole number of at least 1, not empty"),
+        ({"seq_len": 2**24}, "seq_len must be a whole number of at most 4,194,304, not '16777216'"),
+        ({"output_len": 2**23}, "output_len must be a whole number of at most 4,194,304, not"),
         ({"seq_len": 32}, "seq_len must be a whole number of at least 64, not '32'"),
         ({"kv_heads": 7}, "32 heads do not divide among 7 kv_heads"),
         ({"preset": "fixed"}, "unknown preset 'fixed'; one of: as-published, corrected"),
