@@ -19,6 +19,7 @@ from mugi.errors import InputError, first_line
 from mugi.llm import complete, stored
 from mugi.llm.checkpoint import CONFIG, GGUF
 from mugi.llm.families import LOADERS, kind_of
+from mugi.llm.promised import check_promise
 from mugi.llm.settings import ModelSettings
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,8 @@ def load(
         what = "model '%s': its own Python code is not run, but %s of transformers"
         logger.warning(what, source, config.model_type)
     model_class, processor_class = LOADERS[kind]
+    with one_line(source):
+        check_promise(Path(path), gguf.get("gguf_file", ""), config, model_class)
     with _of(source):
         # the configuration of a GGUF file is read together with its weights
         how = gguf | stored.DEQUANTISE if gguf else {"config": stored.prepared(source, config)}
