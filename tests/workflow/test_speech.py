@@ -1,6 +1,7 @@
 """The script that fetches clips of speech, with packages of Debian that are made up."""
 
 import gzip
+import hashlib
 import shutil
 import subprocess
 
@@ -9,7 +10,8 @@ import pytest
 from tests.workflow.project import ROOT
 
 SCRIPT = ROOT / "workflow" / "scripts" / "speech.sh"
-USED = ["sh", "awk", "basename", "cp", "gunzip", "gzip", "mkdir", "mktemp", "rm", "touch"]
+USED = ["sh", "awk", "basename", "cp", "diff", "dirname", "gunzip", "gzip", "head", "mkdir"]
+USED += ["mktemp", "rm", "sed", "sha256sum", "touch"]
 TRANSCRIPTS = """; comment
 hello: Good day: how are you?
 beep: [a beep]
@@ -29,7 +31,9 @@ def programs(tmp_path):
 
 
 def fetch(programs, *arguments) -> subprocess.CompletedProcess:
-    command = ["/bin/sh", str(SCRIPT), *map(str, arguments)]
+    script = programs.parent / SCRIPT.name
+    shutil.copy(SCRIPT, script)
+    command = ["/bin/sh", str(script), *map(str, arguments)]
     return subprocess.run(command, env={"PATH": str(programs)}, capture_output=True, text=True)
 
 
@@ -38,7 +42,9 @@ def add(programs, name: str, text: str) -> None:
     (programs / name).chmod(0o755)
 
 
-def test_clips_with_plain_transcripts_are_kept(programs, tmp_path):
+@pytest.fixture
+def packages(programs, tmp_path):
+    """Packages with a plain clip, and others that are left out; its sums are written down."""
     made = tmp_path / "made"
     sounds = made / "usr" / "share" / "asterisk" / "sounds" / "en_US_f_Allison"
     words = made / "usr" / "share" / "doc" / "asterisk-core-sounds-en"
@@ -49,11 +55,31 @@ def test_clips_with_plain_transcripts_are_kept(programs, tmp_path):
         (sounds / f"{name}.wav").write_bytes(name.encode())
     add(programs, "apt-get", "touch asterisk-core-sounds-en.deb")
     add(programs, "dpkg-deb", f"cp -r {made}/usr .")
+    kept = {"hello.txt": "Good day: how are you?\n", "hello.wav": "hello"}
+    sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in kept.items()}
+    lines = [f"{digest}  {name}\n" for name, digest in sums.items()]
+    (tmp_path / "speech.sha256").write_text("".join(lines))
+    return sounds
+
+
+def test_clips_with_plain_transcripts_are_kept(packages, programs, tmp_path):
     done = fetch(programs, tmp_path / "clips with spaces")
     assert done.returncode == 0, done.stderr
     clips = tmp_path / "clips with spaces"
     assert {path.name for path in clips.iterdir()} == {"hello.wav", "hello.txt"}
     assert (clips / "hello.txt").read_text() == "Good day: how are you?\n"
+
+
+@pytest.mark.parametrize(("name", "named"), [("hello", "hello.wav"), ("silent", "silent.txt")])
+def test_other_clips_are_refused(packages, programs, tmp_path, name, named):
+    """One that is another, and one that was not there."""
+    (packages / f"{name}.wav").write_bytes(b"another voice")
+    done = fetch(programs, tmp_path / "clips")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"speech.sh: {named} is not that of asterisk-core-sounds-en 1.6.1-1 (sha256)\n",
+    )
+    assert not list((tmp_path / "clips").iterdir())
 
 
 def test_without_apt_get_it_says_so(programs, tmp_path):

@@ -32,6 +32,7 @@ rule prepare_model:
 rule fetch_speech:
     input:
         script=BASE / "workflow" / "scripts" / "speech.sh",
+        sums=BASE / "workflow" / "scripts" / "speech.sha256",
     output:
         directory(SPEECH),
     log:
