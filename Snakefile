@@ -7,7 +7,7 @@
 #   results/accuracy           accuracy, sweep, profile, tuning; cells/ keeps finished measurements
 #   results/approximations     errors of approximations, searched parameters
 #   results/array, hardware, carbon   the simulated array, the cost model, carbon
-#   results/rtl                areas of the Verilog by open synthesis
+#   results/rtl, gates         areas of the Verilog by open synthesis, beside the published ones
 #   results/judge              claims under other assumptions, costs and sizes
 #   results/figures, tables, claims   what is drawn and judged from these tables
 #   results/report            the report: pages on all of it, from the tables
@@ -71,6 +71,7 @@ localrules:
     concentrate_inputs,
     document_results,
     figures,
+    gates,
     hardware,
     judge,
     judge_breakeven,

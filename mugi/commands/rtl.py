@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mugi.commands.output import closing
 from mugi.errors import InputError, Mistake
-from mugi.files import TABLES, check_writable, write_text
+from mugi.files import TABLES, check_writable, write_table, write_text
 from mugi.hardware.technology import DEFAULT
 from mugi.rtl import rows, units
 from mugi.rtl.synthesis import LIBRARIES, OSU018, check_tool, library, synthesise
@@ -128,6 +128,25 @@ def _table(args: argparse.Namespace) -> tuple[dict, int]:
     return {args.output: table}, int(bool(different))
 
 
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "areas", type=Path, nargs="?", default=units.REFERENCE, help="table of `mugi rtl table`"
+    )
+    parser.add_argument("--units", type=Path, required=True, help="unit by unit, CSV to write")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="array by array, CSV")
+
+
+def _compare(args: argparse.Namespace) -> tuple[dict, int]:
+    """Write areas beside the published ones."""
+    areas = units.read_areas(args.areas)
+    tables = {args.output: units.arrays(areas), args.units: units.beside_published(areas)}
+    for path in tables:
+        check_writable(path, TABLES)
+    for path, table in tables.items():
+        write_table(table, path)
+    return tables, 0
+
+
 def _add_technology(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "areas", type=Path, nargs="?", default=units.REFERENCE, help="table of `mugi rtl table`"
@@ -149,5 +168,6 @@ def _technology(args: argparse.Namespace) -> tuple[dict, int]:
 PARTS = {
     "area": ("a component's row of a technology, from Verilog", _add_area, _area),
     "table": ("areas of all units of the arrays in rtl/", _add_table, _table),
+    "compare": ("areas beside the published ones", _add_compare, _compare),
     "technology": ("a technology with synthesised areas", _add_technology, _technology),
 }

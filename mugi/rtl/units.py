@@ -32,6 +32,8 @@ CLOSE = 0.02  # areas of other versions of the tools
 NUMBERS = ["clock_ns", "area", "area_adders", "flip_flops", "cells", "longest_path_ns"]
 COLUMNS = ["unit", "module", "parameters", "library", *NUMBERS]
 ARRAY_RUN = {"model": "llama_2_7b", "batch_size": 8, "seq_len": 128}  # areas depend on none of it
+# columns of published areas -> the preset that they are of
+PRESETS = {"published_adders": "as-published", "corrected_adders": "corrected"}
 Text = str | int | float
 
 
@@ -153,7 +155,7 @@ def write_areas(table: pd.DataFrame, made_by: dict[str, str], path: Path) -> Non
 
 def read_areas(path: Path = REFERENCE) -> pd.DataFrame:
     """Return a table of areas, those of the package by default."""
-    return read_table(path, COLUMNS, NUMBERS, keep_default_na=False)
+    return read_table(path, COLUMNS, NUMBERS)
 
 
 def differences(table: pd.DataFrame, reference: pd.DataFrame) -> list[str]:
@@ -182,12 +184,15 @@ def beside_published(table: pd.DataFrame) -> pd.DataFrame:
     units = load_units().units
     open_areas = table.set_index("unit")["area_adders"]
     rows = [
-        [name, open_areas[name], published_adders(unit), unit.note]
+        [name, ", ".join(unit.published), open_areas[name], published_adders(unit), unit.note]
         for name, unit in units.items()
         if unit.published and name in open_areas
     ]
-    result = pd.DataFrame(rows, columns=["unit", "open_adders", "published_adders", "note"])
-    return result.assign(open_over_published=result["open_adders"] / result["published_adders"])
+    columns = ["unit", "components", "open_adders", "published_adders", "note"]
+    result = pd.DataFrame(rows, columns=columns)
+    ratio = result["open_adders"] / result["published_adders"]
+    result.insert(4, "open_over_published", ratio)
+    return result
 
 
 def parts_of(array: Array, height: int, table: pd.DataFrame) -> pd.DataFrame:
@@ -212,26 +217,43 @@ def published_parts(array: Array, height: int, preset: str) -> dict[str, float]:
     return (table / adder).to_dict()
 
 
-def arrays(table: pd.DataFrame, preset: str = "as-published") -> pd.DataFrame:
+def arrays(table: pd.DataFrame) -> pd.DataFrame:
     """Return every array part by part, open and published, in BF16 adders.
 
-    Columns: array, label, height, part, components (of the published list), missing (the list has
-    nothing for it), open_adders, published_adders (0 where missing, empty without a design).
+    Columns: array, label, array_height, part, components (of the published list), missing (the list
+    has nothing for it), open_adders, and published_adders and corrected_adders by preset (0 where
+    missing, empty where the paper has no such array).
     """
     tables = []
     for name, array in load_units().arrays.items():
         for height in array.heights:
             parts = parts_of(array, height, table)
-            published = published_parts(array, height, preset)
-            unplaced = set(published) - {c for p in array.parts.values() for c in p.components}
-            if unplaced:
-                what = f"no part has {', '.join(sorted(unplaced))}"
-                raise InputError(Mistake(what, f"{UNITS_FILE}: arrays.{name}"))
-            parts["published_adders"] = [
-                sum(published.get(c, 0.0) for c in part.components) if published else float("nan")
-                for part in array.parts.values()
-            ]
+            for column, preset in PRESETS.items():
+                parts[column] = _of_parts(array, published_parts(array, height, preset))
             label = f"{array.label} ({height})"
-            tables.append(parts.assign(array=name, label=label, height=height))
-    columns = ["array", "label", "height", "part", "components", "missing", "open_adders"]
-    return pd.concat(tables, ignore_index=True)[[*columns, "published_adders"]]
+            tables.append(parts.assign(array=name, label=label, array_height=height))
+    columns = ["array", "label", "array_height", "part", "components", "missing", "open_adders"]
+    return pd.concat(tables, ignore_index=True)[[*columns, *PRESETS]]
+
+
+def _of_parts(array: Array, published: dict[str, float]) -> list[float]:
+    """Return the area of the published components that each part stands for."""
+    placed = {component for part in array.parts.values() for component in part.components}
+    if odd := sorted(published.keys() - placed):
+        raise InputError(Mistake(f"no part of {array.label} has {', '.join(odd)}", str(UNITS_FILE)))
+    return [
+        sum(published.get(component, 0.0) for component in part.components)
+        if published
+        else float("nan")
+        for part in array.parts.values()
+    ]
+
+
+def array_sums(parts: pd.DataFrame) -> pd.DataFrame:
+    """Return the sums of `arrays`, a row an array by its label.
+
+    listed_adders: of the open ones, only parts that the list has.
+    """
+    listed = parts["open_adders"].where(~parts["missing"], 0)
+    sums = parts.assign(listed_adders=listed).groupby("label", sort=False)
+    return sums[["open_adders", "listed_adders", *PRESETS]].sum(min_count=1)

@@ -63,3 +63,23 @@ rule open_technology:
         "A technology with the areas on {wildcards.library}"
     shell:
         "mugi rtl technology {input.areas:q} -o {output:q} > {log:q} 2>&1"
+
+
+# The package's areas beside the published ones, unit by unit and array by array
+rule gates:
+    input:
+        areas=str(PACKAGE / "rtl" / "areas.csv"),
+        sources=stage("rtl"),
+    output:
+        arrays="results/gates/arrays.csv",
+        units="results/gates/units.csv",
+    log:
+        "results/logs/gates.log",
+    benchmark:
+        "results/benchmarks/gates.tsv"
+    conda:
+        ENVIRONMENT
+    message:
+        "Synthesised areas beside the published ones"
+    shell:
+        "mugi rtl compare {input.areas:q} --units {output.units:q} -o {output.arrays:q} > {log:q} 2>&1"
