@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from mugi.analysis.select import SEARCHED
-from mugi.files import read_yaml, write_table
+from mugi.documents import read_yaml
+from mugi.files import write_table
 from mugi.methods import OPERATIONS, Method, parse, parse_operations
 from mugi.methods.grid import expand
 

@@ -27,7 +27,8 @@ from mugi.assumptions import markdown
 from mugi.claims_text import counted
 from mugi.compare import compare, inside, near, rule_of, write_reference
 from mugi.config.docs import key_table, parameter_table
-from mugi.files import Document, read_table, read_yaml, write_text
+from mugi.documents import Document, read_yaml
+from mugi.files import read_table, write_text
 from mugi.hardware.families import known
 from mugi.hardware.huggingface import translated
 from mugi.hardware.model import Model

@@ -12,8 +12,8 @@ from typing import Annotated, Literal, Self
 import pandas as pd
 from pydantic import Field, model_validator
 
+from mugi.documents import read_yaml
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
-from mugi.files import read_yaml
 from mugi.schema import Section, validated
 
 REGISTRY_FILE = files("mugi") / "assumptions.yaml"

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from mugi import assumptions
+from mugi.documents import read_yaml
 from mugi.errors import Mistake, closest, raise_all, unknown
-from mugi.files import plain_frame, read_yaml
+from mugi.files import plain_frame
 from mugi.hardware.runs import KEYS, blank
 from mugi.schema import Section, validated
 

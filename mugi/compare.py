@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from mugi.documents import read_yaml
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
-from mugi.files import TABLES, read_table, read_yaml, write_table
+from mugi.files import TABLES, read_table, write_table
 from mugi.schema import Section, validated
 
 REFERENCES = Path(str(files("mugi") / "reference"))

@@ -14,8 +14,8 @@ import pandas as pd
 from pydantic import Field
 
 from mugi.claim import ELSEWHERE, NOT_HERE
+from mugi.documents import read_yaml
 from mugi.errors import raise_all, unknown
-from mugi.files import read_yaml
 from mugi.schema import Section, validated
 from mugi.verdicts import (
     DEPENDS,

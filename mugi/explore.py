@@ -13,8 +13,9 @@ import pandas as pd
 from pydantic import BeforeValidator, Field
 
 from mugi.colours import DESIGN_COLOURS, OTHER_COLOURS
+from mugi.documents import read_yaml
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
-from mugi.files import pictures, read_yaml
+from mugi.files import pictures
 from mugi.hardware import evaluate, expand, mistakes_by_run
 from mugi.hardware.runs import MOST_RUNS
 from mugi.schema import Section, validated

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import Field
 
+from mugi.documents import read_yaml
 from mugi.errors import InputError, Mistake, raise_all, unknown
-from mugi.files import read_yaml
 from mugi.hardware import expand
 from mugi.hardware.runs import filled
 from mugi.schema import Section, validated

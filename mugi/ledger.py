@@ -12,8 +12,8 @@ from pathlib import Path
 from pydantic import Field
 
 from mugi.claim import COMPARISONS, Claim, Conditions, Quantity, Selection
+from mugi.documents import Document, read_yaml
 from mugi.errors import InputError, Mistake, raise_all, unknown
-from mugi.files import Document, read_yaml
 from mugi.schema import Section, validated
 
 LEDGER = files("mugi") / "claims.yaml"

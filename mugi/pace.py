@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from mugi.files import read_yaml
+from mugi.documents import read_yaml
 from mugi.schema import Section, validated
 
 TIMES = Path(str(files("mugi"))) / "data" / "times.yaml"

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mugi.documents import parse_json
 from mugi.errors import InputError
-from mugi.files import parse_json, read_table, write_text
+from mugi.files import read_table, write_text
 from mugi.manifest import manifest
 
 RUN = "run.json"

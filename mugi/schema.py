@@ -6,8 +6,8 @@ from typing import Annotated, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from mugi.documents import Document
 from mugi.errors import InputError, Mistake, closest, unknown
-from mugi.files import Document
 
 
 class Section(BaseModel):

@@ -17,7 +17,6 @@ from mugi.ledger import load_ledger
 from mugi.methods import parse
 from tests.figures.tables import ROOT, default_tables
 
-
 # assumptions tried on them; the default run tries all
 TRIED = ["ws_load_rows", "ws_timing", "embodied_share", "pwl_interval", "noc_link_bits"]
 TRIED += ["energy_scope", "energy_efficiency"]

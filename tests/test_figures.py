@@ -10,9 +10,10 @@ from figures import fig11, fig12, fig13, fig14, fig15, fig16, fig17, roofline, t
 from mugi import figures
 from mugi.carbon import account_carbon
 from mugi.config import check
+from mugi.documents import Document
 from mugi.errors import InputError
 from mugi.figures import FIGURES, RUN, SUFFIXES, add_figures, needed_runs, output_paths
-from mugi.files import Document, read_table
+from mugi.files import read_table
 from tests.figures.tables import PRESETS, ROOT, default_tables, hardware
 
 READING = {

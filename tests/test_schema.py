@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from mugi.documents import parse_yaml
 from mugi.errors import InputError, unknown
-from mugi.files import parse_yaml
 from mugi.schema import Section, mistakes_of, validated
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 from mugi.assumptions import REGISTRY, pairs
 from mugi.commands.configuration import add_configuration
 from mugi.commands.output import as_json, closing, rows
+from mugi.documents import read_yaml
 from mugi.errors import InputError, Mistake, raise_all
-from mugi.files import TABLES, check_writable, read_table, read_yaml, write_tables
+from mugi.files import TABLES, check_writable, read_table, write_tables
 from mugi.hardware.evaluate import breakdown, breakdowns, evaluate, stream
 from mugi.hardware.model import translation
 from mugi.hardware.report import describe

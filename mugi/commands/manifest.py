@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from mugi.commands.output import as_json, closing
-from mugi.files import check_writable, read_yaml, write_text
+from mugi.documents import read_yaml
+from mugi.files import check_writable, write_text
 from mugi.manifest import manifest
 
 

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from mugi.config import sections
 from mugi.config.fields import Name, Runs, checked
+from mugi.documents import Document, read_yaml
 from mugi.errors import Mistake, raise_all, unknown
 from mugi.figures import add_figures, check_figure, missing_runs
-from mugi.files import Document, read_yaml
 from mugi.ledger import load_ledger
 from mugi.llm.embedded import EMBEDDED
 from mugi.methods import parse_operations

@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import Field
 
 from mugi.assumptions import acting_in
+from mugi.documents import Document, beside
 from mugi.errors import InputError, Mistake, raise_all, unknown
 from mugi.expressions import Expression, check_names, parse
-from mugi.files import Document, beside
 from mugi.hardware import library
 from mugi.hardware.events import GEMM_SYMBOLS, NONLINEAR_SYMBOLS, Event, Events
 from mugi.hardware.technology import PER, sizes_of, technology, unit_cost

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mugi.files import Document, parse_yaml
+from mugi.documents import Document, parse_yaml
 from mugi.schema import Section, validated
 
 Count = Annotated[int, Field(ge=1, le=2**40)]

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mugi.documents import Document
 from mugi.errors import InputError, Mistake, closest, raise_all, unknown
-from mugi.files import Document
 from mugi.hardware.encoders import BUILDERS, UNNAMED_LABELS
 from mugi.hardware.families import Families, Family, Keys, known
 from mugi.hardware.layers import decoder

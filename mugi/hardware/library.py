@@ -6,8 +6,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from mugi.documents import Document, beside, parse_yaml, yaml_text
 from mugi.errors import InputError, Mistake, unknown
-from mugi.files import Document, beside, parse_yaml, yaml_text
 
 ENDINGS = (".yaml", ".yml")  # of what is read from a path
 FOLDERS = {"design": "designs", "technology": "technology", "model": "models"}

@@ -10,8 +10,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from mugi.documents import Document, parse_json, yaml_text
 from mugi.errors import Mistake, raise_all
-from mugi.files import Document, parse_json, yaml_text
 from mugi.hardware import huggingface, library
 from mugi.hardware.huggingface import Translation
 from mugi.schema import Section, validated

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from mugi.documents import Document
 from mugi.errors import Mistake, closest
-from mugi.files import Document
 from mugi.hardware.events import FEATURES_NEED, Events
 
 Defined = tuple[str, ...]  # the section of a design and the name defined there

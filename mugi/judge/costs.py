@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import Field, model_validator
 from scipy.special import ndtri
 
+from mugi.documents import read_yaml
 from mugi.errors import InputError, Mistake, raise_all, unknown
-from mugi.files import read_yaml
 from mugi.hardware.technology import sizes_of, technology
 from mugi.schema import Section, validated
 

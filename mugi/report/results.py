@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from mugi.documents import parse_json
 from mugi.errors import InputError, Mistake
-from mugi.files import parse_json, read_table
+from mugi.files import read_table
 from mugi.record import RUN, read_record
 from mugi.report.blocks import Link, Missing
 from mugi.report.sources import command_of

@@ -5,8 +5,8 @@ from importlib.resources import files
 
 from pydantic import Field
 
+from mugi.documents import read_yaml
 from mugi.figures import FIGURES, output_paths
-from mugi.files import read_yaml
 from mugi.schema import Section, validated
 
 PREFIX = "results/"

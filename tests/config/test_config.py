@@ -8,9 +8,9 @@ import yaml
 
 from mugi.cli import main
 from mugi.config import Config, check, read
+from mugi.documents import Document, merge, read_yaml
 from mugi.errors import InputError
 from mugi.figures import FIGURES
-from mugi.files import Document, merge, read_yaml
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = read_yaml(ROOT / "config.yaml").content

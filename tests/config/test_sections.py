@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mugi.config import check
+from mugi.documents import Document, merge, read_yaml
 from mugi.errors import InputError
-from mugi.files import Document, merge, read_yaml
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = read_yaml(ROOT / "config.yaml").content

@@ -6,7 +6,7 @@ import yaml
 from hypothesis import strategies as st
 
 from mugi.config import Config, check
-from mugi.files import Document, read_yaml
+from mugi.documents import Document, read_yaml
 from tests.docs.pages import ROOT
 from tests.fuzz.harness import Parser
 from tests.fuzz.inputs import Many, changed, with_odd, written, yaml_of, yaml_texts

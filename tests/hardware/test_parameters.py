@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from mugi.files import read_yaml
+from mugi.documents import read_yaml
 from mugi.hardware.families import known
 from mugi.hardware.model import load_model
 from tests.docs.pages import ROOT

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import yaml
 
+from mugi.documents import read_yaml
 from mugi.errors import InputError
-from mugi.files import read_yaml
 from mugi.hardware.technology import fitted_sram, sizes_of, sram_row, technology
 from mugi.judge.costs import COSTS_FILE, QUANTITIES, Constant, Unsure, load_costs
 

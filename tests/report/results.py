@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from mugi.files import read_yaml, write_table, write_text
+from mugi.documents import read_yaml
+from mugi.files import write_table, write_text
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 CLAIMS = [

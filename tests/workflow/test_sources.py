@@ -20,7 +20,7 @@ def below() -> dict[str, set[str]]:
         return {stage}.union(*map(all_of, table.get(stage, [])))
 
     for stage in table:
-        made_of[stage] = {*all_of(stage), "errors", "files", "runs", "schema"}
+        made_of[stage] = {*all_of(stage), "documents", "errors", "files", "runs", "schema"}
     return made_of
 
 

@@ -6,7 +6,7 @@ import sys
 from snakemake.cli import get_argument_parser, get_profile_dir
 
 from mugi.errors import InputError, Mistake, closest
-from mugi.files import parse_yaml, read_yaml
+from mugi.documents import parse_yaml, read_yaml
 from mugi.runs import begin, can_lock, changed, refuse_second, was_killed
 
 # what was typed, without profiles; nothing where another program runs the workflow

@@ -54,7 +54,7 @@ SPEECH = "results/speech"  # clips and transcripts out of Debian's packages
 SHARDS = config["shards"]
 ENVIRONMENT = "../../envs/mugi.yaml"
 PACKAGE = Path(relpath(Path(mugi.__file__).parent))
-# stage -> what it is made of beside its own folder; all are made of errors, files, runs and schema
+# stage -> what it is made of beside its own folder; all are made of documents, errors, files, runs, schema
 BELOW = {
     "methods": ["bf16", "int4", "named"],
     "hardware": ["expressions", "assumptions"],
@@ -87,7 +87,7 @@ def stage(*names):
 
     A job reruns when one of them changes; Snakemake by itself does not look into modules.
     """
-    names = {"errors", "files", "runs", "schema", *names}
+    names = {"documents", "errors", "files", "runs", "schema", *names}
     while lower := {name for high in names for name in BELOW.get(high, [])} - names:
         names |= lower
     return sorted({path for name in names for path in files_of(name)})
