@@ -15,9 +15,10 @@ import yaml
 from pydantic import Field
 
 from mugi import assumptions
+from mugi.documents import read_yaml
 from mugi.errors import InputError, Mistake
 from mugi.expressions import parse
-from mugi.files import read_table, read_yaml, sha256_of, write_table, write_text
+from mugi.files import read_table, sha256_of, write_table, write_text
 from mugi.hardware.evaluate import breakdown
 from mugi.hardware.runs import expand
 from mugi.hardware.technology import technology, unit_cost

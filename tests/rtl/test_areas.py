@@ -3,8 +3,8 @@
 import pytest
 
 from mugi.cli import main
+from mugi.documents import read_yaml
 from mugi.errors import InputError
-from mugi.files import read_yaml
 from mugi.hardware import evaluate_hardware
 from mugi.hardware.technology import technology
 from mugi.rtl import rows, synthesis, units
