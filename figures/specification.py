@@ -13,7 +13,8 @@ from mugi.colours import DESIGN_COLOURS
 from mugi.errors import InputError
 from mugi.files import read_table
 from mugi.hardware.runs import PREFIX
-from mugi.judge.multiverse import ACTING, HEADLINES, explained
+from mugi.judge.multiverse import HEADLINES, explained, switches_of
+from mugi.judge.universes import DRAWN
 from mugi.ledger import LEDGER, load_ledger
 
 BINS = 50  # of universes by rank
@@ -35,7 +36,8 @@ def specification(table: pd.DataFrame) -> pd.DataFrame:
         medians = ordered[claim].groupby(bins).median()
         spread = np.log(ordered[claim].to_numpy(float))
         share = {
-            name: explained(pd.factorize(ordered[PREFIX + name])[0], spread) for name in ACTING
+            name: explained(pd.factorize(ordered[PREFIX + name])[0], spread)
+            for name in switches_of(table)
         }
         strongest = sorted(share, key=share.get, reverse=True)
         for name in [name for name in strongest[:STRONGEST] if share[name] >= LEAST]:
@@ -76,7 +78,7 @@ def draw(above, below, curve: pd.DataFrame, claim, presets: pd.Series) -> None:
 
 def make(path: Path, stem: Path) -> None:
     """Draw the figure from the table of universes."""
-    table = read_table(path, ["preset", *(PREFIX + name for name in ACTING)])
+    table = read_table(path, ["preset", *(PREFIX + name for name in DRAWN)])
     shown = [name for name in HEADLINES if name in table]
     if not shown:
         raise InputError(f"{path}: none of {', '.join(HEADLINES)} is a column")

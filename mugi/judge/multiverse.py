@@ -13,7 +13,7 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.hardware.runs import PREFIX
-from mugi.judge.universes import ACTING, TABLES, needed, tables, values
+from mugi.judge.universes import ACTING, DRAWN, SYNTHESISED, TABLES, needed, tables, values
 from mugi.ledger import Claim
 from mugi.verdicts import ABOVE_A_TIE, NEAR
 
@@ -68,11 +68,14 @@ def one_at_a_time(
     return pd.DataFrame(rows, columns=columns)
 
 
-def drawn(count: int = UNIVERSES, seed: int = 0) -> pd.DataFrame:
-    """Return universes, a column an assumption: even draws of its named values."""
+def drawn(count: int = UNIVERSES, seed: int = 0, synthesised: bool = False) -> pd.DataFrame:
+    """Return universes, a column an assumption: even draws of its named values.
+
+    With `synthesised` those of SYNTHESISED are drawn too; the others' draws are the same.
+    """
     rng = np.random.default_rng(seed)
     columns = {}
-    for name in ACTING:
+    for name in [*DRAWN, *(SYNTHESISED if synthesised else ())]:
         choices = assumptions.REGISTRY[name].choices
         picks = rng.integers(len(choices), size=count)
         columns[name] = pd.Series([choices[pick] for pick in picks], dtype=object)
@@ -85,15 +88,20 @@ def curve(claims: Mapping[str, Claim], runs: pd.DataFrame, universes: pd.DataFra
     A column `preset` names these two, `assumption.<name>` have what universes are; claims that
     `runs` lack are left out.
     """
-    headlines = headlines_of(claims, runs)
+    headlines, names = headlines_of(claims, runs), list(universes)
     presets = pd.DataFrame([assumptions.preset(name) for name in assumptions.PRESETS])
-    table = pd.concat([presets[ACTING].astype(object), universes[ACTING]], ignore_index=True)
-    rest = assumptions.preset(assumptions.PRESETS[0])  # of figures; no claim here reads them
+    table = pd.concat([presets[names].astype(object), universes], ignore_index=True)
+    rest = assumptions.preset(assumptions.PRESETS[0])  # of figures, which no claim here reads
     rows = [rest | row for row in table.to_dict("records")]
     found = tables(needed(headlines.values(), runs), rows)
     computed = {name: values(claim, found, rows) for name, claim in headlines.items()}
-    names = [*assumptions.PRESETS, *[""] * len(universes)]
-    return table.astype(str).add_prefix(PREFIX).assign(preset=names, **computed)
+    labels = [*assumptions.PRESETS, *[""] * len(universes)]
+    return table.astype(str).add_prefix(PREFIX).assign(preset=labels, **computed)
+
+
+def switches_of(table: pd.DataFrame) -> list[str]:
+    """Return the assumptions that the universes of a `curve` differ in."""
+    return [name.removeprefix(PREFIX) for name in table if name.startswith(PREFIX)]
 
 
 def summary(claims: Mapping[str, Claim], table: pd.DataFrame) -> pd.DataFrame:
@@ -130,12 +138,12 @@ def indices(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """
     draws, rng, rows = table[table["preset"] == ""], np.random.default_rng(seed), []
     samples = rng.integers(len(draws), size=(RESAMPLES, len(draws)))
-    codes = {name: pd.factorize(draws[f"{PREFIX}{name}"])[0] for name in ACTING}
+    codes = {name: pd.factorize(draws[f"{PREFIX}{name}"])[0] for name in switches_of(table)}
     for claim in (name for name in HEADLINES if name in table):
         spread = np.log(draws[claim].to_numpy(float))
         single = {name: explained(code, spread) for name, code in codes.items()}
         strongest = sorted(single, key=single.get, reverse=True)[:STRONGEST]
-        for name in ACTING:
+        for name in codes:
             resampled = [explained(codes[name][s], spread[s]) for s in samples]
             low, high = np.quantile(resampled, [0.025, 0.975])
             rows.append((claim, name, single[name], low, high))

@@ -109,6 +109,11 @@ class Oracle:
         area = row["area_mm2"] * scale * (1.44 if self.a["logic_area"] == "core" else 1)
         return area, row["leakage_mw"] * scale, e
 
+    @property
+    def figna_is_built(self):
+        built = self.a["figna_pe"] == "synthesised"
+        return (self.d, self.v) == ("systolic", "figna") and built
+
     def components(self):
         a, H, W, d, v = self.a, self.H, self.W, self.d, self.v
         lg = self.logic
@@ -122,12 +127,13 @@ class Oracle:
 
         if d == "mugi":
             V = H // 8
+            store = a["row_storage"]
             c |= {
                 "ififo": (W, fifo(16, 8)),
                 "wfifo": (H, fifo(4, 2)),
-                "ofifo": (H, fifo(16, 2)),
+                "ofifo": (H, fifo(16, 2 if store == "listed" else 8)),
                 "sign_fifo": (H, fifo(1, 2)),
-                "pe_fifo": (H, fifo(16, 8)),
+                "pe_fifo": (0 if store == "two_adders" else H, fifo(16, 8)),
                 "comparator": (H, lg("comparator", width=4)),
                 "magnitude_register": (H, reg(3)),
                 "sign_register": (H, reg(1)),
@@ -142,7 +148,7 @@ class Oracle:
                 "multiplier_register": (self.Rb * W, reg(16)),
                 "counter": (1, lg("counter", width=3)),
                 "counter_register": (self.bh, reg(3)),
-                "adder": (H, lg("adderbf16")),
+                "adder": (2 * H if store == "two_adders" else H, lg("adderbf16")),
                 "max_tree": (H - 1, lg("vlp_max_min", width=a["max_tree_width"])),
                 "max_tree_register": (self.bh, reg(8)),
                 "imux": (1, lg("multiplexer", width=128, inputs=2)),
@@ -156,6 +162,8 @@ class Oracle:
                 "multiplier_vector": (V, lg("multiplierbf16")),
                 "register_vector": (V, reg(16)),
             }
+            if store == "as_built":
+                c |= {"output_fifo": (H, fifo(16, 8)), "window_register": (H, reg(48))}
             if v == "vlp":
                 c["window_select"] = (1, lg("vlp_window"))
             else:
@@ -219,6 +227,15 @@ class Oracle:
                 }
             else:
                 c["int_to_fp"] = (n_w, lg("int_to_bf16"))
+            if self.figna_is_built:
+                gone = ["input_register", "weight_register", "pe_register", "multiplier"]
+                for n in [*gone, "accumulator", "ch_aloc", "ch_dealoc"]:
+                    del c[n]
+                c |= {
+                    "figna_element": (pes, lg("figna_pe")),
+                    "int_to_fp_figna": (W, lg("int_to_fp")),
+                    "prealigner": (H, lg("prealigner")),
+                }
             if v == "pwl":
                 c |= {
                     "pwl_comparator": (21 * H, lg("pwl_bf_max")),
@@ -279,7 +296,10 @@ class Oracle:
                     "weight_reuse_gemm": {"comparator": tick * H},
                     "array_gemm": dict.fromkeys(["temporal_register", "and_gate", "or_gate"], H * W)
                     | dict.fromkeys(["sign_xor", "adder", "ofifo"], 8 * H),
-                    "array_fifo_gemm": {"pe_fifo": 8 * H, "or_gate": fifo_or},
+                    "array_fifo_gemm": {
+                        "pe_fifo": 0 if a["row_storage"] == "two_adders" else 8 * H,
+                        "or_gate": fifo_or,
+                    },
                     "vector": {"multiplier_vector": V, "register_vector": V},
                 }
             else:
@@ -389,12 +409,17 @@ class Oracle:
                 del ag["multiplier"]
         else:
             wg["int_to_fp"] = n_w
+        if self.figna_is_built:
+            ag = {"adder": n_out / div, "ofifo": n_out / div, "figna_element": pes}
+            ag |= {"int_to_fp_figna": W, "prealigner": H}
+            del wg["weight_register"]
         if d == "systolic":
             ag |= dict.fromkeys(["icnt", "icmp", "iadd", "wcnt", "wcmp", "wadd"], pes)
         else:
             ag["accumulator_register"] = (W if d == "simd" else 128) / div
         return use | {
-            "input_gemm": {"ififo": n_in, "input_register": pes},
+            "input_gemm": {"ififo": n_in}
+            | ({} if self.figna_is_built else {"input_register": pes}),
             "weight_gemm": wg,
             "array_gemm": ag,
         }

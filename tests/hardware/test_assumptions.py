@@ -53,6 +53,8 @@ EFFECTS = {
     "figna_activity": ("energy", {"systolic"}),
     "figna_multiplier": ("energy area leakage", {"systolic"}),
     "figna_sharing": ("energy area leakage", {"systolic"}),
+    "figna_pe": ("energy area leakage", {"systolic"}),
+    "row_storage": ("energy area leakage", {"mugi"}),
     "pe_fifo_activity": ("energy time", VLP),
     "ws_weight_loads": ("energy time", MACS),
     "weight_register_activity": ("energy", MACS),

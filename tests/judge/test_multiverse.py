@@ -11,7 +11,7 @@ from mugi.config import read
 from mugi.hardware import evaluate, expand
 from mugi.hardware.runs import filled
 from mugi.judge import multiverse
-from mugi.judge.universes import ACTING, needed, tables, values
+from mugi.judge.universes import ACTING, DRAWN, needed, tables, values
 from mugi.ledger import LEDGER, load_ledger
 from mugi.quantities import compute
 
@@ -76,14 +76,17 @@ def test_only_what_moves_is_listed(runs):
 
 def test_draws_are_even_over_named_values():
     draws = multiverse.drawn(4000)
-    assert list(draws) == ACTING and "energy_efficiency" in ACTING
+    assert list(draws) == DRAWN and "energy_efficiency" in DRAWN
+    more = multiverse.drawn(4000, synthesised=True)
+    assert set(more) == set(ACTING)
+    pd.testing.assert_frame_equal(more[DRAWN], draws)  # a pair of curves
     for name in ACTING:
-        counts = draws[name].value_counts()
+        counts = more[name].value_counts()
         choices = assumptions.REGISTRY[name].choices
         expected = 4000 / len(choices)
         assert len(counts) == len(choices)
         assert abs(counts - expected).max() < 5 * np.sqrt(expected)
-    pd.testing.assert_frame_equal(draws.head(10), multiverse.drawn(4000).head(10))
+    pd.testing.assert_frame_equal(more[DRAWN].head(10), multiverse.drawn(4000).head(10))
 
 
 def test_a_curve_and_its_summary(runs):
@@ -100,14 +103,13 @@ def test_a_curve_and_its_summary(runs):
     assert lines.loc["ABS-5", "share_within_5_percent"] == near
 
 
-def test_indices_find_what_a_value_is_made_of(monkeypatch):
+def test_indices_find_what_a_value_is_made_of():
     """A value of one switch, of two, and of two that act only together."""
     rng, count = np.random.default_rng(0), 3000
     picks = {name: rng.integers(2, size=count) for name in ("one", "two", "three", "four")}
     logarithm = picks["one"] + 0.5 * picks["two"] + (picks["three"] ^ picks["four"])
     table = pd.DataFrame(picks).astype(str).add_prefix("assumption.")
     table = table.assign(preset="", **{"ABS-1": np.exp(logarithm)})
-    monkeypatch.setattr(multiverse, "ACTING", list(picks))
     found = multiverse.indices(table).set_index("assumption")
     total = 1 + 0.25 + 1
     expected = {"one": 1 / total, "two": 0.25 / total, "three": 0, "four": 0}

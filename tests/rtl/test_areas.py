@@ -120,6 +120,15 @@ def test_a_row_of_the_adder_is_the_adder_of_the_technology(table):
             assert value == pytest.approx(times * getattr(published, key))
 
 
+def test_the_technology_has_the_element_of_figna(table):
+    made = {
+        name: Synthesis(row["area"], row["flip_flops"], row["cells"], 0)
+        for name, row in table.set_index("unit").iterrows()
+    }
+    row, known = rows.row(made["figna_pe"], made["bf16_adder"]), technology().logic["figna_pe"]
+    assert row == {key: pytest.approx(getattr(known, key), rel=0.001) for key in row}
+
+
 def test_flip_flops_take_the_power_of_registers():
     register, adder = technology().logic["register"], technology().logic["adderbf16"]
     of_a_bit = register.area_mm2 / adder.area_mm2 * 700

@@ -11,6 +11,7 @@ rule judge:
     input:
         "results/judge/switches.csv",
         "results/judge/universes.parquet",
+        "results/judge/universes_in_gates.parquet",
         "results/judge/survives.md",
         "results/judge/sure.csv",
         "results/judge/variance.csv",
@@ -70,6 +71,31 @@ rule judge_universes:
     shell:
         "mugi judge universes {input.hardware:q} --count {params.draws:q} -o {output.universes:q}"
         " --summary {output.summary:q} --indices {output.indices:q} > {log:q} 2>&1"
+
+
+# The same where the switches of synthesis are drawn too: a second curve, of fewer draws
+rule judge_universes_in_gates:
+    input:
+        hardware="results/hardware/hardware.csv",
+        sources=stage("judge"),
+    output:
+        universes="results/judge/universes_in_gates.parquet",
+        summary="results/judge/curve_in_gates.csv",
+        indices="results/judge/indices_in_gates.csv",
+    log:
+        "results/logs/judge_universes_in_gates.log",
+    benchmark:
+        "results/benchmarks/judge_universes_in_gates.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        draws=max(2, config["judge"]["universes"] // 8),
+    message:
+        "The abstract's claims in {params.draws} universes, what synthesis found among them"
+    shell:
+        "mugi judge universes {input.hardware:q} --synthesised --count {params.draws:q}"
+        " -o {output.universes:q} --summary {output.summary:q} --indices {output.indices:q}"
+        " > {log:q} 2>&1"
 
 
 # What survives of the abstract's claims, in words
