@@ -1,12 +1,13 @@
-"""The figure of synthesised areas: what is drawn of the package's table."""
+"""Figures of the Verilog: what is drawn of the package's tables."""
 
 import pandas as pd
 import pytest
 
-from figures import in_gates
+from figures import in_gates, waves
 from mugi.errors import InputError
 from mugi.files import write_table
 from mugi.rtl import units
+from mugi.rtl.waves import WAVES
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +52,14 @@ def test_arrays_without_the_baseline(tables, tmp_path):
     write_table(arrays[arrays["label"] != "SA (16)"], tmp_path / "arrays.csv")
     with pytest.raises(InputError, match=r"needs SA \(16\)"):
         in_gates.make([tmp_path / "arrays.csv", tables[1]], tmp_path / "in_gates")
+
+
+def test_events_of_a_row(tmp_path):
+    waves.make(WAVES, tmp_path / "waves")
+    drawn = pd.read_csv(tmp_path / "waves.csv")
+    for what in ("spike", "taken"):  # each window's 8 columns, in order, a cycle each
+        for _, rows in drawn[drawn["what"] == what].groupby("window"):
+            assert sorted(rows["column"]) == list(range(8))
+            assert (rows["cycle"] - rows["column"]).nunique() == 1
+    spikes = drawn[(drawn["what"] == "spike") & (drawn["column"] == 0)]
+    assert (spikes["cycle"] - 8 * spikes["window"]).tolist() == [7, 1, 4]  # magnitudes

@@ -24,7 +24,7 @@ def written(folder: Path, **changes) -> str:
 
 def test_naming_the_default_changes_no_bit(tmp_path):
     plain = evaluate(pd.DataFrame([RUN]))
-    assert technologies() == ["45nm"]
+    assert technologies() == ["45nm", "45nm-open"]
     for name in ("45nm", written(tmp_path)):
         named = evaluate(pd.DataFrame([RUN | {"technology": name}]))
         for column in plain.columns.difference(["technology"]):

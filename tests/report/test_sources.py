@@ -37,7 +37,7 @@ def test_every_input_of_a_figure_has_a_rule():
     config = read(ROOT / "config.yaml").content
     for figure in FIGURES.values():
         for path in figure.input_paths(config):
-            assert rule_of(path.removeprefix("results/")) or path.startswith("mugi/data/")
+            assert rule_of(path.removeprefix("results/")) or path.startswith("mugi/")
 
 
 def test_every_table_of_the_ledger_has_a_rule():

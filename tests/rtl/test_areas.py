@@ -1,5 +1,7 @@
 """Synthesis of modules, the table of areas, and rows of technologies made of them."""
 
+from importlib.resources import files
+
 import pytest
 
 from mugi.cli import main
@@ -153,6 +155,11 @@ def test_a_technology_of_open_areas(table, tmp_path):
     )
     grid = RUN | {"design": "mugi", "array_height": 256, "technology": ["45nm", str(path)]}
     assert evaluate_hardware(grids=[grid])["area_mm2"].nunique() == 2
+
+
+def test_the_packaged_technology_has_the_areas_of_the_table(table):
+    text = files("mugi.hardware").joinpath("technology", "45nm-open.yaml").read_text()
+    assert text == rows.open_technology(table), "mugi rtl technology -o that file"
 
 
 def test_a_component_of_ones_own(tmp_path, osu018, capsys):
