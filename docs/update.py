@@ -43,6 +43,7 @@ from mugi.report.run import needs
 from mugi.report.tables import CONCLUSIONS
 from mugi.report.verdict import counted as by_section
 from mugi.report.verdict import headlines, quotes
+from mugi.rtl import units
 from mugi.runs import end_with_run
 from mugi.schema import validated
 from mugi.verdicts import MEANING, RULES
@@ -330,6 +331,31 @@ def families() -> str:
     return to_markdown(pd.DataFrame(rows))
 
 
+def units_in_gates() -> str:
+    """Return a row a unit of the Verilog: its area and that of the published components."""
+    table = units.beside_published(units.read_areas())
+    rows = [
+        {
+            "unit": f"`{one.unit}`",
+            "published components": one.components,
+            "published": f"{one.published_adders:.3f}",
+            "synthesised": f"{one.open_adders:.3f}",
+            "ratio": f"{one.open_over_published:.2f}",
+        }
+        for one in table.itertuples()
+    ]
+    return to_markdown(pd.DataFrame(rows))
+
+
+def arrays_in_gates() -> str:
+    """Return a row an array: its area over that of SA (16), published and synthesised."""
+    sums = units.array_sums(units.arrays(units.read_areas()))
+    over = (sums / sums.loc["SA (16)"]).map(lambda ratio: "" if pd.isna(ratio) else f"{ratio:.2f}")
+    names = {"published_adders": "published", "corrected_adders": "corrected"}
+    names |= {"listed_adders": "synthesised, listed", "open_adders": "synthesised, all"}
+    return to_markdown(over[[*names]].rename(columns=names).rename_axis("array").reset_index())
+
+
 def composites() -> str:
     """Return a row a family that keeps its layers in text_config."""
     rows = [
@@ -538,6 +564,8 @@ BLOCKS = [
     Block("docs/explained/quantisation.md", "quantisation", quantisation, measured),
     Block("docs/explained/quantisation.md", "datapath", datapath, measured),
     Block("docs/explained/survives.md", "survives", survives),
+    Block("docs/explained/gates.md", "units", lambda _: units_in_gates(), equal, "code"),
+    Block("docs/explained/gates.md", "arrays", lambda _: arrays_in_gates(), equal, "code"),
     Block("docs/reference/assumptions.md", "assumptions", lambda _: markdown(), equal, "code"),
     Block("docs/reference/claims.md", "rules", lambda _: rules(), equal, "code"),
     Block("docs/reference/claims.md", "conclusions", concluded, measured),

@@ -1,11 +1,13 @@
 """How sure the headline ratios are when unit costs are not known exactly."""
 
-from mugi.report.blocks import Block, Heading, Items, Number, Page, Row, Table, Text, percent
+from mugi.report.blocks import Block, Heading, Items, Link, Number, Page, Row, Table, Text, percent
 from mugi.report.figures import drawn_from
+from mugi.report.gates import measured_spread
 from mugi.report.results import Results
-from mugi.report.tables import SURE, VARIANCE
+from mugi.report.tables import SURE, UNITS, VARIANCE
 
 SURE_ENOUGH = 0.975
+IN_GATES = Link("In gates", "gates.html#areas")
 TOLD = 3  # sources of a lead that are named
 
 
@@ -17,6 +19,8 @@ def page(results: Results) -> Page:
     )
     blocks: list[Block] = [*results.missing(SURE, VARIANCE)]
     blocks.append(Text(GIVEN))
+    units = results.table(UNITS)
+    blocks += [] if units is None else [Text([measured_spread(units), " ", IN_GATES])]
     blocks += ratios(results)
     blocks += sources(results)
     blocks += drawn_from(results, SURE, VARIANCE)

@@ -7,11 +7,14 @@ SWITCHES = "judge/switches.csv"
 UNIVERSES = "judge/universes.parquet"
 CURVE = "judge/curve.csv"
 INDICES = "judge/indices.csv"
+CURVE_IN_GATES = "judge/curve_in_gates.csv"
 SURE = "judge/sure.csv"
 VARIANCE = "judge/variance.csv"
 WHERE = "judge/where.csv"
 BREAK_EVEN = "judge/breakeven.csv"
 WORDS_OF_CURVE = "judge/survives.md"
+ARRAYS = "gates/arrays.csv"
+UNITS = "gates/units.csv"
 STAND = "judge/accuracy.csv"
 ACCURACY = "accuracy/accuracy.csv"
 
@@ -31,6 +34,11 @@ COLUMNS = {
     CURVE: [
         *["claim", "universes", "printed", "as_published", "corrected", *SHARES],
         *["least", "p05", "median", "p95", "most"],
+    ],
+    CURVE_IN_GATES: ["claim", "median", "share_above_1"],
+    ARRAYS: ["label", "part", "missing", "open_adders", "published_adders", "corrected_adders"],
+    UNITS: [
+        *["unit", "components", "open_adders", "published_adders", "open_over_published", "note"],
     ],
     INDICES: ["claim", "assumption", "first_order", "low", "high"],
     SURE: [

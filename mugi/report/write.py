@@ -17,6 +17,7 @@ from mugi.report import (
     chart,
     claims,
     figures,
+    gates,
     run,
     sure,
     survives,
@@ -32,7 +33,7 @@ MADE_BY_US = 'name="generator" content="mugi report"'
 MARKDOWN = "report.md"
 # in the order of the navigation; in Markdown long ones come later, and *Run*, which alone differs
 # from one run to another, comes last
-PAGES = [verdict, claims, figures, accuracy, survives, sure, where, run, yourself]
+PAGES = [verdict, claims, figures, accuracy, survives, sure, where, gates, run, yourself]
 LATER = ["yourself", "figures", "claims", "run"]
 # captions come from figures.yaml and from users: nothing in them may read files or write HTML
 CAPTIONS = {"file_insertion_enabled": False, "raw_enabled": False, "_disable_config": True}

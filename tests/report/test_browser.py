@@ -19,7 +19,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser"])
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason=HOW)
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 WIDTHS = {390: 844, 1366: 768, 1600: 900}
-PAGES = ["index", "claims", "figures", "accuracy", "survives", "sure", "where", "run", "yourself"]
+PAGES = ["index", "claims", "figures", "accuracy", "survives", "sure", "where", "gates"]
+PAGES += ["run", "yourself"]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ def test_what_was_written_and_what_is_missing(tmp_path, capsys):
     results = small_results(tmp_path / "results")
     assert main(["report", str(results), "-o", str(tmp_path / "report")]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(f"{tmp_path / 'report' / 'index.html'}: 9 pages, ")
+    assert out.startswith(f"{tmp_path / 'report' / 'index.html'}: 10 pages, ")
     assert out.endswith(" things not made yet\n") and out.count("\n") == 1
 
 

@@ -169,7 +169,7 @@ def test_claims_are_filtered_by_what_the_issue_asks(pages):
     names = ["verdict", "compared", "section", "assumption", "command", "conclusion"]
     assert list(selects) == names
     choices = [option.text for option in selects["assumption"].find_all("option")]
-    assert choices == ["all", "ws_load_rows", "ws_timing", "energy_scope"]
+    assert choices == ["all", "ws_load_rows", "ws_timing", "energy_scope", "row_storage"]
 
 
 def test_conclusions_by_verdict(pages):
@@ -201,6 +201,25 @@ def test_intervals_and_where_it_holds(pages):
     assert cells[3:5] == ["50", "2.06"] and cells[5].startswith("2.06 at batch 8, 4,096 tokens")
     years = [cell.text for cell in pages["where"].select("#table-breakeven tbody td")]
     assert years == ["mugi vlp 256", "on_chip", "energy_only", "7.98", "3.63", "0.05"]
+
+
+def test_areas_in_gates(pages):
+    page = pages["gates"]
+    rows = [[cell.text for cell in row.select("td")] for row in page.select("#table-arrays tr")]
+    assert rows[1:] == [
+        ["Mugi (256)", "1.28", "1.28", "2", "1.6", "320"],
+        ["SA (16)", "1", "1", "1", "1", "160"],
+        ["SA, BF16×INT4 (16)", "", "", "0.75", "0.75", "120"],
+    ]
+    assert "Mugi (256): partial sums, 20 % of the array" in page.main.text
+    assert "Of 1 units 0 lie within the ±20 %" in page.main.text
+    [choice] = page.select("#table-choices tbody tr")
+    assert [cell.text for cell in choice.select("td")][2:] == [
+        "row_storage=as_built",
+        "1.535",
+        "1.204",
+    ]
+    assert page.select_one("#table-universes")
 
 
 def test_the_chart_has_its_counts_as_text():

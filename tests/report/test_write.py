@@ -40,7 +40,7 @@ def test_pages_of_the_report(report):
     assert sorted(titles) == sorted(
         [
             *["Verdict", "Claims", "Figures", "Accuracy", "What survives", "How sure"],
-            *["Where it holds", "Run", "Do it yourself"],
+            *["Where it holds", "In gates", "Run", "Do it yourself"],
         ]
     )
 

@@ -1,0 +1,169 @@
+"""In gates: the array in Verilog, what its synthesis confirms of the published costs, what not."""
+
+import pandas as pd
+
+from mugi.report.blocks import Block, Code, Heading, Items, Number, Page, Row, Table, Text, percent
+from mugi.report.figures import drawn_from, shown, stem
+from mugi.report.results import Results
+from mugi.report.tables import ARRAYS, CURVE, CURVE_IN_GATES, SWITCHES, UNITS
+
+BASELINE = "SA (16)"
+SWITCHED = ("row_storage", "figna_pe")  # mugi.judge.universes.SYNTHESISED
+SHOWN = ("ABS-", "T3-SN-SA-F(16)", "T3-SN-Mugi(256)")  # claims whose change is told
+HOW = (
+    "A weight is a moment. In a window of 8 cycles every column passes 0, 1 … 7 times its "
+    "input; a row spikes when the counter is at its weight's magnitude, and the spike moves a "
+    "column a cycle and takes what is there. A window's products come over 15 cycles, so that "
+    "those of two windows meet in one row: two chains of OR gates carry them, and the row's "
+    "one adder takes one a cycle. The others wait."
+)
+BUILT = (
+    "The Verilog in rtl/ gives the bits and the cycles of the simulated array (tests/rtl), "
+    "Yosys and ABC make gates of it, all at one clock. Areas are told in BF16 adders, so that "
+    "the node does not matter. No wires, no clock tree; an unoptimised array."
+)
+CONCLUDE = (
+    "Trust the published costs of arithmetic and of FIFOs: an open synthesis gives nearly the "
+    "same.",
+    "Do not trust an array's area before its storage is counted: a row that works in eight "
+    "cycles keeps 8 partial sums, up to 7 products that wait, and its outputs.",
+    "Carat's published list has that storage (two FIFOs of 8 a row); Mugi's halves it, and "
+    "part of its lead over Carat is this.",
+    "Throughput and accuracy do not move: bits and cycles are those of the model.",
+    "A second adder a row would cost less than what waits; it is not built here.",
+    "Energy was not measured in gates: OpenSTA of Debian takes no toggles of a simulation, "
+    "and without wires and clock tree little would be told. Energies stay the published ones.",
+)
+
+
+def page(results: Results) -> Page:
+    """Return the page of the array in gates."""
+    about = (
+        "How the array works in eight cycles, which published areas open synthesis confirms, and "
+        "what the published list of components leaves out."
+    )
+    blocks: list[Block] = [*results.missing(ARRAYS, UNITS, CURVE_IN_GATES)]
+    blocks += [Heading("A row in eight cycles", "row"), Text(HOW)]
+    blocks += shown(results, "waves") if results.has(f"{stem('waves')}.csv") else []
+    blocks += [Heading("What was confirmed, and what not", "areas"), Text(BUILT)]
+    blocks += arrays(results) + units(results) + headlines(results) + universes(results)
+    blocks += [Heading("What an architect may conclude", "conclude"), Items(CONCLUDE)]
+    blocks += drawn_from(results, "gates/")
+    return Page("gates", "In gates", about, blocks)
+
+
+def arrays(results: Results) -> list[Block]:
+    """Return areas of arrays over that of SA (16), published and as synthesised."""
+    table = results.table(ARRAYS)
+    if table is None:
+        return []
+    columns = ["published_adders", "corrected_adders", "open_adders"]
+    table = table.assign(**{name: pd.to_numeric(table[name]) for name in columns})
+    table["listed"] = table["open_adders"].where(table["missing"].astype(str) != "True", 0)
+    sums = table.groupby("label", sort=False)[[*columns, "listed"]].sum(min_count=1)
+    if BASELINE not in sums.index:
+        return []
+    over = sums / sums.loc[BASELINE]
+    rows = [
+        Row([label, *(Number(value, 3) for value in row), Number(sums.at[label, "open_adders"])])
+        for label, row in over.iterrows()
+    ]
+    heading = ["array", "published", "corrected", "synthesised", "of it listed", "BF16 adders"]
+    lacking = table[table["missing"].astype(str) == "True"].groupby(["label", "part"])
+    shares = (lacking["open_adders"].sum() / sums["open_adders"]).dropna()
+    told = [
+        f"{label}: {part.replace('_', ' ')}, {percent(share).text} % of the array"
+        for (label, part), share in shares.items()
+        if label == "Mugi (256)"
+    ]
+    title = f"Area over that of {BASELINE}"
+    return [
+        Text([f"Sums of units over those of {BASELINE}. All parts: ", results.link(ARRAYS)]),
+        Table("arrays", title, heading, rows),
+        Text("What the published list has nothing for:"),
+        Items(told),
+    ]
+
+
+def units(results: Results) -> list[Block]:
+    """Return areas of units beside the published components, and how far they are off."""
+    table = results.table(UNITS)
+    if table is None:
+        return []
+    rows = [
+        Row(
+            [
+                *[Code(one.unit), one.components, Number(one.open_adders)],
+                *[Number(one.published_adders), Number(one.open_over_published, 3), one.note],
+            ]
+        )
+        for one in table.itertuples()
+    ]
+    heading = ["unit", "published components", "synthesised", "published", "ratio", "note"]
+    return [
+        Text(measured_spread(table)),
+        Table("units", "Areas of units, in BF16 adders", heading, rows),
+    ]
+
+
+def measured_spread(table: pd.DataFrame) -> str:
+    """Return how far open areas lie from published ones, for the ±20 % of How sure."""
+    ratio = table[table["unit"] != "bf16_adder"]["open_over_published"].astype(float)
+    inside = ratio.between(1 / 1.2, 1.2).sum()
+    return (
+        f"Of {len(ratio)} units {inside} lie within the ±20 % that How sure assumes of unit costs; "
+        f"all lie between {ratio.min():.2g} and {ratio.max():.2g} times the published area, half "
+        f"of them between {ratio.quantile(0.25):.2f} and {ratio.quantile(0.75):.2f}. The large "
+        "ones are near, small controllers are not. What is not in the list is no spread of costs."
+    )
+
+
+def headlines(results: Results) -> list[Block]:
+    """Return what the switches of synthesis do to claims."""
+    table = results.table(SWITCHES)
+    if table is None:
+        return []
+    chosen = table["assumption"].isin(SWITCHED) & table["claim"].astype(str).str.startswith(SHOWN)
+    rows = [
+        Row(
+            [
+                *[one.claim, one.base, [Code(f"{one.assumption}={one.value}")]],
+                *[Number(one.base_value), Number(one.computed)],
+            ],
+            tags={"assumption": [one.assumption], "preset": [one.base]},
+        )
+        for one in table[chosen].itertuples()
+    ]
+    if not rows:
+        return []
+    words = (
+        "Two assumptions bring this into the model, as choices that neither preset makes: "
+        "row_storage and figna_pe. The technology 45nm-open has the synthesised areas. What "
+        "single choices do to claims:"
+    )
+    title, heading = "Claims by what is built", ["claim", "preset", "choice", "without", "with"]
+    return [
+        Heading(title, "choices"),
+        Text(words),
+        Table("choices", title, heading, rows, ("assumption", "preset")),
+    ]
+
+
+def universes(results: Results) -> list[Block]:
+    """Return where the abstract's figures lie if the switches of synthesis are drawn too."""
+    with_them, without = results.table(CURVE_IN_GATES), results.table(CURVE)
+    if with_them is None or without is None:
+        return []
+    both = with_them.merge(without, on="claim", suffixes=("", "_before"))
+    rows = [
+        Row(
+            [
+                *[one.claim, Number(one.median_before, 3), Number(one.median, 3)],
+                *[percent(one.share_above_1_before), percent(one.share_above_1)],
+            ]
+        )
+        for one in both.itertuples()
+    ]
+    title = "The abstract in universes, without and with these choices"
+    heading = ["claim", "median", "with them", "above 1 [%]", "with them [%]"]
+    return [Heading(title, "universes"), Table("universes", title, heading, rows)]
