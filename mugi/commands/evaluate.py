@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import pandas as pd
 
@@ -22,6 +22,8 @@ from mugi.shards import Shard
 NOTES = {
     "sram_fitted": "runs have SRAM sizes CACTI was not run for; their SRAM costs are fitted"
     " (docs/reference/design.md)",
+    "sram_extrapolated": "of them have SRAMs smaller or larger than all that CACTI was run for,"
+    " whose costs may be far off",
     "exceeds_dram": "runs keep more weights and KV cache than the technology has DRAM"
     " (weight_bytes, kv_cache_bytes; capacity_gb of dram_device)",
 }
@@ -95,9 +97,7 @@ def run(args: argparse.Namespace) -> int:
                 table.to_csv(sys.stdout, index=False, header=number == 0)
     if args.breakdown:
         write_tables(breakdowns(runs), args.breakdown)
-    for column, count in noted.items():
-        if count:
-            print(f"mugi evaluate: {count} {NOTES[column]}", file=sys.stderr)
+    tell_notes("evaluate", noted)
     closing(
         {
             args.output or "stdout": f"{len(runs):,} run{'s' * (len(runs) > 1)}",
@@ -106,6 +106,13 @@ def run(args: argparse.Namespace) -> int:
         beside_data=bool(chosen) or not paths,
     )
     return 0
+
+
+def tell_notes(command: str, noted: Mapping[str, int]) -> None:
+    """Print the notes on results: column of NOTES -> number of runs for which it is true."""
+    for column, count in noted.items():
+        if count:
+            print(f"mugi {command}: {count} {NOTES[column]}", file=sys.stderr)
 
 
 def _part(runs: pd.DataFrame, text: str) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """`mugi explore`: evaluate sweeps over any column, and find and draw their Pareto fronts."""
 
 import argparse
-import sys
 from pathlib import Path
 
+from mugi.commands.evaluate import NOTES, tell_notes
 from mugi.commands.output import closing
 from mugi.errors import InputError
 from mugi.explore import check_plot, draw, explore_sweep, load_sweep
@@ -32,13 +32,7 @@ def run(args: argparse.Namespace) -> None:
     write_table(table, args.output)
     for suffix, content in files.items():
         write_bytes(f"{args.plot}.{suffix}", content)
-    fitted = table["sram_fitted"].sum()
-    if fitted:
-        print(
-            f"mugi explore: {fitted} rows have SRAM sizes CACTI was not run for;"
-            " their SRAM costs are fitted (docs/reference/design.md)",
-            file=sys.stderr,
-        )
+    tell_notes("explore", table[list(NOTES)].sum().to_dict())
     told = {args.output: f"{len(table):,} rows, {table['pareto_front'].sum():,} on the front"}
     told |= {f"{args.plot}.{suffix}": "plot" for suffix in files}
     closing(told)

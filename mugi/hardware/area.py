@@ -21,7 +21,7 @@ def total(setups: Setups, costs: Mapping, field: str, levels: Iterable[str]) -> 
     return whole_chip
 
 
-def fitted(setups: Setups, costs: Mapping) -> np.ndarray:
-    """Return which setups have an SRAM that CACTI was not run for: (setups, 1)."""
-    marks = [cost["fitted"] for cost in costs.values() if "fitted" in cost]
+def srams(setups: Setups, costs: Mapping, mark: str) -> np.ndarray:
+    """Return which setups have an SRAM with a mark of `technology.sram_cost`: (setups, 1)."""
+    marks = [cost[mark] for cost in costs.values() if mark in cost]
     return np.any(np.broadcast_arrays(*marks, np.zeros((setups.count, 1), bool)), axis=0)

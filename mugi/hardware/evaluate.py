@@ -70,8 +70,9 @@ def evaluate(runs: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     parts) and leakage; cycles, runtime_s and tokens_per_s; dynamic and DRAM energy, total_energy_j
     (dynamic, leakage over the run time, and what the assumption energy_scope adds), tokens by both;
     time and energy to the first token and of each further one; macs, array_utilization, parameters,
-    weight_bytes and kv_cache_bytes; sram_fitted (an SRAM geometry CACTI was not run for); and time,
-    energy and work of each of projection, attention, ffn, output, softmax and silu.
+    weight_bytes and kv_cache_bytes; sram_fitted (an SRAM geometry CACTI was not run for) and
+    sram_extrapolated (smaller or larger than all that it was run for); and time, energy and work of
+    each of projection, attention, ffn, output, softmax and silu.
 
     Raises InputError with all mistakes before anything is computed.
     """
@@ -247,7 +248,8 @@ def _results(done: Activity, rows: np.ndarray) -> dict[str, np.ndarray]:
         "macs": sum(done.counts[group]["work"] for group in GEMMS),
         "array_utilization": _utilization(done),
         **_kept(done),
-        "sram_fitted": done.of_runs(area.fitted(setups, costs)),
+        "sram_fitted": done.of_runs(area.srams(setups, costs, "fitted")),
+        "sram_extrapolated": done.of_runs(area.srams(setups, costs, "extrapolated")),
         **groups,
     }
 

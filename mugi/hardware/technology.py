@@ -167,7 +167,8 @@ def sram_cost(width: np.ndarray, depth: np.ndarray, table: Technology) -> dict:
     """Return the cost of one four-bank SRAM of `depth` words of `width` bits a bank.
 
     Geometries that CACTI was not run for come from `fitted_sram`, or from CACTI if the technology's
-    key `sram` says so.
+    key `sram` says so. `fitted` and `extrapolated` mark the former and, of them, those narrower,
+    wider, shallower or deeper than all that it was run for.
     """
     width, depth = np.broadcast_arrays(np.asarray(width, float), np.asarray(depth, float))
     if not (np.all(width > 0) and np.all(depth > 0)):
@@ -180,6 +181,8 @@ def sram_cost(width: np.ndarray, depth: np.ndarray, table: Technology) -> dict:
         is_fit = table.sram == "fit"
         unit_costs[pair] = fitted_sram(rows, *pair) if is_fit else cacti.sram(*map(int, pair))
     fitted = np.array([table.sram == "fit" and pair not in known for pair in pairs])
+    sizes = np.array(list(known))
+    outside = np.any((pairs < sizes.min(axis=0)) | (pairs > sizes.max(axis=0)), axis=1)
     scaling = table.scaling
     costs = np.array([unit_costs[pair] for pair in pairs]).reshape(*width.shape, 4)
     costs = costs * [scaling.area, scaling.leakage, scaling.energy, scaling.energy]
@@ -189,6 +192,7 @@ def sram_cost(width: np.ndarray, depth: np.ndarray, table: Technology) -> dict:
         "leakage_mw": leakage,
         "energy_nj": {"read": read, "write": write},
         "fitted": fitted.reshape(width.shape),
+        "extrapolated": (fitted & outside).reshape(width.shape),
     }
 
 

@@ -112,3 +112,5 @@ def test_defaults_and_carried_columns():
     assert one(design="tensor", array_height=8)["array_width"] == 16
     assert one(design="systolic", array_height=32)["array_width"] == 32
     assert not result["sram_fitted"] and one(array_height=4096)["sram_fitted"]
+    marks = [one(array_height=height)["sram_extrapolated"] for height in (256, 512, 4096)]
+    assert marks == [False, False, True]  # of 8,192 bits
