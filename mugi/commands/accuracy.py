@@ -11,7 +11,7 @@ from mugi.accuracy.evaluate import evaluate_accuracy
 from mugi.accuracy.settings import BOS, CUTS, DataSettings, TaskSettings, TextSettings, counts
 from mugi.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.commands.output import closing
-from mugi.errors import InputError
+from mugi.errors import InputError, Mistake, raise_all
 from mugi.files import TABLES, check_writable, write_table, write_text
 from mugi.llm.texts import DATASETS, OWN_PREFIX
 from mugi.methods import NATIVE
@@ -128,6 +128,7 @@ def run(args: argparse.Namespace) -> None:
         approximations = expand_operations(args.approx or [NATIVE])
         texts, tasks, data = _texts(args), _tasks(args), None
         if args.data:
+            _refuse_inputs(args)
             data = DataSettings(source=args.data, examples=args.examples)
             texts, tasks = [], []
         if args.batch_size != "auto" and not re.fullmatch("[1-9][0-9]*", args.batch_size):
@@ -175,6 +176,19 @@ def run(args: argparse.Namespace) -> None:
             args.log_samples: "documents of tasks",
         }
     )
+
+
+def _refuse_inputs(args: argparse.Namespace) -> None:
+    """Raise InputError for options that name other inputs than --data."""
+    given = {
+        "--corpus": args.corpus,
+        "--windows": args.windows,
+        "--tasks": args.tasks,
+        "--task-folder": args.task_folder,
+        "--log-samples": args.log_samples,
+    }
+    what = "is about text; with --data, clips or images are all that is measured"
+    raise_all([Mistake(what, name) for name, value in given.items() if value])
 
 
 def _texts(args: argparse.Namespace) -> list[TextSettings]:

@@ -103,6 +103,11 @@ def test_interrupted_vision_goes_on_where_it_stopped(tmp_path, monkeypatch):
             ["--data", "no/folder"],
             "--data no/folder: no such folder; allowed: a folder, digit",
         ),
+        (
+            None,
+            ["--data", "digits", "--tasks", "mugi_quotes"],
+            "--tasks: is about text; with --data",
+        ),
         (None, ["--data", "digits", "--examples", "0"], "--examples 0: must be at least 1"),
         (None, ["--data", "digits", "--examples", "10"], "a linear probe needs 2 classes or more"),
         (None, [], "is of kind features: it needs --data of `mugi accuracy`"),

@@ -31,8 +31,8 @@ rule prepare_model:
 # Clips of speech with transcripts, for Whisper: not part of the default run
 rule fetch_speech:
     input:
-        script=BASE / "workflow" / "scripts" / "speech.sh",
-        sums=BASE / "workflow" / "scripts" / "speech.sha256",
+        script=local(str(BASE / "workflow" / "scripts" / "speech.sh")),
+        sums=local(str(BASE / "workflow" / "scripts" / "speech.sha256")),
     output:
         directory(SPEECH),
     log:
@@ -72,16 +72,16 @@ rule evaluate_accuracy:
         model=model_arguments,
         data=data_arguments,
         approximations=approximations_of,
-        perplexity=[
+        perplexity=on_text(
             f"--{key.replace('_', '-')}={value}"
             for key, value in sorted(config["accuracy"]["perplexity"].items())
-        ],
-        corpora=options("corpus", config["accuracy"]["corpora"]),
-        tasks=[
+        ),
+        corpora=on_text(options("corpus", config["accuracy"]["corpora"])),
+        tasks=on_text(
             f"--tasks={task}={documents}"
             for task, documents in sorted(config["accuracy"]["tasks"].items())
-        ],
-        prompts=prompt_arguments(),
+        ),
+        prompts=on_text(prompt_arguments()),
         bos=bos_of("accuracy"),
         seed=config["accuracy"]["seed"],
         cells=CELLS,

@@ -83,14 +83,15 @@ FIRST, SECOND, THIRD, FOURTH = 4, 3, 2, 1
 
 
 def stage(*names):
-    """The files of the package that a command of these stages is made of.
+    """The files of the package that a command of these stages is made of, whatever storage
+    results have.
 
     A job reruns when one of them changes; Snakemake by itself does not look into modules.
     """
     names = {"documents", "errors", "files", "runs", "schema", *names}
     while lower := {name for high in names for name in BELOW.get(high, [])} - names:
         names |= lower
-    return sorted({path for name in names for path in files_of(name)})
+    return local(sorted({path for name in names for path in files_of(name)}))
 
 
 def code_of(*names):
@@ -119,18 +120,19 @@ def checkpoint_of(wildcards):
     if source != "embedded":
         place = Path(source)
         if place.is_file():
-            return [source]
+            return local([source])
         kinds = ("safetensors", "json", "gguf")
-        return sorted(str(path) for kind in kinds for path in place.glob(f"*.{kind}"))
+        files = (path for kind in kinds for path in place.glob(f"*.{kind}"))
+        return local(sorted(map(str, files)))
     return expand("results/models/{{model}}/{file}", file=CHECKPOINT)
 
 
-def model_arguments(wildcards):
+def model_arguments(wildcards, input):
     """How the commands name and load a model."""
     model = config["models"][wildcards.model]
     source = model["source"]
     if source == "embedded":
-        source = f"results/models/{wildcards.model}"
+        source = str(Path(input.checkpoint[0]).parent)
     return [
         source,
         f"--name={wildcards.model}",
@@ -191,14 +193,20 @@ def part_argument(wildcards):
 def data_of(wildcards):
     """The folder of clips or images of a model of speech or vision."""
     data = config["models"][wildcards.model].get("data", DIGITS)
-    return [] if data == DIGITS else [SPEECH if data == CLIPS else data]
+    return [] if data == DIGITS else [SPEECH if data == CLIPS else local(data)]
 
 
-def data_arguments(wildcards):
+def data_arguments(wildcards, input):
     """How `mugi accuracy` names them."""
     model = config["models"][wildcards.model]
-    model = model | ({"data": SPEECH} if model.get("data") == CLIPS else {})
+    model = model | ({"data": str(input.data)} if model.get("data") == CLIPS else {})
     return [f"--{key}={model[key]}" for key in ("data", "examples") if key in model]
+
+
+def on_text(arguments):
+    """Arguments about text, which models of speech and vision are not given."""
+    arguments = list(arguments)
+    return lambda w: [] if "data" in config["models"][w.model] else arguments
 
 
 def approximations_of(wildcards):
@@ -238,4 +246,6 @@ def own_files(grids):
             names |= {value} if isinstance(value, str) else set(value)
     files = {own_file(name) for name in named.pop("model")} - {None}
     others = set().union(*named.values())
-    return sorted(files | {name for name in others if name.endswith((".yaml", ".yml"))})
+    return local(
+        sorted(files | {name for name in others if name.endswith((".yaml", ".yml"))})
+    )

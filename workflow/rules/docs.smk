@@ -13,7 +13,7 @@ rule document_results:
             "results/judge/curve.csv",
             "results/judge/survives.md",
         ],
-        script=BASE / "docs" / "update.py",
+        script=local(str(BASE / "docs" / "update.py")),
         sources=stage("claims", "compare", "report"),
     output:
         expand(

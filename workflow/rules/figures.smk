@@ -28,7 +28,7 @@ for name, figure in FIGURES.items():
     # finds neither, and shows a white page
     labels = {"shows": f"{figure.number}: {figure.title}"}
     own_tables = [
-        path if path.startswith("results/") else str(PACKAGE.parent / path)
+        path if path.startswith("results/") else local(str(PACKAGE.parent / path))
         for path in figure.input_paths(config)
     ]
     shown = f".{SHOWN[figure.kind]}"
@@ -39,8 +39,8 @@ for name, figure in FIGURES.items():
             name
         input:
             tables=own_tables,
-            script=OWN_SCRIPTS.get(name, SCRIPTS / f"{name}.py"),
-            shared=SHARED,
+            script=local(str(OWN_SCRIPTS.get(name, SCRIPTS / f"{name}.py"))),
+            shared=local(list(map(str, SHARED))),
         output:
             [
                 (

@@ -2,7 +2,7 @@
 from mugi.ledger import LEDGER
 
 COSTS = options("costs", filter(None, [config["judge"]["costs"]]))
-OWN_LEDGERS = config.get("own_claims", [])
+OWN_LEDGERS = local(config.get("own_claims", []))
 LEDGERS = [str(LEDGER), *OWN_LEDGERS]
 
 
@@ -125,7 +125,7 @@ rule judge_survivors:
 # The abstract's claims and Mugi's leads over each rival in draws of unit costs
 rule judge_sure:
     input:
-        costs=config["judge"]["costs"] or [],
+        costs=local(config["judge"]["costs"] or []),
         sources=stage("judge"),
     output:
         "results/judge/sure.csv",

@@ -22,7 +22,7 @@ rule rtl:
 # Every unit of the arrays, synthesised at one clock
 rule synthesise:
     input:
-        verilog=sorted(str(path) for path in (BASE / "rtl").glob("*.v")),
+        verilog=local(sorted(str(path) for path in (BASE / "rtl").glob("*.v"))),
         liberty=lambda w: (
             LIBERTY[w.library] if Path(LIBERTY[w.library]).is_file() else []
         ),
@@ -68,7 +68,7 @@ rule open_technology:
 # The package's areas beside the published ones, unit by unit and array by array
 rule gates:
     input:
-        areas=str(PACKAGE / "rtl" / "areas.csv"),
+        areas=local(str(PACKAGE / "rtl" / "areas.csv")),
         sources=stage("rtl"),
     output:
         arrays="results/gates/arrays.csv",

@@ -35,3 +35,11 @@ if REPORTING and report_has["missing"]:
         f"snakemake: not made yet, left out: {', '.join(report_has['missing'])}",
         file=sys.stderr,
     )
+
+# The plugin of S3 (0.3.6) makes its keys of patterns before Snakemake adds wildcard_constraints
+for made in workflow.rules:
+    stored = [file.storage_object for file in made.output if file.is_storage]
+    for place in stored:
+        place.__post_init__()
+    if stored:
+        made.update_wildcard_constraints()
