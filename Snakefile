@@ -76,6 +76,7 @@ localrules:
     judge,
     judge_breakeven,
     judge_claims,
+    judge_gates,
     judge_survivors,
     look_up,
     open_technology,

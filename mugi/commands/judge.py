@@ -12,6 +12,7 @@ from mugi.files import TABLES, check_writable, read_table, write_table, write_te
 from mugi.hardware.runs import KEYS
 from mugi.judge.breakeven import break_even
 from mugi.judge.costs import load_costs
+from mugi.judge.gates import in_gates
 from mugi.judge.multiverse import UNIVERSES, curve, drawn, indices, one_at_a_time, summary
 from mugi.judge.sobol import sobol_indices, strongest
 from mugi.judge.stand import DOCUMENTS, NEEDED, stand
@@ -195,6 +196,10 @@ def _variance(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
     return {args.output: variance_shares(args.samples, args.seed, args.preset, costs)}
 
 
+def _gates(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
+    return {args.output: in_gates()}
+
+
 def _add_where(parser: argparse.ArgumentParser) -> None:
     _add_output(parser)
     _add_preset(parser)
@@ -233,6 +238,7 @@ PARTS = {
     ),
     "sure": ("the abstract's claims and leads over each rival in draws of costs", _add_sure, _sure),
     "variance": ("what the spread of these is made of", _add_variance, _variance),
+    "gates": ("the paper's chips as listed and as built in gates", _add_output, _gates),
     "where": ("Mugi against the best rival, by batch, length and size", _add_where, _where),
     "accuracy": (
         "what approximations cost models, next to what INT4 costs",

@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 
-from figures import in_gates, waves
+from figures import in_gates, table_in_gates, waves
 from mugi.errors import InputError
 from mugi.files import write_table
+from mugi.judge.gates import in_gates as in_gates_chips
 from mugi.rtl import units
 from mugi.rtl.waves import WAVES
 
@@ -63,3 +64,21 @@ def test_events_of_a_row(tmp_path):
             assert (rows["cycle"] - rows["column"]).nunique() == 1
     spikes = drawn[(drawn["what"] == "spike") & (drawn["column"] == 0)]
     assert (spikes["cycle"] - 8 * spikes["window"]).tolist() == [7, 1, 4]  # magnitudes
+
+
+def test_chips_as_listed_and_as_built(tmp_path):
+    table = in_gates_chips()
+    write_table(table, tmp_path / "chips.csv")
+    table_in_gates.make(tmp_path / "chips.csv", tmp_path / "table")
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert len([line for line in text.splitlines() if line.startswith(("| Mugi", "| SA"))]) == 24
+    keys = ["preset", "model", "build", "design", "variant", "array_height"]
+    rows = table.set_index(keys).sort_index().loc["as-published", "llama_2_70b_GQA"]
+    listed, built = rows.loc["as listed"], rows.loc["as built"]
+    mugi, figna = ("mugi", "vlp", 256), ("systolic", "figna", 16)
+    assert listed.loc[mugi, "tokens_per_s"] == pytest.approx(1.39, abs=0.005)  # Table 3
+    assert built["tokens_per_s"].idxmax() == mugi  # what the caption says
+    assert listed["tokens_per_j"].idxmax() == mugi and built["tokens_per_j"].idxmax() == figna
+    assert built.loc[mugi, "embodied_carbon_kgco2e"] > listed.loc[mugi, "embodied_carbon_kgco2e"]
+    unmoved = [("carat", "", 256), ("systolic", "mac", 16)]
+    assert (built.loc[unmoved] == listed.loc[unmoved]).all(axis=None)

@@ -208,6 +208,24 @@ rule judge_breakeven:
         "mugi judge breakeven -o {output:q} > {log:q} 2>&1"
 
 
+# The paper's chips as listed and as built in gates
+rule judge_gates:
+    input:
+        sources=stage("judge"),
+    output:
+        "results/gates/chips.csv",
+    log:
+        "results/logs/judge_gates.log",
+    benchmark:
+        "results/benchmarks/judge_gates.tsv"
+    conda:
+        ENVIRONMENT
+    message:
+        "Chips as listed and as built in gates"
+    shell:
+        "mugi judge gates -o {output:q} > {log:q} 2>&1"
+
+
 # What approximations cost each model, next to what INT4 costs
 rule judge_accuracy:
     input:
