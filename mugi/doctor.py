@@ -48,6 +48,8 @@ TOOLS = {
     "make": ("the targets of the Makefile", "apt-get install make"),
     "apt-get": ("clips of speech in `make full`", "Debian or Ubuntu"),
     "dpkg-deb": ("clips of speech in `make full`", "Debian or Ubuntu"),
+    "iverilog": ("tests of rtl/", "apt-get install iverilog"),
+    "yosys": ("the stage rtl, of `make full`", "apt-get install yosys qflow-tech-osu018"),
     "chromium": ("tests of the report's pages", "apt-get install chromium"),
     "sbatch": ("profiles/slurm", "a Slurm cluster"),
 }

@@ -62,7 +62,10 @@ def shown(results: Results, name: str) -> list[Block]:
         blocks.append(as_table(results, name))
     caption = captioned(results, name)
     blocks += [Caption(caption)] if caption else []
-    inputs = [results.link(path.removeprefix(PREFIX)) for path in inputs_of(results, name)]
+    inputs = [
+        path if path.startswith("mugi/") else results.link(path.removeprefix(PREFIX))
+        for path in inputs_of(results, name)  # those of the package are no results
+    ]
     facts = {
         "files": spaced([results.link(path.removeprefix(PREFIX)) for path in output_paths(name)]),
         "data": spaced(inputs),

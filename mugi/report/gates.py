@@ -108,13 +108,15 @@ def units(results: Results) -> list[Block]:
 
 def measured_spread(table: pd.DataFrame) -> str:
     """Return how far open areas lie from published ones, for the ±20 % of How sure."""
-    ratio = table[table["unit"] != "bf16_adder"]["open_over_published"].astype(float)
-    inside = ratio.between(1 / 1.2, 1.2).sum()
+    alone = (table["alone"].astype(str) == "True") & (table["unit"] != "bf16_adder")
+    ratio = table[alone].set_index("unit")["open_over_published"].astype(float)
+    inside = ratio[ratio.between(1 / 1.2, 1.2)]
     return (
-        f"Of {len(ratio)} units {inside} lie within the ±20 % that How sure assumes of unit costs; "
-        f"all lie between {ratio.min():.2g} and {ratio.max():.2g} times the published area, half "
-        f"of them between {ratio.quantile(0.25):.2f} and {ratio.quantile(0.75):.2f}. The large "
-        "ones are near, small controllers are not. What is not in the list is no spread of costs."
+        f"Of {len(ratio)} classes of components that one unit stands for, {len(inside)} "
+        f"({', '.join(inside.index) or 'none'}) lie within the ±20 % that How sure assumes of unit "
+        f"costs; half of all lie between {ratio.quantile(0.25):.2f} and "
+        f"{ratio.quantile(0.75):.2f} times the published area, all between {ratio.min():.2g} and "
+        f"{ratio.max():.2g}. Those far off are small controllers and FIGNA's alignment."
     )
 
 

@@ -38,7 +38,8 @@ COLUMNS = {
     CURVE_IN_GATES: ["claim", "median", "share_above_1"],
     ARRAYS: ["label", "part", "missing", "open_adders", "published_adders", "corrected_adders"],
     UNITS: [
-        *["unit", "components", "open_adders", "published_adders", "open_over_published", "note"],
+        *["unit", "components", "alone", "open_adders", "published_adders"],
+        *["open_over_published", "note"],
     ],
     INDICES: ["claim", "assumption", "first_order", "low", "high"],
     SURE: [

@@ -185,15 +185,16 @@ def beside_published(table: pd.DataFrame) -> pd.DataFrame:
     units = load_units().units
     open_areas = table.set_index("unit")["area_adders"]
     rows = [
-        [name, ", ".join(unit.published), open_areas[name], published_adders(unit), unit.note]
+        [name, ", ".join(unit.published), unit.alone, open_areas[name], published_adders(unit)]
         for name, unit in units.items()
         if unit.published and name in open_areas
     ]
-    columns = ["unit", "components", "open_adders", "published_adders", "note"]
+    columns = ["unit", "components", "alone", "open_adders", "published_adders"]
     result = pd.DataFrame(rows, columns=columns)
-    ratio = result["open_adders"] / result["published_adders"]
-    result.insert(4, "open_over_published", ratio)
-    return result
+    return result.assign(
+        open_over_published=result["open_adders"] / result["published_adders"],
+        note=[units[name].note for name in result["unit"]],
+    )
 
 
 def parts_of(array: Array, height: int, table: pd.DataFrame) -> pd.DataFrame:

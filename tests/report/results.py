@@ -97,8 +97,20 @@ def gates() -> pd.DataFrame:
 
 def units() -> pd.DataFrame:
     """Return units beside published components."""
-    rows = [("bf16_adder", "adderbf16", 1.0, 1.0, 1.0, ""), ("pe", "gates", 0.5, 1.0, 0.5, "Two.")]
-    columns = ["unit", "components", "open_adders", "published_adders", "open_over_published"]
+    rows = [
+        ("bf16_adder", "adderbf16", True, 1.0, 1.0, 1.0, ""),
+        ("register", "register", True, 0.9, 1.0, 0.9, ""),
+        ("fifo", "fifo", True, 0.5, 1.0, 0.5, ""),
+        ("pe", "gates", False, 4.0, 1.0, 4.0, "Two."),
+    ]
+    columns = [
+        "unit",
+        "components",
+        "alone",
+        "open_adders",
+        "published_adders",
+        "open_over_published",
+    ]
     return pd.DataFrame(rows, columns=[*columns, "note"])
 
 

@@ -212,7 +212,7 @@ def test_areas_in_gates(pages):
         ["SA, BF16×INT4 (16)", "", "", "0.75", "0.75", "120"],
     ]
     assert "Mugi (256): partial sums, 20 % of the array" in page.main.text
-    assert "Of 1 units 0 lie within the ±20 %" in page.main.text
+    assert "that one unit stands for, 1 (register) lie within the ±20 %" in page.main.text
     [choice] = page.select("#table-choices tbody tr")
     assert [cell.text for cell in choice.select("td")][2:] == [
         "row_storage=as_built",
