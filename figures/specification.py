@@ -71,7 +71,8 @@ def draw(above, below, curve: pd.DataFrame, claim, presets: pd.Series) -> None:
         [curve[(curve["assumption"] == a) & (curve["value"] == v)]["share"] for a, v in rows]
     )
     extent = (0, 100, len(rows) - 0.5, -0.5)
-    below.imshow(image, aspect="auto", cmap=marks.CELL_COLOURS, vmin=0, vmax=3, extent=extent)
+    if rows:  # of very few draws nothing explains anything
+        below.imshow(image, aspect="auto", cmap=marks.CELL_COLOURS, vmin=0, vmax=3, extent=extent)
     below.set_yticks(range(len(rows)), [f"{a} = {v}" for a, v in rows], fontsize=4)
     sns.despine(ax=above)
 

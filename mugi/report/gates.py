@@ -48,7 +48,7 @@ def page(results: Results) -> Page:
     blocks += [Heading("What was confirmed, and what not", "areas"), Text(BUILT)]
     blocks += arrays(results) + units(results) + headlines(results) + universes(results)
     blocks += [Heading("What an architect may conclude", "conclude"), Items(CONCLUDE)]
-    blocks += drawn_from(results, "gates/")
+    blocks += drawn_from(results, "gates/", "judge/universes_in_gates")
     return Page("gates", "In gates", about, blocks)
 
 

@@ -89,7 +89,7 @@ rule judge_universes_in_gates:
     conda:
         ENVIRONMENT
     params:
-        draws=max(2, config["judge"]["universes"] // 10),
+        draws=max(20, config["judge"]["universes"] // 10),
     message:
         "The abstract's claims in {params.draws} universes, what synthesis found among them"
     shell:
