@@ -110,17 +110,19 @@ def account_carbon(
     raise_all([unknown("assumption of carbon", n, SWITCHES) for n in flips if n not in SWITCHES])
     hardware = hardware.reset_index(drop=True)
     raise_all(_mistakes(hardware))
-    switched = [name for name in SWITCHES if f"assumption.{name}" in hardware]
+    switches = [name for name in (f"assumption.{n}" for n in SWITCHES) if name in hardware]
+    more = [key for key in KEYS if key in hardware and key not in RUN]
+    kept = [*RUN, *more, *switches]
     accounted = [
-        _accounted(hardware, _rules(accounting, hardware, flips)).assign(accounting=accounting)
+        _accounted(hardware, _rules(accounting, hardware, flips), kept).assign(
+            accounting=accounting
+        )
         for accounting in ([presets] if isinstance(presets, str) else presets)
     ]
     table = pd.concat(accounted)
     table["carbon_kgco2e"] = table[CARBON].sum(axis=1)
     table["event"] = pd.Categorical(table["event"], [*EVENTS, "embodied", "total"])
-    switches = [f"assumption.{name}" for name in switched]
-    more = [key for key in KEYS if key in hardware and key not in RUN]
-    keys = [*RUN, *more, *switches, "accounting", "event"]
+    keys = [*kept, "accounting", "event"]
     ordered = [*keys, "area_mm2", "runtime_s", *CARBON, "carbon_kgco2e", *SHOWN.values()]
     in_order = table.sort_values(keys, key=lambda c: c.map(str) if c.dtype == object else c)
     return in_order[ordered].astype({"event": str}).reset_index(drop=True)
@@ -167,12 +169,16 @@ def _rules(accounting: str, runs: pd.DataFrame, flips: Mapping) -> dict[str, pd.
     return rules | {"fab_carbon_intensity": fab.where(fab != "as_used", use).infer_objects()}
 
 
-def _accounted(runs: pd.DataFrame, rules: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """Return the carbon of runs by event; that of the output where figures include it."""
-    events = {event: _operational(runs, event, rules) for event in EVENTS}
+def _accounted(runs: pd.DataFrame, rules: Mapping[str, pd.Series], kept: list[str]) -> pd.DataFrame:
+    """Return the carbon of runs by event, with `kept` columns of them: a hundred would be memory.
+
+    That of the output is there where figures include it.
+    """
+    columns = [*kept, "event", "area_mm2", "runtime_s", *CARBON]
+    events = {event: _operational(runs, event, rules)[columns] for event in EVENTS}
     events["output"] = events["output"][rules["lm_head_in_breakdowns"] == "included"]
-    by_event = pd.concat([*events.values(), _embodied(runs, rules)])
-    total = runs.assign(event="total", **by_event[CARBON].groupby(level=0).sum())
+    by_event = pd.concat([*events.values(), _embodied(runs, rules)[columns]])
+    total = runs.assign(event="total", **by_event[CARBON].groupby(level=0).sum())[columns]
     table = pd.concat([by_event, total])
     return table.assign(**{SHOWN[name]: rules[name].loc[table.index] for name in SHOWN})
 

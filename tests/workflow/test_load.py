@@ -17,7 +17,7 @@ def test_a_thousand_jobs_are_planned_soon(tmp_path):
 
 def test_a_hundred_thousand_runs_in_little_memory_go_on_where_they_stopped(tmp_path):
     found = load.runs(tmp_path)
-    assert found["rows"] >= 100_000 - 50 and found["parts"] >= 4
+    assert found["rows"] >= 100_000 and found["parts"] >= 4
     assert found["killed"] and found["kept"] >= 1
     assert found["peak_mib"] < 2048
 
