@@ -15,7 +15,7 @@ from tests.workflow.project import copy_of_project
 
 STAGES = {
     *("accuracy", "approximations", "array", "carbon", "claims", "docs"),
-    *("figures", "hardware", "judge", "models", "report", "tables"),
+    *("figures", "gates", "hardware", "judge", "models", "report", "tables"),
 }
 
 
