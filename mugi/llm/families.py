@@ -41,10 +41,11 @@ def kind_of(config: PreTrainedConfig) -> str:
     for kind, names in _ARCHITECTURES.items():
         for name in names:  # some models have two classes
             kinds |= dict.fromkeys([name] if isinstance(name, str) else name, kind)
-    if not config.architectures:
+    named = config.architectures
+    if not (isinstance(named, list) and named and isinstance(named[0], str)):
         likely = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type, "ITS CLASS")
         raise InputError(f'config.json names no class; add "architectures": ["{likely}"] to it')
-    architecture = config.architectures[0]
+    architecture = named[0]
     if architecture not in kinds:
         raise InputError(
             f"{architecture} cannot be evaluated; allowed: causal language models, Whisper, image "

@@ -22,7 +22,7 @@ from mugi.cli import main
 from mugi.errors import InputError
 from mugi.hardware import library, model, technology
 
-SECONDS = 6.0  # of processor time: 2 on a machine of its own, more where processes share a core
+SECONDS = 2.0  # of processor time
 HANGS_S = 60.0  # of the clock: an input that waits for something
 MEMORY = 1 << 30  # bytes that an input may add to those of the process
 LONGEST_LINE = 4000  # characters of a mistake

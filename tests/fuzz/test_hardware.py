@@ -160,7 +160,8 @@ def test_designs(fuzzed):
 
 # --- technologies -------------------------------------------------------------------------------
 
-[TECHNOLOGY] = packaged("technology")
+KNOWN = packaged("technology")
+TECHNOLOGY = next(one for one in KNOWN if "extends" not in one)
 FASTER = {
     "extends": "45nm",
     "node_nm": 28,
@@ -180,10 +181,9 @@ def use_technology(text: str, folder: Path) -> None:
 
 TECHNOLOGIES = Parser(
     "technologies",
-    yaml_texts([FASTER, FASTER, TECHNOLOGY], sorted(keys_of(TECHNOLOGY)))
-    | with_odd(FASTER, TECHNOLOGY),
+    yaml_texts([FASTER, *KNOWN], sorted(keys_of(TECHNOLOGY))) | with_odd(FASTER, TECHNOLOGY),
     use_technology,
-    good=(yaml_of(FASTER), yaml_of(TECHNOLOGY)),
+    good=tuple(map(yaml_of, [FASTER, *KNOWN])),
     command=lambda text, folder: asked(technology=written(text, folder / "technology.yaml")),
     quick=6,
 )

@@ -108,6 +108,7 @@ def test_config_beside_weights(fuzzed, checkpoint):
             ),
             used,
             good=(json.dumps(content),),
+            seeds=tuple(json.dumps(content | {"architectures": odd}) for odd in (True, [[]])),
             quick=3,
         )
     )
