@@ -18,7 +18,7 @@ FASTEST_PS = 1  # a clock that nothing meets
 # Registers, whose area is a flip-flop each, are the cells of Yosys named so
 FLIP_FLOPS = "t:$_*FF*"
 SCRIPT = """
-read_verilog {sources}
+read_verilog {language} {sources}
 hierarchy -check -top {top} {parameters}
 synth -flatten -top {top}
 tee -q -o registers select -count {registers}
@@ -94,6 +94,7 @@ def synthesise(
         (folder / "cells.lib").symlink_to(liberty.absolute())
         (folder / "none").touch()  # with constraints, if only empty ones, ABC also sizes gates
         script = SCRIPT.format(
+            language="-sv" if any(path.suffix == ".sv" for path in sources) else "",
             sources=" ".join(f'"{path}"' for path in sources),
             top=top,
             parameters=" ".join(f"-chparam {name} {value}" for name, value in parameters.items()),
