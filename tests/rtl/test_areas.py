@@ -174,26 +174,30 @@ def test_a_component_of_ones_own(tmp_path, osu018, capsys):
     assert "64 flip-flops" in capsys.readouterr().out
 
 
+def test_systemverilog_in_a_folder_with_a_blank(tmp_path, osu018):
+    (tmp_path / "my files").mkdir()
+    text = "module a(input logic x, z, output logic y); always_comb y = x & z; endmodule"
+    path = verilog(tmp_path / "my files", text, "a.sv")
+    made = synthesise([path], "a", {}, osu018, 12)
+    assert (made.flip_flops, made.cells) == (0, 1) and made.longest_path_ns > 0
+
+
+INVERTING = "module a(input x, output y); assign y = ~x; endmodule"
+WIRE = "module a(input x, output y); assign y = x; endmodule"
+ABSENT = "module a(input x, output y); b c(x, y); endmodule"
+LATCH = "module a(input c, d, output reg q); always @* if (c) q = d; endmodule"
+
+
 @pytest.mark.parametrize(
     ("text", "top", "parameters", "line"),
     [
-        ("module a(input x, output y); assign y = ~x; endmodule", "b", {}, "Module `b' not found"),
-        ("module a(input x, output y); assign y = ~x; endmodule", "a", {"H": 1}, "defparam `H`"),
+        (INVERTING, "b", {}, "Module `b' not found"),
+        (INVERTING, "a", {"H": 1}, "defparam `H`"),
         ("modul a;", "a", {}, "syntax error"),
-        (
-            "module a(input x, output y); assign y = x; endmodule",
-            "a",
-            {},
-            "no area: a has no gates",
-        ),
-        ("module a(input x, output y); b c(x, y); endmodule", "a", {}, "`\\b' referenced"),
-        (
-            "module a(input c, d, output reg q); always @* if (c) q = d; endmodule",
-            "a",
-            {},
-            "no cell",
-        ),
-        ("module a; endmodule", "a; shell", {}, "'a; shell' is no name of Verilog"),
+        (WIRE, "a", {}, "no area: a has no gates"),
+        (ABSENT, "a", {}, "`\\b' referenced"),
+        (LATCH, "a", {}, "no area: the library has no cell for $_DLATCH_P_"),
+        (INVERTING, "a; shell", {}, "'a; shell' is no name of Verilog"),
     ],
 )
 def test_modules_that_have_no_area(text, top, parameters, line, tmp_path, osu018):
