@@ -82,6 +82,7 @@ class DesignFile(Changes):
     array_width: Text = "array_height"
     dataflow: Literal["os", "ws"]
     vector_unit: bool = True
+    classes: list[str] = Field(default_factory=list)  # that only a technology of the user has
     default_variant: str = ""
     variants: dict[str, Changes | None] = Field(default_factory=dict)
 
@@ -286,7 +287,9 @@ class _Builder:
             self.mistake(unknown("tag", None, TAGS), *key)
         given = {size: getattr(entry, size) for size in PER if getattr(entry, size) is not None}
         sizes = self.expressions(given, *key)
-        if kind.isidentifier():
+        if kind in self.file.classes:  # the technology of a run says which sizes it has
+            kind = repr(kind)
+        elif kind.isidentifier():
             needed = sizes_of(technology())
             if kind not in needed:
                 self.mistake(unknown("component class", kind, needed), *key, "class")

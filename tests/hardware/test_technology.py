@@ -176,3 +176,21 @@ def test_cacti_gives_the_rows_of_the_paper():
     for row in technology().sram_rows[:3]:
         asked = cacti.sram(int(row.width), int(row.depth))
         assert asked == pytest.approx(sram_row(row), rel=1e-5)
+
+
+def test_a_class_that_only_a_technology_has(tmp_path):
+    row = {"area_mm2": 0.001, "leakage_mw": 0.01, "dynamic_mw": 0.4}
+    table = written(tmp_path, logic={"unit": row})
+    design = tmp_path / "design.yaml"
+    changes = {"extends": ["mugi"], "classes": ["unit"]}
+    changes["components"] = {"extra": {"class": "unit", "instances": "H", "tag": "pe"}}
+    changes["gemm"] = {"events": {"array_gemm": {"use": {"extra": "H"}}}}
+    design.write_text(yaml.safe_dump(changes))
+    pair = [RUN | {"technology": table, "design": name} for name in ("mugi", str(design))]
+    plain, more = evaluate(pd.DataFrame(pair))["area_mm2"]
+    assert more - plain == pytest.approx(128 * 0.001)
+    with pytest.raises(InputError, match=r"components.extra.class: unknown component class 'unit'"):
+        evaluate(pd.DataFrame([RUN | {"design": str(design)}]))
+    design.write_text(yaml.safe_dump(changes | {"classes": []}))
+    with pytest.raises(InputError, match="unknown component class 'unit'"):
+        evaluate(pd.DataFrame([RUN | {"design": str(design), "technology": table}]))
