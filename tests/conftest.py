@@ -12,6 +12,7 @@ from filelock import FileLock
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("TRITON_INTERPRET", "1")  # read once, when torch's CUDA build imports triton
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 hypothesis.settings.register_profile("busy", deadline=None)  # other workers take time
