@@ -8,6 +8,7 @@ import io
 import math
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -51,6 +52,7 @@ def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[
         raise InputError(Mistake(reason, str(path))) from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much as an index
         raise InputError(Mistake(f"rows have more cells than the heading; {COMMAS}", str(path)))
+    raise_all(_huge(table, str(path)))
     mistakes = [
         Mistake(f"missing column '{name}'", str(path), nearest=closest(name, table.columns))
         for name in dict.fromkeys([*columns, *numbers])
@@ -70,6 +72,20 @@ def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[
         mistakes.append(Mistake("no rows", str(path)))
     raise_all(mistakes)
     return table
+
+
+def _huge(table: pd.DataFrame, where: str) -> list[Mistake]:
+    """Return a mistake for each column of whole numbers that no float can hold.
+
+    pandas reads them as Python's, and then fails to convert them.
+    """
+    mistakes = []
+    for name in (name for name in table if table[name].dtype == object):
+        if "integer" in pd.api.types.infer_dtype(table[name], skipna=True):
+            cells = (cell for cell in table[name] if type(cell) is int)
+            if any(abs(cell) > sys.float_info.max for cell in cells):
+                mistakes.append(Mistake("a number of more than 308 digits", f"{where}: {name}"))
+    return mistakes
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -154,6 +170,7 @@ def plain_frame(table: object, name: str) -> pd.DataFrame:
     twice = [repr(column) for column in table.columns[table.columns.duplicated()]]
     raise_all([f"{name}: a column's name must be text, not {column}" for column in odd])
     raise_all([f"{name}: column {column} is there twice" for column in twice])
+    raise_all(_huge(table, name))
     numbers = [
         column
         for column, dtype in table.dtypes.items()

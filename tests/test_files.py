@@ -48,6 +48,7 @@ def test_a_table_is_read_as_it_was_written(ending, tmp_path):
         ),
         ("name,value,name\na,1,b\n", "t.csv:1: column 'name' is there twice"),
         ("name,value\na,inf\n", "t.csv: line 2, value: 'inf' is not finite"),
+        (f"name,value\na,{10**400}\n", "t.csv: value: a number of more than 308 digits"),
         ("name,value\na,nan\n", "t.csv: line 2, value: 'nan' is not a number"),
     ],
 )

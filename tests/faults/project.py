@@ -16,7 +16,7 @@ from tests.workflow.project import BIN, TINY
 PATIENCE_S = 1800  # the longest that a run of config/tiny.yaml takes on a busy machine
 # what says when and where a run was, and may differ
 DIFFERS = re.compile(
-    r"results/(logs|benchmarks)/|results/(manifest|run)\.json|results/report/run\.html"
+    r"results/(logs|benchmarks|report/files/logs)/|results/(manifest|run)\.json|results/report/run\.html"
 )
 RUN_PAGE = b"\n# Run\n"  # the last one of report.md
 
