@@ -7,6 +7,7 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.commands.output import closing
+from mugi.commands.parts import add_parts
 from mugi.errors import InputError, Mistake
 from mugi.files import TABLES, check_writable, read_table, write_table, write_text
 from mugi.hardware.runs import KEYS
@@ -29,17 +30,13 @@ POINTS = {"model": MODELS, "batch_size": BATCHES, "seq_len": LENGTHS, "array_hei
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the parts of `mugi judge`, each a command of its own."""
-    parts = parser.add_subparsers(dest="part", required=True, metavar="PART", help="what to judge")
-    for name, (help_line, add, tables) in PARTS.items():
-        part = parts.add_parser(name, help=help_line, description=help_line)
-        add(part)
-        part.set_defaults(tables=tables)
+    add_parts(parser, PARTS, "what to judge")
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the tables of the chosen part."""
     check_writable(args.output, (".md",) if args.part == "survives" else TABLES)
-    written = args.tables(args)
+    written = args.make(args)
     for path, content in written.items():
         write_text(path, content) if isinstance(content, str) else write_table(content, path)
     closing(written)

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from mugi.commands.output import closing
+from mugi.commands.parts import add_parts
 from mugi.errors import InputError, Mistake
 from mugi.files import TABLES, check_writable, write_table, write_text
 from mugi.hardware.technology import DEFAULT
@@ -14,16 +15,12 @@ from mugi.rtl.synthesis import LIBRARIES, OSU018, check_tool, library, synthesis
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the parts of `mugi rtl`, each a command of its own."""
-    parts = parser.add_subparsers(dest="part", required=True, metavar="PART", help="what to make")
-    for name, (help_line, add, run_part) in PARTS.items():
-        part = parts.add_parser(name, help=help_line, description=help_line)
-        add(part)
-        part.set_defaults(run_part=run_part)
+    add_parts(parser, PARTS, "what to make")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the chosen part; return 1 if areas differ from the reference."""
-    written, status = args.run_part(args)
+    written, status = args.make(args)
     closing(written, beside_data=args.output is None)
     return status
 

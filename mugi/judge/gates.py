@@ -11,15 +11,12 @@ CHIPS = (
     *(("carat", "", 256), ("systolic", "mac", 16), ("systolic", "figna", 16)),
 )
 RUN = {"model": ["llama_2_7b", "llama_2_70b_GQA"], "batch_size": 8, "seq_len": 4096}
-# what a chip is made of -> technology and assumptions
+AS_BUILT = {"assumption.row_storage": "as_built", "assumption.figna_pe": "synthesised"}
+# what a chip is made of -> keys of its runs
 BUILDS = {
     "as listed": {},
-    "as built": {"row_storage": "as_built", "figna_pe": "synthesised"},
-    "as built, open areas": {
-        "row_storage": "as_built",
-        "figna_pe": "synthesised",
-        "technology": "45nm-open",
-    },
+    "as built": AS_BUILT,
+    "as built, open areas": AS_BUILT | {"technology": "45nm-open"},
 }
 KEYS = ["design", "variant", "array_height", "model", "preset"]
 VALUES = ["tokens_per_s", "area_mm2", "area_array_mm2", "tokens_per_j"]
@@ -32,12 +29,9 @@ def in_gates() -> pd.DataFrame:
     Columns: KEYS, build, VALUES, and carbon of operation and of manufacture (kgCO2e) as that
     preset accounts for it, of the whole run.
     """
-    tables = []
+    chips, tables = [dict(zip(KEYS[:3], chip, strict=True)) for chip in CHIPS], []
     for build, how in BUILDS.items():
-        flips = {f"assumption.{name}": v for name, v in how.items() if name != "technology"}
-        named = {name: v for name, v in how.items() if name == "technology"}
-        chips = [dict(zip(KEYS[:3], chip, strict=True)) for chip in CHIPS]
-        shared = RUN | flips | named | {"preset": list(assumptions.PRESETS)}
+        shared = RUN | how | {"preset": list(assumptions.PRESETS)}
         runs = evaluate_hardware(grids=[chip | shared for chip in chips])
         for preset, own in runs.groupby("preset", sort=False):
             carbon = account_carbon(own, presets=preset)
