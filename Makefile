@@ -114,7 +114,7 @@ docs: install
 
 # Generated pages and numbers, and the tables of `mugi compare`: from results/ into the checkout
 update-docs: install
-	$(BIN)/python docs/update.py
+	$(BIN)/python -m docs.update
 
 clean:
 	rm -rf results results-smoke results-full results-audit .snakemake .pytest_passed docs/_build deposit wheelhouse

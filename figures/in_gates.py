@@ -12,18 +12,8 @@ from mugi.files import read_table
 
 PUBLISHED, OPEN = "#9AA5AD", "#0072B2"
 UNITS = ["unit", "components", "open_adders", "published_adders"]
-ARRAYS = ["label", "part", "missing", "open_adders", "published_adders"]
+OPEN_AREAS = ["listed_adders", "missing_adders", "open_adders"]
 BASELINE = "SA (16)"
-
-
-def sums(arrays: pd.DataFrame) -> pd.DataFrame:
-    """Return each array's published and open area in BF16 adders, the latter listed and missing."""
-    missing = arrays["missing"].astype(bool)
-    parts = arrays.assign(
-        listed=arrays["open_adders"].where(~missing, 0),
-        not_listed=arrays["open_adders"].where(missing, 0),
-    ).groupby("label", sort=False)
-    return parts[["published_adders", "listed", "not_listed"]].sum(min_count=1).reset_index()
 
 
 def draw_units(axis, units: pd.DataFrame) -> None:
@@ -49,38 +39,36 @@ def draw_units(axis, units: pd.DataFrame) -> None:
 def draw_arrays(axis, arrays: pd.DataFrame) -> None:
     """Draw published and open bars of each array, what the list lacks hatched, over SA's."""
     base = arrays.set_index("label").loc[BASELINE]
-    open_base = base["listed"] + base["not_listed"]
     for place, row in enumerate(arrays.itertuples()):
-        listed, lacking = row.listed / open_base, row.not_listed / open_base
+        areas = (row.listed_adders, row.missing_adders, row.open_adders)
+        listed, missing, total = (area / base["open_adders"] for area in areas)
         bars = {"height": 0.36, "edgecolor": "white", "lw": 0.3}
         if pd.notna(row.published_adders):
             published = row.published_adders / base["published_adders"]
             axis.barh(place - 0.2, published, color=PUBLISHED, **bars)
             axis.text(published + 0.04, place - 0.2, f"{published:.2f}", fontsize=5, va="center")
         axis.barh(place + 0.2, listed, color=OPEN, **bars)
-        axis.barh(place + 0.2, lacking, left=listed, color=OPEN, hatch="/////", **bars)
-        total = listed + lacking
-        text = f"{total:.2f} ({listed:.2f})" if lacking else f"{total:.2f}"
+        axis.barh(place + 0.2, missing, left=listed, color=OPEN, hatch="/////", **bars)
+        text = f"{total:.2f} ({listed:.2f})" if missing else f"{total:.2f}"
         axis.text(total + 0.04, place + 0.2, text, fontsize=5, va="center")
     axis.set_yticks(range(len(arrays)), arrays["label"], fontsize=6)
     axis.set(ylim=(len(arrays) - 0.5, -0.6), title=f"area over that of {BASELINE}")
-    axis.set_xlim(0, 1.25 * max(arrays[["listed", "not_listed"]].sum(axis=1)) / open_base)
+    axis.set_xlim(0, 1.25 * arrays["open_adders"].max() / base["open_adders"])
     marks.tidy(axis)
 
 
 def make(tables: list[Path], stem: Path) -> None:
     """Draw the figure from the tables of arrays and of units."""
-    arrays = read_table(tables[0], ARRAYS, ["open_adders"])
+    arrays = read_table(tables[0], ["label", "published_adders"], OPEN_AREAS)
     published = pd.to_numeric(arrays["published_adders"])  # empty where the paper has no such array
     arrays = arrays.assign(published_adders=published)
     units = read_table(tables[1], UNITS, ["open_adders", "published_adders"])
     if BASELINE not in set(arrays["label"]):
         raise InputError(f"{tables[0]}: needs {BASELINE}")
     units = units.sort_values("unit", key=lambda names: names != "bf16_adder", kind="stable")
-    summed = sums(arrays)
     figure, axes = marks.panels(1, 2, (2 * paper.COLUMN_IN, 3.4), width_ratios=[1, 1.2])
     draw_units(axes[0, 0], units)
-    draw_arrays(axes[0, 1], summed)
+    draw_arrays(axes[0, 1], arrays)
     handles = [
         plt.Rectangle((0, 0), 1, 1, facecolor=PUBLISHED),
         plt.Rectangle((0, 0), 1, 1, facecolor=OPEN),
@@ -90,16 +78,15 @@ def make(tables: list[Path], stem: Path) -> None:
     figure.legend(handles, labels, ncols=3, **marks.LEGEND)
     drawn = pd.concat(
         [
-            summed.rename(columns={"label": "name"}).assign(panel="arrays"),
+            arrays.rename(columns={"label": "name"}).assign(panel="arrays"),
             units[["unit", "open_adders", "published_adders"]]
-            .rename(columns={"unit": "name", "open_adders": "listed"})
-            .assign(panel="units", not_listed=0.0),
+            .rename(columns={"unit": "name", "open_adders": "listed_adders"})
+            .assign(panel="units", missing_adders=0.0),
         ],
         ignore_index=True,
     )
-    columns = {"listed": "listed_adders", "not_listed": "not_listed_adders"}
-    order = ["panel", "name", "published_adders", "listed", "not_listed"]
-    output.save_figure(figure, stem, drawn[order].rename(columns=columns))
+    columns = ["panel", "name", "published_adders", "listed_adders", "missing_adders"]
+    output.save_figure(figure, stem, drawn[columns])
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ STAGES = {
     "carbon": "In the carbon accounting (`mugi carbon`)",
     "figures": "In the scripts of the figures",
 }
+# what synthesis says in place of the published list: not among the draws of the paper's own curve
+SYNTHESISED = ("row_storage", "figna_pe")
 Value = str | int | float
 Text = Annotated[str, Field(min_length=1)]
 

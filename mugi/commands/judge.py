@@ -19,7 +19,7 @@ from mugi.judge.sobol import sobol_indices, strongest
 from mugi.judge.stand import DOCUMENTS, NEEDED, stand
 from mugi.judge.sure import DRAWS, SEED, how_sure
 from mugi.judge.survives import what_survives
-from mugi.judge.universes import ACTING, SYNTHESISED, configurations
+from mugi.judge.universes import ACTING, configurations
 from mugi.judge.variance import SAMPLES, variance_shares
 from mugi.judge.where import BATCHES, HEIGHTS, LENGTHS, MODELS, where_it_holds
 from mugi.ledger import LEDGER, load_ledger, load_ledgers
@@ -95,7 +95,7 @@ def _add_universes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--indices", type=Path, required=True, help="what explains them, to write")
     parser.add_argument("--count", type=int, default=UNIVERSES, help="draws (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (default: %(default)s)")
-    help_line = f"draw {' and '.join(SYNTHESISED)} too, which the paper does not know"
+    help_line = f"draw {' and '.join(assumptions.SYNTHESISED)} too, which the paper does not know"
     parser.add_argument("--synthesised", action="store_true", help=help_line)
 
 

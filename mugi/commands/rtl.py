@@ -130,15 +130,17 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         "areas", type=Path, nargs="?", default=units.REFERENCE, help="table of `mugi rtl table`"
     )
     parser.add_argument("--units", type=Path, required=True, help="unit by unit, CSV to write")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="array by array, CSV")
+    parser.add_argument("--sums", type=Path, required=True, help="array by array, CSV to write")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="their parts, CSV")
 
 
 def _compare(args: argparse.Namespace) -> tuple[dict, int]:
     """Write areas beside the published ones."""
-    areas = units.read_areas(args.areas)
-    tables = {args.output: units.arrays(areas), args.units: units.beside_published(areas)}
-    for path in tables:
+    for path in (args.output, args.sums, args.units):
         check_writable(path, TABLES)
+    areas = units.read_areas(args.areas)
+    parts, beside = units.arrays(areas), units.beside_published(areas)
+    tables = {args.output: parts, args.sums: units.array_sums(parts), args.units: beside}
     for path, table in tables.items():
         write_table(table, path)
     return tables, 0

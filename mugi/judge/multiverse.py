@@ -13,7 +13,7 @@ import pandas as pd
 
 from mugi import assumptions
 from mugi.hardware.runs import PREFIX
-from mugi.judge.universes import ACTING, DRAWN, SYNTHESISED, TABLES, needed, tables, values
+from mugi.judge.universes import ACTING, DRAWN, TABLES, needed, tables, values
 from mugi.ledger import Claim
 from mugi.verdicts import ABOVE_A_TIE, NEAR
 
@@ -75,7 +75,7 @@ def drawn(count: int = UNIVERSES, seed: int = 0, synthesised: bool = False) -> p
     """
     rng = np.random.default_rng(seed)
     columns = {}
-    for name in [*DRAWN, *(SYNTHESISED if synthesised else ())]:
+    for name in [*DRAWN, *(assumptions.SYNTHESISED if synthesised else ())]:
         choices = assumptions.REGISTRY[name].choices
         picks = rng.integers(len(choices), size=count)
         columns[name] = pd.Series([choices[pick] for pick in picks], dtype=object)

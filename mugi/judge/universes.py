@@ -25,9 +25,7 @@ ACTING = [
     for name, entry in assumptions.REGISTRY.items()
     if name == METRIC or {"evaluate", "carbon"} & {*entry.stages}
 ]
-# What synthesis says in place of the published list: not among the draws of the paper's own curve
-SYNTHESISED = ("row_storage", "figna_pe")
-DRAWN = [name for name in ACTING if name not in SYNTHESISED]
+DRAWN = [name for name in ACTING if name not in assumptions.SYNTHESISED]
 
 
 def check_acting(name: str) -> None:

@@ -14,6 +14,7 @@ WHERE = "judge/where.csv"
 BREAK_EVEN = "judge/breakeven.csv"
 WORDS_OF_CURVE = "judge/survives.md"
 ARRAYS = "gates/arrays.csv"
+PARTS = "gates/parts.csv"
 UNITS = "gates/units.csv"
 STAND = "judge/accuracy.csv"
 ACCURACY = "accuracy/accuracy.csv"
@@ -36,7 +37,8 @@ COLUMNS = {
         *["least", "p05", "median", "p95", "most"],
     ],
     CURVE_IN_GATES: ["claim", "median", "share_above_1"],
-    ARRAYS: ["label", "part", "missing", "open_adders", "published_adders", "corrected_adders"],
+    ARRAYS: ["label", "published_adders", "corrected_adders", "open_adders", "listed_adders"],
+    PARTS: ["label", "part", "missing", "open_adders"],
     UNITS: [
         *["unit", "components", "alone", "open_adders", "published_adders"],
         *["open_over_published", "note"],

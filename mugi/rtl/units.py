@@ -254,8 +254,10 @@ def _of_parts(array: Array, published: dict[str, float]) -> list[float]:
 def array_sums(parts: pd.DataFrame) -> pd.DataFrame:
     """Return the sums of `arrays`, a row an array by its label.
 
-    listed_adders: of the open ones, only parts that the list has.
+    listed_adders: of the open ones, parts that the list has; missing_adders: the others.
     """
-    listed = parts["open_adders"].where(~parts["missing"], 0)
-    sums = parts.assign(listed_adders=listed).groupby("label", sort=False)
-    return sums[["open_adders", "listed_adders", *PRESETS]].sum(min_count=1)
+    missing = parts["open_adders"].where(parts["missing"], 0)
+    listed = parts["open_adders"] - missing
+    sums = parts.assign(listed_adders=listed, missing_adders=missing).groupby("label", sort=False)
+    columns = [*PRESETS, "open_adders", "listed_adders", "missing_adders"]
+    return sums[columns].sum(min_count=1).reset_index()

@@ -1,6 +1,5 @@
 """Blocks of README and docs: filled in from tables, and what may differ between two runs."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -8,15 +7,16 @@ import shutil
 import pandas as pd
 import pytest
 
+from docs import update
+from docs.blocks import accuracy as of_accuracy
+from docs.blocks import claims as of_claims
+from docs.blocks import times
+from docs.holds import measured
 from mugi.claims import RESULT_COLUMNS
 from mugi.compare import REFERENCES
 from mugi.files import write_table
 from mugi.judge.stand import said
 from tests.docs.pages import DOCS, ROOT
-
-SPEC = importlib.util.spec_from_file_location("docs_update", DOCS / "update.py")
-update = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(update)
 
 VLP = "vlp:lut=10,max_exp=3"
 APPROXIMATIONS = [
@@ -44,7 +44,7 @@ def accuracy(shift: float = 0.0) -> pd.DataFrame:
         for metric, reference, unit, value in values:
             rows.append(
                 {"model": "smollm2_135m"}
-                | dict(zip(update.METHODS, methods, strict=True))
+                | dict(zip(of_accuracy.METHODS, methods, strict=True))
                 | {"task": "prose", "metric": metric, "unit": unit, "reference": reference}
                 | {"value": value, "ci_low": value - 0.003, "ci_high": value + 0.003}
                 | {"documents": 12, "tokens": 3060, "window_tokens": 256, "dtype": "float32"}
@@ -75,7 +75,7 @@ def costs(shift: float = 0.0) -> pd.DataFrame:
 
 
 def claims(verdict: str = "holds") -> pd.DataFrame:
-    names = [*RESULT_COLUMNS, *update.CLAIMS]
+    names = [*RESULT_COLUMNS, *of_claims.CLAIMS]
     blank = dict.fromkeys(names, "")
     rows = [
         {"id": "A", "location": "Abstract", "statement": "faster", "printed": "2.07"}
@@ -94,7 +94,7 @@ def claims(verdict: str = "holds") -> pd.DataFrame:
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     """A folder of results with what the blocks read, and the blocks of the rule."""
-    monkeypatch.setattr(update.sys, "prefix", str(tmp_path))  # whose size is told
+    monkeypatch.setattr(times.sys, "prefix", str(tmp_path))  # whose size is told
     folder = tmp_path / "results"
     write_table(accuracy(), folder / "accuracy" / "accuracy.csv")
     errors = {"array_error": 0.006, "torch_error": 0.002, "int4_error": [0.04, 0.23]}
@@ -141,7 +141,7 @@ def test_blocks_are_filled_in_and_hold(results, pages):
     # two jobs one inside the other, with both their memories
     assert "runs 2 jobs in 1 min, with at most 2.0 GiB" in readme
     assert (pages / "docs" / "images" / "fig06.png").read_bytes() == b"fig06"
-    assert "1 holds" in (pages / update.CHART).read_text("utf-8")
+    assert "1 holds" in (pages / of_claims.CHART).read_text("utf-8")
     assert update.update(results, pages, check=True) == []
 
 
@@ -171,22 +171,22 @@ def test_a_method_that_changes_is_noticed(results, pages):
 @pytest.mark.parametrize(("shift", "words"), [(-0.004, "not told from 0"), (0.1, "told from 0")])
 def test_the_words_follow_the_interval_as_the_stand_does(results, shift, words):
     write_table(accuracy(shift), results / "accuracy" / "accuracy.csv")
-    assert f"nats ({words}, which another" in update.summary(results)
+    assert f"nats ({words}, which another" in of_accuracy.summary(results)
 
 
 def test_what_was_not_measured_is_said(results):
     """Smaller runs lack some approximations, others the text."""
     some = accuracy()[lambda table: table["woq"] == "native"]
     write_table(some, results / "accuracy" / "accuracy.csv")
-    assert "INT4" not in update.summary(results)
-    assert update.quantisation(results).startswith("Not measured")
+    assert "INT4" not in of_accuracy.summary(results)
+    assert of_accuracy.quantisation(results).startswith("Not measured")
     write_table(some.assign(task="c4"), results / "accuracy" / "accuracy.csv")
-    for block in [update.accuracy, update.summary, update.quantisation]:
+    for block in [of_accuracy.accuracy, of_accuracy.summary, of_accuracy.quantisation]:
         assert set(block(results).split("\n\n")) == {"Not measured in this run.", ""}
 
 
 def test_what_is_told_from_0_may_change_inside_the_interval(results, pages):
-    text = update.stand(results)
+    text = of_accuracy.stand(results)
     assert f"| {VLP} | exact | +0.0040 [+0.0010, +0.0070] | 0.0050" in text
     assert "| kvq=int4:group=64 | native | +0.3000" in text
     assert "pydoc" not in text and "| native | +0.0050" not in text
@@ -194,12 +194,12 @@ def test_what_is_told_from_0_may_change_inside_the_interval(results, pages):
     for shift, holds in [(-0.0025, True), (0.0035, False)]:
         write_table(costs(shift), results / "judge" / "accuracy.csv")
         write(results)
-        assert ("not told from 0" in update.stand(results)) == (shift < 0)
+        assert ("not told from 0" in of_accuracy.stand(results)) == (shift < 0)
         assert (page not in update.update(results, pages, check=True)) == holds
 
 
 def test_claims_of_models_stand_apart(results):
-    exact, models = update.ledger(results, True), update.ledger(results, False)
+    exact, models = of_claims.ledger(results, True), of_claims.ledger(results, False)
     assert "| A " in exact and "| C " in exact and "| B " in models
     assert r"inputs \| of a model" in models
 
@@ -216,7 +216,7 @@ def test_claims_of_models_stand_apart(results):
     ],
 )
 def test_what_counts_as_the_same_measurement(old, new, holds):
-    assert update.measured(old, new) == holds
+    assert measured(old, new) == holds
 
 
 def test_every_block_of_a_page_is_known():

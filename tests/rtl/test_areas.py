@@ -97,13 +97,15 @@ def test_every_published_component_is_in_one_part(table):
 
 
 def test_arrays_add_up(table):
-    sums = units.array_sums(units.arrays(table))
+    sums = units.array_sums(units.arrays(table)).set_index("label")
     of, mugi = table.set_index("unit")["area_adders"], sums.loc["Mugi (256)"]
     rows, columns = 256 * of["row"], 8 * (of["value_generation"] + of["fifo_16x8"])
     edge = 255 * of["maximum_node"] + columns
     assert 0 < mugi["open_adders"] - rows - edge < 0.06 * rows  # the vector unit and the rest
     assert mugi["open_adders"] > 1.3 * mugi["listed_adders"]
-    assert (sums["open_adders"] == sums["listed_adders"]).sum() == len(sums) - 2
+    whole = sums["listed_adders"] + sums["missing_adders"]
+    assert whole.to_list() == pytest.approx(sums["open_adders"].to_list())
+    assert (sums["missing_adders"] > 0).sum() == 2
 
 
 def test_differences_are_those_above_2_percent(table):

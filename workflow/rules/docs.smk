@@ -13,7 +13,7 @@ rule document_results:
             "results/judge/curve.csv",
             "results/judge/survives.md",
         ],
-        script=local(str(BASE / "docs" / "update.py")),
+        scripts=local(sorted(map(str, (BASE / "docs").rglob("*.py")))),
         sources=stage("claims", "compare", "report"),
     output:
         expand(
@@ -48,4 +48,4 @@ rule document_results:
     message:
         "What the documentation quotes"
     shell:
-        "python {input.script:q} --write {params.folder:q} > {log:q} 2>&1"
+        "python -m docs.update --write {params.folder:q} > {log:q} 2>&1"

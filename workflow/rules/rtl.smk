@@ -71,7 +71,8 @@ rule gates:
         areas=local(str(PACKAGE / "rtl" / "areas.csv")),
         sources=stage("rtl"),
     output:
-        arrays="results/gates/arrays.csv",
+        parts="results/gates/parts.csv",
+        sums="results/gates/arrays.csv",
         units="results/gates/units.csv",
     log:
         "results/logs/gates.log",
@@ -82,4 +83,5 @@ rule gates:
     message:
         "Synthesised areas beside the published ones"
     shell:
-        "mugi rtl compare {input.areas:q} --units {output.units:q} -o {output.arrays:q} > {log:q} 2>&1"
+        "mugi rtl compare {input.areas:q} --units {output.units:q} --sums {output.sums:q} "
+        "-o {output.parts:q} > {log:q} 2>&1"

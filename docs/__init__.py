@@ -1,0 +1,1 @@
+"""The documentation: pages, and what fills in their numbers."""
