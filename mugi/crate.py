@@ -235,7 +235,7 @@ def add_jobs(crate, record: dict, workflow, files: Files) -> None:
         description="Jobs that the last call of Snakemake kept are from calls before it.",
         instrument=workflow,
         object=[files.add(CONFIG)],
-        result=[files.add(path) for path in OUTPUTS.values() if files.add(path) is not None],
+        result=[file for path in OUTPUTS.values() if (file := files.add(path)) is not None],
         startTime=min([job["started"] for job in jobs if job["started"]] + [record["started"]]),
         endTime=record["ended"],
         **status(record["state"], "results/run.json"),

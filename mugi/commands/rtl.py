@@ -10,7 +10,7 @@ from mugi.errors import InputError, Mistake
 from mugi.files import TABLES, check_writable, write_table, write_text
 from mugi.hardware.technology import DEFAULT
 from mugi.rtl import rows, units
-from mugi.rtl.synthesis import LIBRARIES, OSU018, check_tool, library, synthesise
+from mugi.rtl.synthesis import LIBRARIES, check_tool, library, synthesise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -114,13 +114,14 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
 
 
 def _table(args: argparse.Namespace) -> tuple[dict, int]:
-    """Write the areas of all units; on the reference's library they should be the reference's."""
+    """Write the areas of all units; on a library of the package's they should be the package's."""
     check_writable(args.output, TABLES[:1])
     table = units.areas(args.liberty, clock_ns=args.clock_ns, jobs=max(1, args.jobs))
     units.write_areas(table, units.provenance(args.liberty), args.output)
-    if library(args.liberty) != OSU018 or args.clock_ns:
+    reference = units.packaged(library(args.liberty))
+    if reference is None or args.clock_ns:
         return {args.output: table}, 0
-    different = units.differences(table, units.read_areas())
+    different = units.differences(table, reference)
     print("\n".join(different or [f"all areas within {units.CLOSE:.0%} of the reference"]))
     return {args.output: table}, int(bool(different))
 

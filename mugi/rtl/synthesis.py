@@ -10,9 +10,13 @@ from pathlib import Path
 
 from mugi.errors import InputError, Mistake, closest, raise_all
 
-OSU018 = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
-LIBRARIES = {"osu018": OSU018}  # names of liberty files that are packaged
-PACKAGES = {"yosys": "yosys", str(OSU018): "qflow-tech-osu018"}  # of Debian
+# liberty files of Debian's packages qflow-tech-NAME
+TECH = Path("/usr/share/qflow/tech")
+LIBRARIES = {
+    "osu018": TECH / "osu018" / "osu018_stdcells.lib",
+    "osu035": TECH / "osu035" / "osu035_stdcells.lib",
+    "osu050": TECH / "osu050" / "osu05_stdcells.lib",
+}
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 FASTEST_PS = 1  # a clock that nothing meets
 # Registers, whose area is a flip-flop each, are the cells of Yosys named so
@@ -49,8 +53,9 @@ def library(name: str | Path) -> Path:
     path = LIBRARIES.get(str(name), Path(name))
     if path.is_file():
         return path
-    if package := PACKAGES.get(str(path)):
-        raise InputError(_missing(str(path), package))
+    for packaged, its_path in LIBRARIES.items():
+        if path == its_path:
+            raise InputError(_missing(str(path), f"qflow-tech-{packaged}"))
     what = f"no liberty file '{name}'"
     near = closest(name, LIBRARIES)
     raise InputError(Mistake(what, allowed=("a path", *LIBRARIES), nearest=near))
@@ -65,7 +70,7 @@ def check_library(name: str) -> None:
 def check_tool() -> None:
     """Raise InputError if Yosys is missing."""
     if not shutil.which("yosys"):
-        raise InputError(_missing("yosys", PACKAGES["yosys"]))
+        raise InputError(_missing("yosys", "yosys"))
 
 
 def _missing(what: str, package: str) -> Mistake:

@@ -23,11 +23,14 @@ from mugi.hardware.evaluate import breakdown
 from mugi.hardware.runs import expand
 from mugi.hardware.technology import technology, unit_cost
 from mugi.project import sources
-from mugi.rtl.synthesis import check_tool, library, synthesise
+from mugi.rtl.synthesis import LIBRARIES, check_tool, library, synthesise
 from mugi.schema import Section, validated
 
 UNITS_FILE = files("mugi") / "rtl" / "units.yaml"
-REFERENCE = Path(str(files("mugi") / "rtl" / "areas.csv"))  # on osu018; areas.yaml says of what
+AREAS = Path(
+    str(files("mugi") / "rtl" / "areas")
+)  # a table a library; a YAML beside it says of what
+REFERENCE = AREAS / "osu018.csv"
 ADDER = "bf16_adder"  # by which areas are told, so that the node does not matter
 CLOSE = 0.02  # areas of other versions of the tools
 NUMBERS = ["clock_ns", "area", "area_adders", "flip_flops", "cells", "longest_path_ns"]
@@ -157,6 +160,14 @@ def write_areas(table: pd.DataFrame, made_by: dict[str, str], path: Path) -> Non
 def read_areas(path: Path = REFERENCE) -> pd.DataFrame:
     """Return a table of areas, those of the package by default."""
     return read_table(path, COLUMNS, NUMBERS)
+
+
+def packaged(liberty: Path) -> pd.DataFrame | None:
+    """Return the package's table of a library's areas, if it has one."""
+    for name, path in LIBRARIES.items():
+        if path == liberty:
+            return read_areas(AREAS / f"{name}.csv")
+    return None
 
 
 def differences(table: pd.DataFrame, reference: pd.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ from mugi.errors import InputError
 from mugi.hardware import evaluate_hardware
 from mugi.hardware.technology import technology
 from mugi.rtl import rows, synthesis, units
-from mugi.rtl.synthesis import OSU018, Synthesis, synthesise
+from mugi.rtl.synthesis import LIBRARIES, Synthesis, synthesise
 from tests.rtl.conftest import need
 from tests.rtl.simulation import SOURCES
 
@@ -29,9 +29,13 @@ def iverilog():
 @pytest.fixture
 def osu018(yosys, request):
     """The liberty file of Debian's package."""
-    if not OSU018.is_file():
-        need(request, "qflow-tech-osu018", OSU018.is_file)
-    return OSU018
+    return packaged(request, "osu018")
+
+
+def packaged(request, name):
+    """Return a library of Debian's, which a slow test installs."""
+    need(request, f"qflow-tech-{name}", LIBRARIES[name].is_file)
+    return LIBRARIES[name]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 # Areas of the Verilog in rtl/ by open synthesis. Reports and the model take them from the package's
-# table (mugi/rtl/areas.csv), which this stage makes anew and compares.
+# table (mugi/rtl/areas/osu018.csv), which this stage makes anew and compares.
 LIBERTY = {
     str(Path(library).stem): library
     for library in config["rtl"]["libraries"] or ["osu018"]
@@ -68,7 +68,7 @@ rule open_technology:
 # The package's areas beside the published ones, unit by unit and array by array
 rule gates:
     input:
-        areas=local(str(PACKAGE / "rtl" / "areas.csv")),
+        areas=local(str(PACKAGE / "rtl" / "areas" / "osu018.csv")),
         sources=stage("rtl"),
     output:
         parts="results/gates/parts.csv",
