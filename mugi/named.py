@@ -7,7 +7,7 @@ line, in tables and in figures.
 import math
 import re
 from collections.abc import Iterable, Mapping
-from itertools import product
+from itertools import chain, islice, product
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from mugi.errors import InputError, Mistake, raise_all, unknown
 from mugi.schema import mistakes_of
 
-MOST_CHOICES = 100_000
+MOST_CHOICES = 10_000
 """Of one grid."""
 # Python reads no more than thousands of digits.
 _SPAN = re.compile(r"(-?\d{1,1000})\.\.(-?\d{1,1000})")
@@ -93,8 +93,9 @@ def choices(text: str) -> list[str]:
     pairs = []
     for pair in listed.split(","):
         key, equals, values = pair.partition("=")
-        spelled = [one for value in values.split("|") for one in _spelled_out(value, text)]
-        pairs.append([f"{key}{equals}{value}" for value in spelled])
+        spelled = chain.from_iterable(_spelled_out(value, text) for value in values.split("|"))
+        enough = islice(spelled, MOST_CHOICES + 1)  # to be too many
+        pairs.append([f"{key}{equals}{value}" for value in enough])
     return [name + colon + ",".join(combination) for combination in crossed(text, pairs)]
 
 
@@ -106,11 +107,11 @@ def _spelled_out(value: str, text: str) -> Iterable[object]:
     numbers = range(int(span[1]), int(span[2]) + 1)
     if not numbers:
         raise InputError(Mistake(f"{value} must go from lower to higher", f"'{text}'"))
-    return numbers[: MOST_CHOICES + 1]  # enough to be too many
+    return numbers
 
 
 def crossed(text: str, lists: list[list[str]]) -> Iterable[tuple[str, ...]]:
     """Return all combinations of one item of each list; `text` is what they were read from."""
     if math.prod(map(len, lists)) > MOST_CHOICES:
-        raise InputError(Mistake(f"too many methods; allowed: up to {MOST_CHOICES}", f"'{text}'"))
+        raise InputError(Mistake(f"too many methods; allowed: up to {MOST_CHOICES:,}", f"'{text}'"))
     return product(*lists)

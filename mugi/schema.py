@@ -9,6 +9,8 @@ from pydantic_core import ErrorDetails
 from mugi.documents import Document
 from mugi.errors import InputError, Mistake, closest, unknown
 
+MOST = 20  # mistakes of a file that are told one by one
+
 
 class Section(BaseModel):
     """A mapping of a YAML file: unknown keys and wrong types are mistakes."""
@@ -25,14 +27,23 @@ def validated(kind: object, document: Document):
     try:
         return TypeAdapter(kind).validate_python(document.content)
     except ValidationError as error:
-        pairs = [pair for details in error.errors() for pair in _mistakes(details, kind)]
+        pairs = _listed(error, kind)
         raise InputError(*(mistake.at(document.where(key)) for key, mistake in pairs)) from None
 
 
 def mistakes_of(error: ValidationError, kind: object = None) -> list[Mistake]:
     """Return the mistakes of a ValidationError of values that come from no file."""
-    pairs = [pair for details in error.errors() for pair in _mistakes(details, kind)]
+    pairs = _listed(error, kind)
     return [mistake.at(".".join(map(str, key))) if key else mistake for key, mistake in pairs]
+
+
+def _listed(error: ValidationError, kind: object) -> list[tuple[tuple, Mistake]]:
+    """Return (key, mistake) of what is wrong, the first MOST of it and how much more there is."""
+    first = error.errors()[:MOST]
+    pairs = [pair for details in first for pair in _mistakes(details, kind)]
+    if error.error_count() > MOST:
+        pairs.append(((), Mistake(f"{error.error_count() - MOST:,} more mistakes")))
+    return pairs
 
 
 def _mistakes(details: ErrorDetails, kind: object) -> list[tuple[tuple, Mistake]]:

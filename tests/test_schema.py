@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from mugi.documents import parse_yaml
 from mugi.errors import InputError, unknown
-from mugi.schema import Section, mistakes_of, validated
+from mugi.schema import MOST, Section, mistakes_of, validated
 
 
 def known(name: str) -> str:
@@ -75,3 +75,8 @@ def test_values_from_no_file_have_only_their_key():
         Plain(count="many")
     (mistake,) = mistakes_of(error.value, Plain)
     assert str(mistake).startswith("count: must be a valid integer")
+
+
+def test_the_first_mistakes_are_told_and_how_many_more():
+    lines = said(GOOD + "".join(f"key{n}: 1\n" for n in range(5000)))
+    assert len(lines) == MOST + 1 and lines[-1] == f"f.yaml: {5000 - MOST:,} more mistakes"

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mugi.analysis.distribution import not_a_number
+from mugi.analysis.distribution import read_counts
 from mugi.bf16 import CODES, from_bf16, split
-from mugi.errors import InputError, Mistake
-from mugi.files import read_table
+from mugi.errors import InputError
 
 PROFILE_COLUMNS = [
     *["model", "operation", "function", "recipe", "layer", "layers", "seq_len", "code", "count"],
@@ -26,13 +25,10 @@ def read_profile(path: Path) -> pd.DataFrame:
     """Read a table of `mugi profile`; `InputError` if it is missing, broken or another, or holds
     inputs that are not numbers."""
     try:
-        profile = read_table(path, PROFILE_COLUMNS)
+        return read_counts(path, PROFILE_COLUMNS)
     except InputError as error:
         made = ", which `mugi profile` makes"
         raise InputError(*(replace(m, where=m.where + made) for m in error.mistakes)) from None
-    if wrong := not_a_number(profile):
-        raise InputError(Mistake(f"non-finite {wrong}", where=str(path)))
-    return profile
 
 
 def drawn_layers(layers: int) -> list[int]:

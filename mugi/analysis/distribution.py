@@ -25,6 +25,9 @@ LARGEST_SAMPLES = 1_000_000_000  # bytes
 _DAMAGED = (OSError, ValueError, EOFError, MemoryError, NotImplementedError, RuntimeError)
 _DAMAGED += (ArithmeticError, zipfile.BadZipFile, zlib.error)
 """What is raised for archives that are damaged, encrypted or say another size than they have."""
+# columns that count or number -> their largest value
+WHOLE = {"layer": 10_000, "layers": 10_000, "seq_len": 2**31}
+WHOLE |= {"code": len(CODES) - 1, "count": 2**53}
 COLUMNS = ["model", "operation", "function", "layer", "layers", "seq_len", "code", "count"]
 
 
@@ -69,6 +72,8 @@ def captured(profile: Path, samples: Path) -> list[Inputs]:
             what = f"no array '{name}'"
             raise InputError(Mistake(what, str(samples), nearest=closest(name, arrays)))
         codes, axes = arrays[name], 3 if operation == "softmax" else 2
+        if not codes.size:
+            raise InputError(Mistake(f"{name} is empty", str(samples)))
         if codes.dtype != np.uint16 or codes.ndim != axes:
             what = f"{name} is {codes.dtype} with {codes.ndim} axes; must be uint16 with {axes}"
             raise InputError(Mistake(what, str(samples)))
@@ -85,15 +90,28 @@ def _finite(counts: np.ndarray) -> np.ndarray:
 
 def _read_profile(path: Path) -> pd.DataFrame:
     """Return how often each code occurs, by operation, function and layer."""
-    table = read_table(path, COLUMNS, ["code", "count", "layer"])
-    if not (table["code"].between(0, len(CODES) - 1) & table["count"].between(0, 2**53)).all():
-        raise InputError(Mistake("a code is no BF16 code, or a count below 0", str(path)))
+    table = read_counts(path, COLUMNS)
     if "recipe" in table:  # what the lookup tables see, not what the paper profiled
         table = table[table["recipe"] == "lut"]
     if not len(table):
         raise InputError(f"{path}: no rows")
     for name in set(table["function"]) - set(FUNCTIONS):
         raise InputError(unknown("function", name, FUNCTIONS)).at(path)
+    return table
+
+
+def read_counts(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Return a table that counts BF16 codes by operation and layer, as `mugi profile` writes it.
+
+    Raises InputError for other columns, for what are no codes, counts or layers, and for inputs
+    that no working model has.
+    """
+    table = read_table(path, columns, list(WHOLE))
+    for name, most in WHOLE.items():
+        numbers = pd.to_numeric(table[name])
+        if not (numbers.between(0, most) & (numbers % 1 == 0)).all():
+            raise InputError(Mistake(f"must be whole numbers from 0 to {most}", f"{path}: {name}"))
+    table = table.astype(dict.fromkeys(WHOLE, np.int64))
     if wrong := not_a_number(table):
         raise InputError(Mistake(f"non-finite {wrong}", str(path)))
     return table

@@ -8,7 +8,6 @@ import pandas as pd
 from mugi import assumptions
 from mugi.commands.output import closing
 from mugi.commands.parts import add_parts
-from mugi.errors import InputError, Mistake
 from mugi.files import TABLES, check_writable, read_table, write_table, write_text
 from mugi.hardware.runs import KEYS
 from mugi.judge.breakeven import break_even
@@ -17,7 +16,8 @@ from mugi.judge.gates import in_gates
 from mugi.judge.multiverse import UNIVERSES, curve, drawn, indices, one_at_a_time, summary
 from mugi.judge.sobol import sobol_indices, strongest
 from mugi.judge.stand import DOCUMENTS, NEEDED, stand
-from mugi.judge.sure import DRAWS, SEED, how_sure
+from mugi.judge.sure import DRAWS, SEED, check_count, how_sure
+from mugi.judge.survives import TABLES as TABLES_OF_SURVIVES
 from mugi.judge.survives import what_survives
 from mugi.judge.universes import ACTING, configurations
 from mugi.judge.variance import SAMPLES, variance_shares
@@ -100,8 +100,7 @@ def _add_universes(parser: argparse.ArgumentParser) -> None:
 
 
 def _universes(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
-    if args.count < 2:
-        raise InputError(Mistake("must be at least 2", f"--count {args.count}"))
+    check_count(args.count, "count", args.seed)
     ledger = load_ledger(LEDGER)
     draws = drawn(args.count, args.seed, args.synthesised)
     table = curve(ledger, configurations(_read_runs(args)), draws)
@@ -111,14 +110,16 @@ def _universes(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
 
 def _add_survives(parser: argparse.ArgumentParser) -> None:
     _add_hardware(parser)
-    for name in ("curve", "indices", "switches", "where"):
+    for name in TABLES_OF_SURVIVES:
         parser.add_argument(f"--{name}", type=Path, required=True, help="table of `mugi judge`")
     _add_output(parser)
 
 
 def _survives(args: argparse.Namespace) -> dict[Path, str]:
-    names = ("curve", "indices", "switches", "where")
-    tables = {name: read_table(getattr(args, name)) for name in names}
+    tables = {
+        name: read_table(getattr(args, name), texts, numbers)
+        for name, (texts, numbers) in TABLES_OF_SURVIVES.items()
+    }
     page = what_survives(load_ledger(LEDGER), hardware=_read_runs(args), **tables)
     return {args.output: page}
 

@@ -1,6 +1,7 @@
 """Kinds of values that several sections of the configuration hold."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
@@ -12,6 +13,7 @@ from mugi.hardware import mistakes_by_run
 from mugi.llm.texts import check_text
 from mugi.methods import parse_operations
 from mugi.methods.grid import expand
+from mugi.named import MOST_CHOICES, choices
 from mugi.schema import Section
 
 
@@ -26,9 +28,11 @@ def checked(check: Callable[..., object], *arguments: str):
 
 
 def _no_repeats(values: list) -> list:
-    repeated = [value for index, value in enumerate(values) if value in values[:index]]
-    if repeated:
-        raise ValueError(f"'{repeated[0]}' is there twice")
+    known = set()
+    for value in values:
+        if value in known:
+            raise ValueError(f"'{value}' is there twice")
+        known.add(value)
     return values
 
 
@@ -36,7 +40,19 @@ def grids(operation: str):
     """Return the kind of lists of methods for an operation; `a|b` and `a..b` stand for several."""
     methods = list[checked(lambda text: expand([text], operation))]
     example = ", such as vlp:lut=8..12,max_exp=-2..4" if operation == "softmax" else ""
-    return Annotated[methods, Distinct, Field(description=f"grids of methods{example}")]
+    description = Field(description=f"grids of methods{example}")
+    return Annotated[methods, BeforeValidator(_few_methods), Distinct, description]
+
+
+def _few_methods(texts: object) -> object:
+    total = 0
+    for text in texts if isinstance(texts, list) else []:
+        # what cannot be spelled out is told by the check of the text itself
+        with suppress(InputError):
+            total += len(choices(text)) if isinstance(text, str) else 0
+        if total > MOST_CHOICES:
+            raise ValueError(f"more than {MOST_CHOICES:,} methods in all")
+    return texts
 
 
 def distinct(least: int, most: int | None = None):
@@ -45,6 +61,7 @@ def distinct(least: int, most: int | None = None):
 
 
 Distinct = AfterValidator(_no_repeats)
+_YES_NO = {True: "yes", False: "no"}
 PositiveInt = Annotated[int, Field(ge=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -54,7 +71,7 @@ ModelNames = Annotated[
 Bos = Annotated[
     Literal["auto", "yes", "no"],
     # YAML reads yes and no as true and false
-    BeforeValidator(lambda value: {True: "yes", False: "no"}.get(value, value)),
+    BeforeValidator(lambda value: _YES_NO[value] if isinstance(value, bool) else value),
     Field(description="whether texts and prompts begin with a BOS token; auto: as the tokenizer"),
 ]
 Operations = checked(parse_operations)

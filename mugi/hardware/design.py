@@ -29,6 +29,7 @@ NEEDED = (
     "macros",
     "i_width", "i_depth", "w_width", "w_depth", "o_width", "o_depth",
 )  # fmt: skip
+MOST_VARIANTS = 100
 HOPS = ("all_tiles", "output_tiles", "array_tiles", "lut_tiles")
 Text = str | int | float | bool  # of an expression
 Expressions = dict[str, Text | None]  # a null deletes what a design extends
@@ -163,6 +164,9 @@ def variants(name: str) -> list[str]:
 
 def _variants(document: Document) -> list[str]:
     named = document.content.get("variants")
+    if isinstance(named, dict) and len(named) > MOST_VARIANTS:
+        what = f"{len(named):,} variants, more than {MOST_VARIANTS}"
+        raise InputError(Mistake(what, document.where(("variants",))))
     first = str(document.content.get("default_variant", ""))  # whatever it is, until it is checked
     return list(dict.fromkeys([first, *(named if isinstance(named, dict) else {})]))
 
@@ -183,10 +187,17 @@ def load_design(name: str, variant: str = "") -> Design:
 
 def _own_documents(name: str) -> list[Document]:
     """Return the files of the user that a design is made of, itself and what it extends."""
-    document = _read(name)
-    parents = document.content.get("extends", [])
-    mine = (beside(parent, name) for parent in parents if parent.endswith(library.ENDINGS))
-    return [document, *(more for parent in mine for more in _own_documents(parent))]
+    found: dict[str, Document] = {}
+
+    def find(name: str) -> None:
+        if name not in found:
+            found[name] = _read(name)
+            for parent in found[name].content.get("extends", []):
+                if parent.endswith(library.ENDINGS):
+                    find(beside(parent, name))
+
+    find(name)
+    return list(found.values())
 
 
 def _read(name: str) -> Document:

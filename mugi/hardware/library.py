@@ -11,6 +11,7 @@ from mugi.errors import InputError, Mistake, unknown
 
 ENDINGS = (".yaml", ".yml")  # of what is read from a path
 FOLDERS = {"design": "designs", "technology": "technology", "model": "models"}
+DEEPEST = 20  # files, each of which extends the next
 parsed = cache(parse_yaml)
 
 
@@ -38,18 +39,28 @@ def source(kind: str, name: str, known: Callable[[], list[str]]) -> tuple[str, s
 
 
 def merged(
-    read: Callable[[str], Document], name: str, heirs: tuple[str, ...] = ()
-) -> Document:  # fmt: skip
-    """Return what `read` returns for a name on top of all that it `extends`, one name or a list."""
-    document = read(name)
+    read: Callable[[str], Document],
+    name: str,
+    heirs: tuple[str, ...] = (),
+    done: dict[str, Document] | None = None,
+) -> Document:
+    """Return what `read` returns for a name on top of all that it `extends`, one name or a list.
+
+    heirs: those that extend it; done: what was merged already, as files may share what they extend.
+    """
+    document, done = read(name), {} if done is None else done
     place, parents = document.where(("extends",)), document.content.get("extends", [])
     if name in heirs:
         raise InputError(Mistake(" extends ".join([*heirs, name]), place))
+    if len(heirs) == DEEPEST:
+        raise InputError(Mistake(f"more than {DEEPEST} files extend each other", place))
     result = Document(document.name, {}, {})
-    for parent in parents if isinstance(parents, list) else [parents]:
+    for parent in dict.fromkeys(parents) if isinstance(parents, list) else [parents]:
         try:
             parent = beside(parent, document.name) if str(parent).endswith(ENDINGS) else str(parent)
-            result = result.updated(merged(read, parent, (*heirs, name)))
+            if parent not in done:
+                done[parent] = merged(read, parent, (*heirs, name), done)
+            result = result.updated(done[parent])
         except InputError as error:
             is_placed = any(mistake.where for mistake in error.mistakes)
             raise (error if is_placed else error.at(place)) from None

@@ -51,6 +51,8 @@ def expand(grids: Sequence[Mapping]) -> pd.DataFrame:
         total += math.prod(map(len, values.values()))
         if total > MOST_RUNS:
             wrong.append(Mistake(f"{total:,} runs so far, more than {MOST_RUNS:,}"))
+        if not grid:
+            wrong.append(Mistake("it has no keys", allowed=tuple(KEYS)))
         mistakes += [mistake.at(f"grid {number}") for mistake in wrong]
         if not mistakes:
             index = pd.MultiIndex.from_product(values.values(), names=list(values))

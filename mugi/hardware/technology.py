@@ -217,11 +217,19 @@ def fitted_sram(rows: tuple, width: float, depth: float) -> tuple[float, ...]:
 
 @cache
 def sram_fit(rows: tuple) -> list:
-    """Return the coefficients of `fitted_sram` for each cost, by least squares."""
+    """Return the coefficients of `fitted_sram` for each cost, by least squares.
+
+    Raises InputError where the rows do not determine them.
+    """
     import mpmath
 
     with mpmath.workdps(DIGITS):
         terms = mpmath.matrix([_terms(*row[:2]) for row in rows])
+        if np.linalg.matrix_rank(np.array(terms.tolist(), float)) < terms.cols:
+            raise InputError(
+                f"sram_rows: {len(rows)} of them determine no fit for other sizes, which needs"
+                f" {terms.cols} of different widths and depths"
+            )
         costs = zip(*(row[2:] for row in rows), strict=True)
         return [mpmath.qr_solve(terms, mpmath.matrix(list(map(mpmath.log, c))))[0] for c in costs]
 

@@ -34,6 +34,8 @@ def sobol_indices(
 
     if samples < 2 or samples & (samples - 1):
         raise InputError(f"samples must be a power of two, not {samples}")
+    if not names:
+        raise InputError("no assumption that moves claims is among the indices")
     problem = {"num_vars": len(names), "names": names, "bounds": [[0, 1]] * len(names)}
     uniform = saltelli.sample(problem, samples, calc_second_order=False, seed=seed)
     choices = [assumptions.REGISTRY[name].choices for name in names]

@@ -22,6 +22,24 @@ INTRODUCTION = (
 )
 
 
+# what it reads -> columns of text and of numbers
+TABLES = {
+    "curve": (
+        ["claim"],
+        [
+            *["universes", "as_published", "corrected", "least", "median", "most"],
+            *["share_above_1", "share_within_5_percent", "share_below_as_published"],
+        ],
+    ),
+    "indices": (["claim", "assumption"], ["first_order", "low"]),
+    "switches": (["claim", "base", "assumption", "value"], ["computed", "base_value"]),
+    "where": (
+        ["metric", "rival_kind", "is_paper_point", "model"],
+        ["batch_size", "seq_len", "array_height", "ratio"],
+    ),
+}
+
+
 def what_survives(
     claims: Mapping[str, Claim], *, curve: pd.DataFrame, indices: pd.DataFrame,
     switches: pd.DataFrame, hardware: pd.DataFrame, where: pd.DataFrame,

@@ -102,6 +102,8 @@ def check_points(
     models: Sequence[str], batches: Sequence[int], lengths: Sequence[int], heights: Sequence[int]
 ) -> None:
     """Raise InputError for every mistake in the points of a map."""
+    named = {"model": models, "batch_size": batches, "seq_len": lengths, "array_height": heights}
+    raise_all([f"{name}: twice the same" for name, of in named.items() if len({*of}) < len(of)])
     grid = {"design": "mugi", "model": [*models], "batch_size": [*batches], "seq_len": [*lengths]}
     found = mistakes_by_run(expand([grid | {"array_height": [*heights]}]))
     raise_all(list(dict.fromkeys(mistake for _, mistake in found)))

@@ -50,6 +50,9 @@ def test_a_broken_profile_is_one_line(tmp_path, capsys):
     counted({-1.0: 1}).rename(columns={"count": "counts"}).to_parquet(path)
     assert main(["concentration", str(path), *output]) == 2
     assert "missing column 'count' (did you mean 'counts'?)" in capsys.readouterr().err
+    counted({-1.0: 1}, layer=0.5).to_parquet(path)
+    assert main(["concentration", str(path), *output]) == 2
+    assert "p.parquet: layer, which `mugi profile` makes: must be whole" in capsys.readouterr().err
     path.write_bytes(path.read_bytes()[:100])
     assert main(["concentration", str(path), *output]) == 2
     assert main(["concentration", str(tmp_path / "none.parquet"), *output]) == 2

@@ -58,6 +58,10 @@ def damage(folder: Path, what: str) -> None:
         samples.write_bytes(b"")
     elif what == "a layer missing":
         np.savez_compressed(samples, softmax_layer00=np.load(samples)["softmax_layer00"])
+    elif what == "an empty layer":
+        np.savez_compressed(samples, softmax_layer00=np.zeros((0, 256, 3), np.uint16))
+    elif what == "half a layer":
+        pd.read_parquet(parquet).assign(layer=0.5).to_parquet(parquet)
     elif what == "samples of numbers":
         np.savez_compressed(samples, softmax_layer00=np.zeros((1, 256, 3)))
     elif what == "other columns":
@@ -77,6 +81,8 @@ def damage(folder: Path, what: str) -> None:
         ("a layer missing", ["s.npz", "softmax_layer01", "did you mean"]),
         ("samples of numbers", ["softmax_layer00", "float64", "uint16"]),
         ("other columns", ["missing column 'count'", "did you mean 'counts'?"]),
+        ("an empty layer", ["s.npz", "softmax_layer00 is empty"]),
+        ("half a layer", ["p.parquet: layer", "must be whole numbers"]),
         ("an unknown function", ["unknown function 'exq'", "did you mean 'exp'?"]),
     ],
 )

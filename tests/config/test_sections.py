@@ -27,6 +27,9 @@ SMALL = {**DEFAULT, "hardware": DEFAULT["hardware"][:1], "figures": ["fig03"]}
         ({"judge": {"where": {"array_height": [100]}}}, ["judge.where", "multiple of 8"]),
         ({"judge": {"where": {"model": ["llama_3_8c"]}}}, ["judge.where", "'llama_3_8b'?"]),
         ({"judge": {"where": {"batch_size": []}}}, ["judge.where.batch_size", "at least 1"]),
+        ({"judge": {"where": {"batch_size": [*range(1, 30_000), 7]}}}, ["'7' is there twice"]),
+        ({"fit": {"softmax": ["vlp:lut=8,leak=1..9000"] * 200}}, ["more than 10,000 methods"]),
+        ({"accuracy": {"bos": [1]}}, ["accuracy.bos: '[1]' is not allowed", "auto, yes, no"]),
         ({"judge": {"costs": "nope.yaml"}}, ["judge.costs", "nope.yaml: No such file"]),
     ],
 )

@@ -1,6 +1,7 @@
 """Bad runs, bad designs, bad models: one clear line a mistake, nothing computed."""
 
 import re
+from importlib.resources import files
 
 import pandas as pd
 import pytest
@@ -149,6 +150,7 @@ BAD_DESIGNS = [
         "components.dram.bandwidth: dram has no bandwidth",
     ),
     ({"components": {"isram": {"inputs": 8}}}, "components.isram.inputs: sram has no inputs"),
+    ({"variants": {f"v{n}": {} for n in range(101)}}, "variants: 101 variants, more than 100"),
 ]
 
 
@@ -164,6 +166,21 @@ def test_a_design_that_extends_itself(tmp_path):
     path = design_file(tmp_path, extends=[str(tmp_path / "mine.yaml")])
     with pytest.raises(InputError, match=r"mine\.yaml extends .*mine\.yaml"):
         load_design(path)
+
+
+def test_files_that_share_what_they_extend_are_read_once(tmp_path):
+    """16 files, each of which extends the next one in two ways: 65,536 paths, few files."""
+    last = design_file(tmp_path, extends=["mac_array"] * 1000)
+    for number in range(16):
+        for half in "ab":
+            text = f"extends: [{last}, {tmp_path}/{number - 1}b.yaml]" if number else ""
+            (tmp_path / f"{number}{half}.yaml").write_text(text or f"extends: [{last}]")
+        last = f"{tmp_path}/{number}a.yaml"
+    assert load_design(last).components
+    for number in range(30):
+        (tmp_path / f"deep{number}.yaml").write_text(f"extends: [deep{number + 1}.yaml]")
+    with pytest.raises(InputError, match=r"deep20\.yaml:1: extends: more than 20 files"):
+        load_design(str(tmp_path / "deep0.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -294,3 +311,16 @@ def test_every_packaged_design_and_variant_loads():
     for name in designs():
         for variant in variants(name):
             assert load_design(name, variant).components
+
+
+def test_rows_of_srams_that_determine_no_fit(tmp_path):
+    table = yaml.safe_load((files("mugi.hardware") / "technology" / "45nm.yaml").read_text())
+    path = tmp_path / "few.yaml"
+    path.write_text(yaml.safe_dump(table | {"sram_rows": table["sram_rows"][:1]}))
+    with pytest.raises(InputError, match="sram_rows: 1 of them determine no fit"):
+        evaluate(pd.DataFrame([RUN | {"technology": str(path)}]))
+
+
+def test_a_grid_without_keys():
+    with pytest.raises(InputError, match="grid 2: it has no keys; one of: design, variant"):
+        expand([RUN, {}])

@@ -47,3 +47,5 @@ def test_the_strongest_are_single_and_of_any_claim():
 def test_samples_are_a_power_of_two():
     with pytest.raises(InputError, match="power of two, not 3"):
         sobol_indices({}, pd.DataFrame(), NAMES, 3)
+    with pytest.raises(InputError, match="no assumption that moves claims"):
+        sobol_indices({}, pd.DataFrame(), [], 2)

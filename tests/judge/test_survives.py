@@ -3,6 +3,8 @@
 import pandas as pd
 import pytest
 
+from mugi.cli import main
+from mugi.judge.survives import TABLES as TABLES_OF_SURVIVES
 from mugi.judge.survives import what_survives
 from mugi.ledger import LEDGER, load_ledger
 
@@ -100,3 +102,13 @@ def test_claims_that_were_not_run_are_left_out(page):
     assert not [line for line in page if CLAIMS["ABS-6"].statement in line]
     bare = what_survives(CLAIMS, **TABLES | {"hardware": HARDWARE[:2], "where": WHERE[-1:]})
     assert "## Other sizes" not in bare
+
+
+def test_a_table_without_its_columns_is_one_line_each(tmp_path, capsys):
+    path = tmp_path / "curve.csv"
+    CURVE.drop(columns="median").to_csv(path, index=False)
+    command = ["judge", "survives", str(path), "-o", str(tmp_path / "page.md")]
+    for name in TABLES_OF_SURVIVES:
+        command += [f"--{name}", str(path)]
+    assert main(command) == 2
+    assert capsys.readouterr().err == f"mugi judge: {path}: missing column 'median'\n"

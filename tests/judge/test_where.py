@@ -94,6 +94,8 @@ def test_rows_are_in_order_and_once(table):
 def test_points_that_cannot_be_evaluated_are_mistakes(tmp_path, capsys):
     with pytest.raises(InputError, match="multiple of 8"):
         where.where_it_holds(**FEW, heights=[100])
+    with pytest.raises(InputError, match="array_height: twice the same"):
+        where.where_it_holds(**FEW, heights=[64, 64])
     path = str(tmp_path / "where.csv")
     assert main(["judge", "where", "--model", "llama_3_8c", "-o", path]) == 2
     assert "did you mean 'llama_3_8b'" in capsys.readouterr().err
