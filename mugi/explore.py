@@ -241,7 +241,9 @@ def _labels(table: pd.DataFrame, per: list[str]) -> dict[str, pd.Series]:
     for name in per:
         value = table[name].map(str)
         groups += (", " if groups.iloc[0] else "") + name.removeprefix("assumption.") + " " + value
-    return {"chip": (design + " " + table["variant"]).str.strip(), "group": groups}
+    labels = {"chip": (design + " " + table["variant"]).str.strip(), "group": groups}
+    # between two dollars matplotlib would read a formula
+    return {name: text.str.replace("$", r"\$", regex=False) for name, text in labels.items()}
 
 
 def _palette(chips: list[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The figures and tables: what each reads, says and needs to be run, from `figures.yaml`."""
 
 import re
+from collections.abc import Iterator
 from functools import reduce
 from importlib.resources import files
 from itertools import product
@@ -41,14 +42,30 @@ class Figure(Section):
     runs: list[dict] = Field(default_factory=list)
 
     def input_paths(self, config: dict) -> list[str]:
-        """Return the paths of the tables it reads; each `{section.key}` stands for all entries."""
-        paths = []
-        for pattern in self.inputs:
-            keys = re.findall(r"{([\w.]+)}", pattern)
-            lists = [reduce(getitem, key.split("."), config) for key in keys]
-            template = re.sub(r"{[\w.]+}", "{}", pattern)
-            paths += [template.format(*entries) for entries in product(*lists)]
-        return paths
+        """Return the paths of the tables it reads; each `{section.key}` stands for all entries.
+
+        Raises InputError for a key of the configuration that is no list or not there.
+        """
+        return [
+            "".join(pieces)
+            for pattern in self.inputs
+            for pieces in product(*_alternatives(pattern, config))
+        ]
+
+
+def _alternatives(pattern: str, config: dict) -> Iterator[list[str]]:
+    """Yield what each piece of a pattern may be: its text, or the entries of a key."""
+    for place, piece in enumerate(re.split(r"{([\w.]+)}", pattern)):
+        if place % 2 == 0:
+            yield [piece]
+            continue
+        try:
+            entries = reduce(getitem, piece.split("."), config)
+        except (KeyError, TypeError):
+            entries = None
+        if not isinstance(entries, list | dict):
+            raise InputError(Mistake(f"'{piece}' is no list of the configuration", pattern))
+        yield [str(entry) for entry in entries]
 
 
 Figures = dict[Annotated[str, Field(pattern=r"^[A-Za-z]\w*$")], Figure]

@@ -67,6 +67,12 @@ def test_inputs_are_filled_in_from_the_configuration():
         for model in "ab"
     ]
     assert FIGURES["fig08"].input_paths(config)[1] == "results/approximations/silu.csv"
+    for key in ("profile.model", "profile.models.a"):
+        figure = FIGURES["fig04"].model_copy(update={"inputs": [f"results/{{{key}}}.csv"]})
+        with pytest.raises(InputError, match=f"'{key}' is no list of the configuration"):
+            figure.input_paths(config)
+    wide = FIGURES["fig04"].model_copy(update={"inputs": ["results/{:>9999999999}.csv"]})
+    assert wide.input_paths(config) == wide.inputs
     assert output_paths("table3") == [f"results/tables/table3.{kind}" for kind in SUFFIXES["table"]]
 
 

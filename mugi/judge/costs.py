@@ -1,5 +1,6 @@
 """What is unsure about unit costs, and draws of it: read from `costs.yaml`, which explains it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from scipy.special import ndtri
 from mugi.documents import read_yaml
 from mugi.errors import InputError, Mistake, raise_all, unknown
 from mugi.hardware.technology import sizes_of, technology
-from mugi.schema import Section, validated
+from mugi.schema import MOST, Section, validated
 
 COSTS_FILE = files("mugi") / "judge" / "costs.yaml"
 QUANTITIES = ("area", "leakage", "energy")
@@ -48,7 +49,7 @@ class Component(Entry):
     def _classes_exist(self) -> Self:
         known = sizes_of(technology())
         odd = [name for name in self.classes if name not in known]
-        raise_all([unknown("component class", name, known) for name in odd])
+        raise_all([unknown("component class", name, known) for name in odd[:MOST]])
         return self
 
 
@@ -101,14 +102,9 @@ class Costs(Section):
 
     @model_validator(mode="after")
     def _no_class_twice(self) -> Self:
-        named = [name for entry in self.components.values() for name in entry.classes]
-        raise_all(
-            [
-                Mistake(f"class '{name}' stands in two entries")
-                for name in dict.fromkeys(named)
-                if named.count(name) > 1
-            ]
-        )
+        named = Counter(name for entry in self.components.values() for name in entry.classes)
+        twice = [name for name, count in named.items() if count > 1]
+        raise_all([Mistake(f"class '{name}' stands in two entries") for name in twice])
         return self
 
     def entry(self, kind: str) -> tuple[str, Entry]:

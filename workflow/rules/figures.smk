@@ -22,14 +22,17 @@ rule figures:
 for name, figure in FIGURES.items():
     try:
         caption = CAPTIONS.from_string(figure.caption).render(config=config)
+        paths = figure.input_paths(config)
     except (TemplateError, OverflowError) as error:
         stop(Mistake(f"{name}.caption: {error}", "config: own_figures"))
+    except InputError as error:
+        stop(*(one.at(f"config: own_figures: {name}.inputs") for one in error.mistakes))
     # one label: of two results that differ in a second one, Snakemake's report makes a switch that
     # finds neither, and shows a white page
     labels = {"shows": f"{figure.number}: {figure.title}"}
     own_tables = [
         path if path.startswith("results/") else local(str(PACKAGE.parent / path))
-        for path in figure.input_paths(config)
+        for path in paths
     ]
     shown = f".{SHOWN[figure.kind]}"
 
