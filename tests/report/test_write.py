@@ -7,7 +7,9 @@ from urllib.parse import unquote, urlparse
 import pytest
 from bs4 import BeautifulSoup
 
+from mugi.cli import main
 from mugi.errors import InputError
+from mugi.report.results import Results
 from mugi.report.write import PAGES, write_report
 from tests.report.results import TABLES, small_results
 
@@ -164,3 +166,25 @@ def test_a_table_that_lacks_a_column_stops_before_anything_is_written(results, t
 def test_no_such_results(tmp_path):
     with pytest.raises(InputError, match="no such folder of results"):
         write_report(tmp_path / "none", tmp_path / "report")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('{"config": 3, "packages": 5}', "manifest.json:1: packages: must be a mapping, not 5"),
+        ('{"mugi": "\\ud800"}', "manifest.json: not JSON: half of a character"),
+        ("\xff", "manifest.json: not YAML"),
+    ],
+)
+def test_a_manifest_that_is_none_is_told(text, line, tmp_path, capsys):
+    (tmp_path / "manifest.json").write_text(text, "latin-1")
+    assert main(["report", str(tmp_path), "-o", str(tmp_path / "report")]) == 2
+    assert line in capsys.readouterr().err and not (tmp_path / "report").exists()
+
+
+def test_only_files_of_the_results_are_linked(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "other.csv").touch()
+    found = Results(tmp_path / "results")
+    for path in ("../other.csv", str(tmp_path / "other.csv")):
+        assert found.link(path) == f"{path} (not made yet)" and not found.linked
