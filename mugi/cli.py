@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import mugi
-from mugi.errors import InputError, Mistake, closest, raise_all, unknown
+from mugi.errors import InputError, Mistake, closest, first_line, raise_all, unknown
 from mugi.runs import end_with_run
 
 # subcommand, a module of mugi.commands with add_arguments(parser) and run(args) -> help line
@@ -93,9 +93,10 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (OSError, UnicodeDecodeError) as error:
-        name = getattr(error, "filename", None)
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        print(f"mugi {argv[0]}: {name + ': ' if name else ''}{reason}", file=sys.stderr)
+        name, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
+        reason = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else reason
+        mistake = Mistake(reason or first_line(error), str(name or ""))
+        print(f"mugi {argv[0]}: {mistake}", file=sys.stderr)
         return 2
     except InputError as error:
         for mistake in error.mistakes:

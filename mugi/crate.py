@@ -6,6 +6,7 @@ Source of the terms: https://www.researchobject.org/workflow-run-crate (profiles
 
 import json
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import mugi
 from mugi.errors import InputError, Mistake
 from mugi.files import check_writable, sha256_of, write_text, write_whole
 from mugi.project import MADE, sources
-from mugi.record import FAILED, FINISHED, KEPT, RUN, RUNNING, read_record
+from mugi.record import FAILED, FINISHED, KEPT, RUN, RUNNING, checked_record
+from mugi.runs import temporary_prefix
 
 LEFT_OUT = ("models", "speech", "accuracy/cells")
 """Of results/: bulky, and made again from installed packages and what is not left out."""
@@ -42,7 +44,16 @@ def write_crate(results: Path, folder: Path) -> int:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(Mistake("not empty; name a new or an empty folder", str(folder)))
     record = ended_run(results)
-    check_writable(folder / CONFIG)
+    check_writable(folder.parent / CONFIG)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=temporary_prefix(folder)) as place:
+        made = Path(place) / folder.name
+        _fill(made, results, record)
+        made.rename(folder)
+    return sum(path.is_file() for path in folder.rglob("*"))
+
+
+def _fill(folder: Path, results: Path, record: dict) -> None:
+    """Write all files of a crate."""
     snakefile = (results.parent / record["workflow"]).resolve()
     copied(results, folder / "results", LEFT_OUT)
     for name in sources():
@@ -51,14 +62,11 @@ def write_crate(results: Path, folder: Path) -> int:
             copied(path, folder / name)
     write_text(folder / CONFIG, json.dumps(record["manifest"]["config"], indent=1))
     graph(folder, record, places(folder, results, snakefile.parent)).metadata.write(folder)
-    return sum(path.is_file() for path in folder.rglob("*"))
 
 
 def ended_run(results: Path) -> dict:
     """Return the record of the last run; raises InputError if there is none that has ended."""
-    record = read_record(results / RUN)
-    if not record:
-        raise InputError(Mistake("no record of a run; run `snakemake`", str(results / RUN)))
+    record = checked_record(results / RUN)
     if record["state"] == RUNNING:
         raise InputError(Mistake("the run has not ended; run `snakemake`", str(results / RUN)))
     return record
@@ -79,7 +87,11 @@ def copied(source: Path, target: Path, left_out: tuple[str, ...] = ()) -> None:
             if name in MADE or name.startswith(".") or (inside / name).as_posix() in left_out
         ]
 
-    shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
+    try:
+        shutil.copytree(source, target, ignore=ignored)
+    except shutil.Error as error:  # of all files that could not be copied, with the reasons
+        mistakes = [Mistake(f"not copied: {why}", file) for file, _, why in error.args[0]]
+        raise InputError(*mistakes) from None
 
 
 def places(folder: Path, results: Path, workflow: Path):

@@ -228,6 +228,9 @@ def parse_json(name: str | Path, text: str) -> Document:
     name, text = str(name), text.removeprefix("\ufeff")
     try:
         content = json.loads(text)
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InputError(Mistake("not JSON: half of a character, such as \\ud800", name)) from None
     except json.JSONDecodeError as error:
         raise InputError(Mistake(f"not JSON: {error.msg}", f"{name}:{error.lineno}")) from None
     except ValueError:  # of Python, for thousands of digits

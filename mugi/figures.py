@@ -1,7 +1,7 @@
 """The figures and tables: what each reads, says and needs to be run, from `figures.yaml`."""
 
+import math
 import re
-from collections.abc import Iterator
 from functools import reduce
 from importlib.resources import files
 from itertools import product
@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import Field
 
 from mugi.documents import read_yaml
-from mugi.errors import InputError, Mistake, raise_all, unknown
+from mugi.errors import InputError, Mistake, first_line, raise_all, unknown
 from mugi.hardware import expand
 from mugi.hardware.runs import filled
 from mugi.schema import Section, validated
@@ -28,6 +28,9 @@ PRESETS = ["as-published", "corrected"]
 SUFFIXES = {"figure": ("csv", "pdf", "png"), "table": ("csv", "md", "tex")}
 SHOWN = {"figure": "png", "table": "csv"}
 """What of a figure and of a table stands in the report."""
+KEYS = re.compile(r"{([\w.]+)}")  # of the configuration, in the paths that a figure reads
+MOST_PATHS = 10_000
+FILTERS = ("first", "join", "last", "length", "max", "min", "round", "sum")  # of captions
 
 
 class Figure(Section):
@@ -44,28 +47,22 @@ class Figure(Section):
     def input_paths(self, config: dict) -> list[str]:
         """Return the paths of the tables it reads; each `{section.key}` stands for all entries.
 
-        Raises InputError for a key of the configuration that is no list or not there.
+        Raises InputError for a key that has none, and for more paths than anyone reads.
         """
-        return [
-            "".join(pieces)
-            for pattern in self.inputs
-            for pieces in product(*_alternatives(pattern, config))
-        ]
-
-
-def _alternatives(pattern: str, config: dict) -> Iterator[list[str]]:
-    """Yield what each piece of a pattern may be: its text, or the entries of a key."""
-    for place, piece in enumerate(re.split(r"{([\w.]+)}", pattern)):
-        if place % 2 == 0:
-            yield [piece]
-            continue
-        try:
-            entries = reduce(getitem, piece.split("."), config)
-        except (KeyError, TypeError):
-            entries = None
-        if not isinstance(entries, list | dict):
-            raise InputError(Mistake(f"'{piece}' is no list of the configuration", pattern))
-        yield [str(entry) for entry in entries]
+        paths = []
+        for pattern in self.inputs:
+            try:
+                lists = [list(reduce(getitem, k.split("."), config)) for k in KEYS.findall(pattern)]
+            except (LookupError, TypeError):
+                what = "no list of the configuration"
+                raise InputError(Mistake(f"'{pattern}' names {what}", self.number)) from None
+            if math.prod(map(len, lists)) > MOST_PATHS:
+                what = f"stands for more than {MOST_PATHS:,} paths"
+                raise InputError(Mistake(f"'{pattern}' {what}", self.number))
+            for entries in product(*lists):
+                left = iter(entries)
+                paths.append(KEYS.sub(lambda _, left=left: str(next(left)), pattern))
+        return paths
 
 
 Figures = dict[Annotated[str, Field(pattern=r"^[A-Za-z]\w*$")], Figure]
@@ -101,6 +98,29 @@ def add_figures(path: str | Path) -> None:
     raise_all(mistakes)
     FIGURES.update(own)
     OWN_SCRIPTS.update(scripts)
+
+
+def captioned(name: str, config: dict) -> str:
+    """Return a figure's caption with the configuration filled in.
+
+    Raises InputError for what the configuration has not, and for more than keys and a few filters:
+    a caption may be a stranger's, and templates can also run code and never end.
+    """
+    from jinja2 import StrictUndefined, TemplateError, nodes
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    plain = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Const, nodes.Name)
+    plain += (nodes.Getattr, nodes.Getitem)
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+    source = FIGURES[name].caption
+    try:
+        for node in environment.parse(source).find_all(nodes.Node):
+            if not isinstance(node, plain) and getattr(node, "name", "") not in FILTERS:
+                what = f"may have keys of the configuration and the filters {', '.join(FILTERS)}"
+                raise InputError(Mistake(f"{what}, no {type(node).__name__}", f"{name}.caption"))
+        return environment.from_string(source).render(config=config)
+    except (TemplateError, TypeError, OverflowError, RecursionError) as error:
+        raise InputError(Mistake(first_line(error), f"{name}.caption")) from None
 
 
 def check_figure(name: str) -> None:

@@ -5,10 +5,31 @@ import platform
 from importlib.metadata import distributions
 from pathlib import Path
 
+from pydantic import Field
+
 import mugi
 from mugi.machine import memory_gib, processor, said
+from mugi.schema import Section
 
 ROOT = Path(mugi.__file__).resolve().parents[1]
+
+
+class Configured(Section, extra="allow"):
+    """The configuration of a run, as far as pages and crates read it."""
+
+    own_figures: list[str] = Field(default_factory=list)
+    own_claims: list[str] = Field(default_factory=list)
+
+
+class Manifest(Section, extra="allow"):
+    """A manifest, as far as pages and crates read it."""
+
+    mugi: str
+    commit: str | None
+    changed_files: list[str] = Field(default_factory=list)
+    dirty: bool | None
+    packages: dict[str, str]
+    config: Configured
 
 
 def manifest(config: dict) -> dict:

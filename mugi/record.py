@@ -8,14 +8,17 @@ import json
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from mugi.documents import parse_json
-from mugi.errors import InputError
+from mugi.errors import InputError, Mistake
 from mugi.files import read_table, write_text
-from mugi.manifest import manifest
+from mugi.manifest import Manifest, manifest
+from mugi.schema import Section, validated
 
 RUN = "run.json"
 RUNNING, FINISHED, FAILED, INTERRUPTED, KILLED = (
@@ -23,10 +26,10 @@ RUNNING, FINISHED, FAILED, INTERRUPTED, KILLED = (
 )
 KEPT, NOT_RUN = "kept", "not run"
 EARLIER = 20  # runs before the last one that a record remembers
+Place = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # a path that may be there
 
 
-@dataclass
-class Job:
+class Job(Section):
     """A job of a run: a rule with its wildcards.
 
     state: *kept* from an earlier run, *finished*, *failed*, or *not run* because another job failed
@@ -36,14 +39,37 @@ class Job:
 
     rule: str
     wildcards: dict[str, str]
-    inputs: list[str]
-    outputs: list[str]
+    inputs: list[Place]
+    outputs: list[Place]
     log: list[str]
-    state: str
-    reason: str = ""
-    started: str = ""
-    ended: str = ""
-    benchmark: list[str] = field(default_factory=list)
+    state: Literal[FINISHED, FAILED, KEPT, NOT_RUN]
+    reason: str
+    started: str
+    ended: str
+    benchmark: list[str]
+
+
+class Earlier(Section):
+    """A run before the last one: how it ended, and how many of its jobs did."""
+
+    state: Literal[FINISHED, FAILED, INTERRUPTED, KILLED]
+    started: str
+    ended: str | None
+    finished: int
+    failed: int
+
+
+class Record(Section):
+    """The record of a run."""
+
+    state: Literal[RUNNING, FINISHED, FAILED, INTERRUPTED]
+    started: str
+    ended: str | None
+    command: list[str]
+    workflow: Place
+    jobs: list[Job]
+    earlier: list[Earlier]
+    manifest: Manifest
 
 
 def moment(seconds: float | None = None) -> str:
@@ -72,6 +98,8 @@ def jobs_of(workflow) -> list[Job]:
                 benchmark=[str(job.benchmark)] if job.benchmark else [],
                 state=FAILED if job in failed else finished if needed else KEPT,
                 reason=re.sub(r"^Finished \(was: (.*)\)$", r"\1", reason) if needed else "",
+                started="",
+                ended="",
             )
         )
     return sorted(jobs, key=lambda job: (job.rule, job.outputs))
@@ -85,7 +113,7 @@ def timed(job: Job) -> Job:
         except InputError:  # cut short when the job was killed
             continue
         end = path.stat().st_mtime
-        job.started, job.ended = moment(end - seconds), moment(end)
+        return job.model_copy(update={"started": moment(end - seconds), "ended": moment(end)})
     return job
 
 
@@ -107,7 +135,7 @@ def begin(path: Path, config: dict, workflow: str, jobs: Iterable[Job]) -> None:
         "ended": None,
         "command": sys.argv,
         "workflow": workflow,
-        "jobs": [asdict(timed(job)) for job in jobs],
+        "jobs": [timed(job).model_dump() for job in jobs],
         "earlier": earlier[:EARLIER],
         "manifest": manifest(config),
     }
@@ -117,7 +145,7 @@ def begin(path: Path, config: dict, workflow: str, jobs: Iterable[Job]) -> None:
 def end(path: Path, jobs: Iterable[Job], succeeded: bool) -> dict:
     """Write how a run ended; return the record."""
     record = read_record(path)
-    record["jobs"] = [asdict(timed(job)) for job in jobs]
+    record["jobs"] = [timed(job).model_dump() for job in jobs]
     failed = any(job["state"] == FAILED for job in record["jobs"])
     record["state"] = FINISHED if succeeded else FAILED if failed else INTERRUPTED
     record["ended"] = moment()
@@ -128,10 +156,21 @@ def end(path: Path, jobs: Iterable[Job], succeeded: bool) -> dict:
 def read_record(path: Path) -> dict:
     """Return a record; empty if there is none, or none that can be read."""
     try:
-        content = parse_json(path, path.read_text("utf-8")).content
-    except (OSError, UnicodeDecodeError, InputError):
+        return checked_record(path)
+    except (OSError, InputError):
         return {}
-    return content if {"state", "started", "ended", "jobs"} <= set(content) else {}
+
+
+def checked_record(path: Path) -> dict:
+    """Return a record; raises InputError if there is none, or with every mistake in it."""
+    if not path.is_file():
+        raise InputError(Mistake("no record of a run; run `snakemake`", str(path)))
+    try:
+        document = parse_json(path, path.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise InputError(Mistake("not UTF-8 text", str(path))) from None
+    validated(Record, document)
+    return document.content
 
 
 def _write(path: Path, record: dict) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import venv
 import zipfile
@@ -166,7 +167,10 @@ def test_what_is_no_finished_run_is_refused(tmp_path, capsys, made, line):
     if made is not None:
         folder.mkdir()
     if made:
-        text = {"state": made, "started": "", "ended": None, "jobs": []}
+        text = {"state": made, "started": "", "ended": None, "jobs": [], "earlier": []}
+        text |= {"command": [], "workflow": "Snakefile"}
+        text["manifest"] = dict.fromkeys(["commit", "dirty"]) | {"mugi": "1", "packages": {}}
+        text["manifest"]["config"] = {}
         (folder / record.RUN).write_text(json.dumps(text))
     assert main(["crate", str(folder), "-o", str(tmp_path / "crate")]) == 2
     told = capsys.readouterr().err
@@ -177,6 +181,25 @@ def test_a_folder_that_is_not_empty_is_kept(results, tmp_path, capsys):
     (tmp_path / "mine").touch()
     assert main(["crate", str(results), "-o", str(tmp_path)]) == 2
     assert "not empty" in capsys.readouterr().err and len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_cannot_be_copied_leaves_no_crate(results, tmp_path, capsys):
+    copy = tmp_path / "results"
+    shutil.copytree(results, copy)
+    (copy / "dangling").symlink_to("nowhere")
+    assert main(["crate", str(copy), "-o", str(tmp_path / "crate")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert f"{copy / 'dangling'}: not copied: [Errno 2] No such file" in line
+    assert list(tmp_path.iterdir()) == [copy]
+
+
+def test_a_record_that_is_none_leaves_no_crate(tmp_path, capsys):
+    text = '{"state": "finished", "started": "a", "ended": "b", "jobs": []}'
+    write_text(tmp_path / "results" / "run.json", text)
+    (tmp_path / "crate").mkdir()
+    assert main(["crate", str(tmp_path / "results"), "-o", str(tmp_path / "crate")]) == 2
+    assert "run.json: workflow: missing" in capsys.readouterr().err
+    assert not list((tmp_path / "crate").iterdir())
 
 
 @pytest.mark.slow

@@ -146,7 +146,14 @@ def test_an_alias_may_stand_for_a_value():
 
 
 def test_what_json_cannot_hold_is_one_line():
-    for text in ("[" * 100_000, '{"a": ' * 50_000, '{"a": ' + "9" * 5000 + "}", '{"a": 1e', "1"):
+    for text in (
+        "[" * 100_000,
+        '{"a": ' * 50_000,
+        '{"a": ' + "9" * 5000 + "}",
+        '{"a": 1e',
+        "1",
+        '{"a": ["\\ud800"]}',
+    ):
         with pytest.raises(InputError) as error:
             documents.parse_json("f.json", text)
         assert len(str(error.value).splitlines()) == 1

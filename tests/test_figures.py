@@ -12,7 +12,7 @@ from mugi.carbon import account_carbon
 from mugi.config import check
 from mugi.documents import Document
 from mugi.errors import InputError
-from mugi.figures import FIGURES, RUN, SUFFIXES, add_figures, needed_runs, output_paths
+from mugi.figures import FIGURES, RUN, SUFFIXES, add_figures, captioned, needed_runs, output_paths
 from mugi.files import read_table
 from tests.figures.tables import PRESETS, ROOT, default_tables, hardware
 
@@ -67,12 +67,6 @@ def test_inputs_are_filled_in_from_the_configuration():
         for model in "ab"
     ]
     assert FIGURES["fig08"].input_paths(config)[1] == "results/approximations/silu.csv"
-    for key in ("profile.model", "profile.models.a"):
-        figure = FIGURES["fig04"].model_copy(update={"inputs": [f"results/{{{key}}}.csv"]})
-        with pytest.raises(InputError, match=f"'{key}' is no list of the configuration"):
-            figure.input_paths(config)
-    wide = FIGURES["fig04"].model_copy(update={"inputs": ["results/{:>9999999999}.csv"]})
-    assert wide.input_paths(config) == wide.inputs
     assert output_paths("table3") == [f"results/tables/table3.{kind}" for kind in SUFFIXES["table"]]
 
 
@@ -116,3 +110,63 @@ def test_figures_of_ones_own_have_their_scripts_beside_the_file(tmp_path, monkey
         add_figures(path)
     assert {"mine": tmp_path / "mine.py"} == figures.OWN_SCRIPTS
     assert output_paths("mine")[0] == "results/figures/mine.csv"
+
+
+@pytest.fixture
+def own(monkeypatch):
+    """What gives the figures a figure of one's own, with a caption or inputs."""
+    monkeypatch.setattr(figures, "FIGURES", dict(FIGURES))
+
+    def add(**changes):
+        figures.FIGURES["own"] = FIGURES["fig16"].model_copy(update=changes)
+        return figures.FIGURES["own"]
+
+    return add
+
+
+CONFIG = {"profile": {"models": ["a", "b"], "tokens": 9}, "many": list(range(200))}
+
+
+def test_a_caption_has_the_configuration_in_it(own):
+    own(caption="{{ config.profile.models | join(', ') }}: {{ config.profile['tokens'] }}")
+    assert captioned("own", CONFIG) == "a, b: 9"
+
+
+@pytest.mark.parametrize(
+    ("caption", "line"),
+    [
+        ("{{ cycler.__init__.__globals__.os.popen('id').read() }}", "no Call"),
+        ("{{ config.__class__.__mro__ }}", "unsafe"),
+        ("{{ 9 ** 9 ** 9 }}", "no Pow"),
+        ("{{ 'a' | center(1000000000) }}", "no Filter"),
+        ("{% for i in range(10) %}{% endfor %}", "no For"),
+        ("{% include '/etc/passwd' %}", "no Include"),
+        ("{{ config.tuning.tries }}", "has no attribute 'tuning'"),
+        ("{{ config.profile.tokens | join }}", "not iterable"),
+        ("{{ config", "unexpected end"),
+        ("{{ " + "(" * 5000, "own.caption"),
+    ],
+)
+def test_a_caption_of_a_strangers_runs_nothing(own, caption, line):
+    own(caption=caption)
+    with pytest.raises(InputError, match=r"^own.caption: ") as raised:
+        captioned("own", CONFIG)
+    assert line in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("results/{nothing.there}.csv", "names no list of the configuration"),
+        ("results/{profile.tokens}.csv", "names no list of the configuration"),
+        ("results/{many}/{many}.csv", "more than 10,000 paths"),
+    ],
+)
+def test_inputs_of_a_strangers_are_one_line(own, path, line):
+    with pytest.raises(InputError, match=line):
+        own(inputs=[path]).input_paths(CONFIG)
+
+
+def test_what_is_no_key_in_an_input_stays(own):
+    figure = own(inputs=["results/{profile.models}{0!r}{:>99}.csv"])
+    assert figure.input_paths(CONFIG)[0] == "results/a{0!r}{:>99}.csv"

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from mugi import record
+from mugi.errors import InputError
 from mugi.report import run as run_page
 from mugi.report.results import Results
 from mugi.report.write import write_report
@@ -57,7 +58,12 @@ def workflow(failed=(), **graph):
 def path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results").mkdir()
-    made = {"mugi": "0.1.0", "packages": {"numpy": "2.0"}}  # all of them take a second to list
+    made = {
+        "mugi": "0.1.0",
+        "commit": None,
+        "dirty": None,
+        "packages": {"numpy": "2.0"},
+    }  # all of them take a second to list
     monkeypatch.setattr(record, "manifest", lambda config: {**made, "config": config})
     return tmp_path / "results" / record.RUN
 
@@ -119,6 +125,25 @@ def test_a_record_that_was_cut_is_none(path, text):
     path.write_text(text, "latin-1")
     assert record.read_record(path) == {}
     assert begin(path)["earlier"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"manifest": {}}, "run.json:1: manifest.mugi: missing"),
+        ({"state": "gone"}, "state: 'gone' is not allowed"),
+        ({"workflow": "\0"}, "run.json:1: workflow: "),
+        ({"jobs": [{"rule": "draw"}]}, "jobs.0.wildcards: missing"),
+        ({"jobs": 3}, "run.json:1: jobs: "),
+        ({"started": "\ud800"}, "half of a character"),
+    ],
+)
+def test_a_record_of_a_strangers_is_none_and_told(path, change, line):
+    path.write_text(json.dumps(begin(path) | change))
+    assert record.read_record(path) == {}
+    with pytest.raises(InputError) as raised:
+        record.checked_record(path)
+    assert line in str(raised.value)
 
 
 def test_a_benchmark_that_was_cut_tells_no_time(path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mugi.commands.output import closing
 from mugi.commands.parts import add_parts
-from mugi.errors import InputError, Mistake
+from mugi.errors import InputError, Mistake, shown
 from mugi.files import TABLES, check_writable, write_table, write_text
 from mugi.hardware.technology import DEFAULT
 from mugi.rtl import rows, units
@@ -76,14 +76,15 @@ def _area(args: argparse.Namespace) -> tuple[dict, int]:
     adder = synthesise(units.verilog(), units.ADDER, {}, liberty, clock_ns)
     late = ", LATE" if made.longest_path_ns > clock_ns else ""
     comment = (
-        f"{liberty.name}: {made.area:g}, {made.area / adder.area:.3g} BF16 adders;"
+        f"{shown(liberty.name)}: {made.area:g}, {made.area / adder.area:.3g} BF16 adders;"
         f" {made.flip_flops} flip-flops, {made.cells} cells,"
         f" path {made.longest_path_ns:g} of {clock_ns:g} ns{late}"
     )
     line = rows.yaml_row(args.top, rows.row(made, adder, args.technology), comment)
     text = (
         "# Area by synthesis, told by the BF16 adder. Power is estimated from it: flip-flops as\n"
-        f"# registers, the rest as so much of an adder.\nextends: {args.technology}\nlogic:\n{line}"
+        "# registers, the rest as so much of an adder.\n"
+        f"{rows.extends(args.technology)}\nlogic:\n{line}"
     )
     if args.output:
         write_text(args.output, text)

@@ -73,10 +73,9 @@ def sram(width: int, depth: int) -> tuple[float, float, float, float]:
         )
         settings.write_text(text)
         command = [program, "-infile", settings]
-        subprocess.run(
-            command, cwd=program.parent, capture_output=True, timeout=TIMEOUT_S, check=False
-        )
+        how = {"cwd": program.parent, "capture_output": True, "timeout": TIMEOUT_S}
         try:
+            subprocess.run(command, **how, check=False)
             with settings.with_suffix(".cfg.out").open() as table:
                 row = list(csv.DictReader(table, skipinitialspace=True))[-1]
             return (
@@ -85,7 +84,7 @@ def sram(width: int, depth: int) -> tuple[float, float, float, float]:
                 float(row["Dynamic read energy (nJ)"]),
                 float(row["Dynamic write energy (nJ)"]),
             )
-        except (OSError, IndexError, KeyError, ValueError):
+        except (OSError, IndexError, KeyError, ValueError, subprocess.TimeoutExpired):
             raise InputError(
                 f"{program}: no SRAM of {BANKS} banks of {depth} words of {width} bits"
             ) from None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mugi.documents import Document
-from mugi.errors import InputError, Mistake, closest, raise_all, unknown
+from mugi.errors import InputError, Mistake, closest, raise_all, shown, unknown
 from mugi.hardware.encoders import BUILDERS, UNNAMED_LABELS
 from mugi.hardware.families import Families, Family, Keys, known
 from mugi.hardware.layers import decoder
@@ -175,7 +175,8 @@ def translated(document: Document, source: str) -> Translation:
         raise InputError(*(_placed(mistake, file) for mistake in error.mistakes)) from None
     if defaults:
         notes.append(_note_of_defaults(file, defaults))
-    return Translation({"source": source} | content, (*notes, *_notes(file, content)))
+    told = map(shown, (*notes, *_notes(file, content)))  # they quote the file
+    return Translation({"source": source} | content, tuple(told))
 
 
 # Keys that may be null though their default is not: they follow from others, or switch off.
@@ -265,9 +266,9 @@ def _note_of_defaults(file: _File, defaults: Mapping) -> str:
         "intermediate_size": "4 hidden_size",
     }
     values = {key: follows.get(key) if value is None else value for key, value in defaults.items()}
-    shown = [f"{key} = {value}" for key, value in values.items() if value is not None]
+    told = [f"{key} = {value}" for key, value in values.items() if value is not None]
     whose = file.family.config if file.model_type else "a Llama's configuration"
-    return f"not in the file, so as in {whose}: {', '.join(shown) or 'nothing that matters'}"
+    return f"not in the file, so as in {whose}: {', '.join(told) or 'nothing that matters'}"
 
 
 def _notes(file: _File, content: Mapping) -> list[str]:

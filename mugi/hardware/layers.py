@@ -169,7 +169,7 @@ def experts(keys: Keys, family: Family) -> tuple[dict | None, int]:
     if keys.mlp_layer_types is not None and len(keys.mlp_layer_types) != number:
         what = f"has {len(keys.mlp_layer_types)} entries for {number} layers"
         raise InputError(Mistake(what, "mlp_layer_types"))
-    dense = sum(_is_dense(i, keys, family) for i in range(number))
+    dense = _dense_layers(keys, family)
     if dense == number:
         return None, keys.intermediate_size_mlp or width
     if not keys.num_experts_per_tok:
@@ -191,20 +191,24 @@ def experts(keys: Keys, family: Family) -> tuple[dict | None, int]:
     return mixture, (keys.intermediate_size_mlp or width) if dense else 0
 
 
-def _is_dense(i: int, keys: Keys, family: Family) -> bool:
-    """Return whether layer i of a mixture of experts has one FFN instead."""
+def _dense_layers(keys: Keys, family: Family) -> int:
+    """Return how many layers of a mixture of experts have one FFN instead."""
+    layers = range(keys.num_hidden_layers)
     if keys.mlp_layer_types is not None:
-        return keys.mlp_layer_types[i] == "dense"
+        return keys.mlp_layer_types.count("dense")
     if keys.moe_layers is not None:
-        return i not in keys.moe_layers
-    last = keys.moe_layer_end_index
-    return not (
-        i >= (keys.first_k_dense_replace or family.first_dense)
-        and i % (keys.moe_layer_freq or 1) == 0
-        and i not in (keys.mlp_only_layers or ())
-        and (i + 1) % (keys.decoder_sparse_step or 1) == 0
-        and (i + 1) % (keys.interleave_moe_layer_step or 1) == 0
-        and (i + 1) % (keys.moe_layer_interval or 1) == 0
-        and i >= (keys.moe_layer_start_index or 0)
-        and (last in (None, -1) or i <= last)
+        return len(set(layers) - set(keys.moe_layers))
+    dense, last = set(keys.mlp_only_layers or ()), keys.moe_layer_end_index
+    return sum(
+        not (
+            i >= (keys.first_k_dense_replace or family.first_dense)
+            and i % (keys.moe_layer_freq or 1) == 0
+            and i not in dense
+            and (i + 1) % (keys.decoder_sparse_step or 1) == 0
+            and (i + 1) % (keys.interleave_moe_layer_step or 1) == 0
+            and (i + 1) % (keys.moe_layer_interval or 1) == 0
+            and i >= (keys.moe_layer_start_index or 0)
+            and (last in (None, -1) or i <= last)
+        )
+        for i in layers
     )

@@ -6,11 +6,12 @@ Imports no torch: whether a measurement is there already is asked before a model
 import hashlib
 import importlib.util
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
-from mugi.errors import InputError, unknown
+from mugi.errors import InputError, Mistake, unknown
 from mugi.files import sha256_of, write_text
 from mugi.llm.embedded import EMBEDDED, EmbeddedModel
 from mugi.runs import temporary_prefix
@@ -91,9 +92,7 @@ def model_digest(source: str) -> str:
 
         return f"{source}@{commit(source)}"
     sums = _sums(folder)
-    recorded = folder / CHECKSUMS
-    lines = recorded.read_text(encoding="utf-8").splitlines() if recorded.is_file() else []
-    for expected, name in (line.split("  ", 1) for line in lines):
+    for name, expected in _recorded(folder / CHECKSUMS).items():
         if sums.get(name) != expected:
             wrong = f"has sha256 {sums[name][:12]}…" if name in sums else "is missing"
             raise InputError(
@@ -101,6 +100,22 @@ def model_digest(source: str) -> str:
                 "prepare or download the checkpoint again"
             )
     return _digest(sums)
+
+
+def _recorded(path: Path) -> dict[str, str]:
+    """Return file name -> sha256 as SHA256SUMS says, if there is one; raises InputError for others.
+
+    Before a name stand two blanks or, for `sha256sum --binary`, a blank and a star.
+    """
+    lines = path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []
+    sums = {}
+    for number, line in enumerate(lines, 1):
+        parts = re.fullmatch("([0-9a-fA-F]{64}) [ *](.+)", line)
+        if not parts:
+            what = f"'{line}' is no line of sha256sum: 64 digits of a sha256, two blanks, a name"
+            raise InputError(Mistake(what, f"{path}:{number}"))
+        sums[parts[2]] = parts[1].lower()
+    return sums
 
 
 def folder_digest(folder: Path) -> str:

@@ -10,8 +10,6 @@ from pathlib import Path
 from traceback import walk_tb
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as library
 
@@ -23,12 +21,6 @@ from mugi.llm.promised import check_promise
 from mugi.llm.settings import ModelSettings
 
 logger = logging.getLogger(__name__)
-_FAILURES = (
-    *(OSError, ValueError, RuntimeError, ImportError, LookupError, TypeError, AttributeError),
-    ArithmeticError,
-    *(SafetensorError, StrictDataclassError, pickle.UnpicklingError, struct.error),
-)
-"""What transformers raises for checkpoints that are damaged, incomplete or unknown to it."""
 _NO_CODE = {"trust_remote_code": False}  # None would ask at the terminal
 _ADAPTER = "adapter_config.json"
 
@@ -166,7 +158,7 @@ def one_line(source: str) -> Iterator[None]:
             f"model '{source}' does not fit into the GPU's memory; try --dtype float16, "
             "or --device auto where there are several GPUs"
         ) from None
-    except _FAILURES as error:
+    except Exception as error:  # libraries raise any, tokenizers a plain Exception
         if not isinstance(error, InputError) and _is_ours(error):
             raise
         raise InputError(f"cannot load model '{source}': {_reason(source, error)}") from None
@@ -194,8 +186,8 @@ def _reason(source: str, error: Exception) -> str:
     if "backend tokenizer" in text or "tiktoken" in text:
         models = sorted(file.name for file in Path(source).glob("*.model"))
         return complete.NEEDS_SENTENCEPIECE.format(*models) if models else complete.NO_TOKENIZER
-    if isinstance(error, struct.error):
-        return f"a damaged file: {text}"
+    if isinstance(error, struct.error | EOFError | AssertionError):
+        return f"a damaged file: {first_line(error)}"
     if isinstance(error, KeyError):
         return f"transformers does not know {text}, which {CONFIG} or its tokenizer asks for"
     if isinstance(error, InputError) or Path(source).exists():

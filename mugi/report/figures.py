@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from jinja2 import StrictUndefined, Template
-
-from mugi.figures import FIGURES, OWN_SCRIPTS, add_figures, output_paths
+from mugi.figures import FIGURES, OWN_SCRIPTS, add_figures, captioned, output_paths
 from mugi.report.blocks import (
     Block,
     Caption,
@@ -60,8 +58,8 @@ def shown(results: Results, name: str) -> list[Block]:
             blocks.append(Picture(link.href, alternative(name)))
     else:
         blocks.append(as_table(results, name))
-    caption = captioned(results, name)
-    blocks += [Caption(caption)] if caption else []
+    if results.config or "{{" not in FIGURES[name].caption:
+        blocks.append(Caption(captioned(name, results.config)))
     inputs = [
         path if path.startswith("mugi/") else results.link(path.removeprefix(PREFIX))
         for path in inputs_of(results, name)  # those of the package are no results
@@ -85,14 +83,6 @@ def inputs_of(results: Results, name: str) -> list[str]:
     """Return the tables that a figure reads; as patterns where the configuration is not known."""
     figure = FIGURES[name]
     return figure.input_paths(results.config) if results.config else figure.inputs
-
-
-def captioned(results: Results, name: str) -> str:
-    """Return the caption with the configuration filled in; nothing if that is not known."""
-    source = FIGURES[name].caption
-    if "{{" in source and not results.config:
-        return ""
-    return Template(source, undefined=StrictUndefined).render(config=results.config)
 
 
 def alternative(name: str) -> str:

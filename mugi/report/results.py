@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from mugi.documents import parse_json
+from mugi.documents import parse_json, yaml_text
 from mugi.errors import InputError, Mistake
 from mugi.files import read_table
+from mugi.manifest import Manifest
 from mugi.record import RUN, read_record
 from mugi.report.blocks import Link, Missing
 from mugi.report.sources import command_of
 from mugi.report.tables import COLUMNS
+from mugi.schema import validated
 
 MANIFEST = "manifest.json"
 FILES = "files"  # copies of results in the folder of the report
@@ -34,7 +36,11 @@ class Results:
 
     def _manifest(self) -> dict:
         path = self.folder / MANIFEST
-        return parse_json(path, path.read_text("utf-8")).content if path.is_file() else {}
+        if not path.is_file():
+            return {}
+        document = parse_json(path, yaml_text(path))
+        validated(Manifest, document)
+        return document.content
 
     @property
     def config(self) -> dict:
@@ -42,8 +48,9 @@ class Results:
         return self.manifest.get("config", {})
 
     def has(self, path: str) -> bool:
-        """Return whether a file is there."""
-        return (self.folder / path).is_file()
+        """Return whether a file is there, inside of the folder: others' ledgers name paths too."""
+        is_inside = not Path(path).is_absolute() and ".." not in Path(path).parts
+        return is_inside and (self.folder / path).is_file()
 
     def table(self, path: str) -> pd.DataFrame | None:
         """Return a table, or None if it is missing or has no rows.

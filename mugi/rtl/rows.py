@@ -1,10 +1,13 @@
 """Rows of a technology from synthesised areas: a component of one's own, a whole technology."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
+import yaml
 
-from mugi.hardware.technology import technology
+from mugi.errors import InputError, Mistake, shown
+from mugi.hardware.technology import Logic, technology
 from mugi.rtl.synthesis import Synthesis
 from mugi.rtl.units import load_units
 
@@ -16,8 +19,7 @@ def row(made: Synthesis, adder: Synthesis, name: str = "45nm") -> dict[str, floa
     does not matter. Power is no result of synthesis: flip-flops take that of registers, and the
     rest that of as much of the adder.
     """
-    logic = technology(name).logic
-    gates, register = logic["adderbf16"], logic["register"]
+    gates, register = _logic(name, "adderbf16"), _logic(name, "register", ["width"])
     area_mm2 = made.area / adder.area * gates.area_mm2
     registers = min(made.flip_flops / register.per["width"], area_mm2 / register.area_mm2)
     adders = (area_mm2 - registers * register.area_mm2) / gates.area_mm2
@@ -28,10 +30,25 @@ def row(made: Synthesis, adder: Synthesis, name: str = "45nm") -> dict[str, floa
     }
 
 
+def _logic(name: str, kind: str, sizes: Iterable[str] = ()) -> Logic:
+    """Return a technology's row of a class; raises InputError without an area per such sizes."""
+    logic = technology(name).logic.get(kind)
+    if not logic or not logic.area_mm2 or logic.per.keys() != set(sizes):
+        what = f"must be there, with an area above 0 and per {', '.join(sizes) or 'no size'}"
+        raise InputError(Mistake(what, f"{name}: logic.{kind}"))
+    return logic
+
+
 def yaml_row(name: str, values: Mapping[str, float], comment: str) -> str:
     """Return a row as it stands in a technology file, four digits each."""
     costs = ", ".join(f"{key}: {value:.4g}" for key, value in values.items())
-    return f"  {name}: {{{costs}, per: {{}}}}  # {comment}\n"
+    [key, *_] = yaml.safe_dump(name).splitlines()  # in quotes if YAML would read no text, as `no`
+    return f"  {key}: {{{costs}, per: {{}}}}  # {comment}\n"
+
+
+def extends(name: str) -> str:
+    """Return the line of a technology file that says which one it extends."""
+    return yaml.safe_dump({"extends": name}, allow_unicode=True, width=math.inf).strip()
 
 
 def open_technology(areas: pd.DataFrame, name: str = "45nm") -> str:
@@ -40,24 +57,23 @@ def open_technology(areas: pd.DataFrame, name: str = "45nm") -> str:
     Which, the units of `units.yaml` that stand `alone` for one say; the rest is as in `name`.
     Leakage goes with area; energy, which synthesis does not tell, stays.
     """
-    table, of = technology(name), areas.set_index("unit")["area_adders"]
+    of, adder = areas.set_index("unit")["area_adders"], _logic(name, "adderbf16")
     lines = [
-        f"# Areas of {name} as Yosys and ABC synthesise the Verilog of rtl/ on"
-        f" {areas['library'].iloc[0]}, told by the BF16 adder;",
+        f"# Areas of {shown(name)} as Yosys and ABC synthesise the Verilog of rtl/ on"
+        f" {shown(str(areas['library'].iloc[0]))}, told by the BF16 adder;",
         "# leakage goes with area, energy stays. Made by `mugi rtl technology`.",
-        f"extends: {name}",
+        extends(name),
         "logic_source: open synthesis (areas); published artifact, CSV-CMOS component tables",
         "logic:",
     ]
     for unit, entry in load_units().units.items():
         if not entry.alone or unit not in of:
             continue
-        [(kind, sizes)] = entry.published.items()
-        logic = table.logic[kind]
-        share = 1.0
-        for size, reference in logic.per.items():
-            share *= getattr(sizes, size) / reference
-        area = of[unit] * table.logic["adderbf16"].area_mm2 / share / sizes.count
+        [(kind, of_unit)] = entry.published.items()
+        sizes = of_unit.model_dump(exclude={"count"}, exclude_none=True)
+        logic = _logic(name, kind, sizes)
+        share = math.prod(sizes[size] / reference for size, reference in logic.per.items())
+        area = of[unit] * adder.area_mm2 / share / of_unit.count
         leakage = logic.leakage_mw * area / logic.area_mm2
         lines.append(f"  {kind}: {{area_mm2: {area:.6g}, leakage_mw: {leakage:.6g}}}  # {unit}")
     return "\n".join(lines) + "\n"

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from mugi import assumptions
 from mugi.documents import read_yaml
-from mugi.errors import InputError, Mistake
+from mugi.errors import InputError, Mistake, raise_all
 from mugi.expressions import parse
 from mugi.files import read_table, sha256_of, write_table, write_text
 from mugi.hardware.evaluate import breakdown
@@ -158,8 +158,19 @@ def write_areas(table: pd.DataFrame, made_by: dict[str, str], path: Path) -> Non
 
 
 def read_areas(path: Path = REFERENCE) -> pd.DataFrame:
-    """Return a table of areas, those of the package by default."""
-    return read_table(path, COLUMNS, NUMBERS)
+    """Return a table of areas, those of the package by default.
+
+    Raises InputError for a unit that is there twice or has no area.
+    """
+    table = read_table(path, COLUMNS, NUMBERS)
+    wrong = {
+        "is there twice": table["unit"].duplicated(),
+        "needs areas above 0": (table[["area", "area_adders"]] <= 0).any(axis=1),
+    }
+    for what, rows in wrong.items():
+        units = table["unit"][rows].unique()
+        raise_all([Mistake(f"unit '{unit}' {what}", str(path)) for unit in units])
+    return table
 
 
 def packaged(liberty: Path) -> pd.DataFrame | None:
@@ -213,8 +224,11 @@ def parts_of(array: Array, height: int, table: pd.DataFrame) -> pd.DataFrame:
     symbols = table.set_index("unit")["area_adders"].to_dict() | {"H": height, "W": array.width}
     rows = []
     for name, part in array.parts.items():
-        area = parse(part.area, name).number(symbols, float("-inf"))
-        area = float(area * parse(part.count, name).number(symbols))
+        area, count = parse(part.area, name), parse(part.count, name)
+        if lacking := sorted((area.names | count.names) - symbols.keys()):
+            what = f"lacks {', '.join(lacking)}; `mugi rtl table` has all units"
+            raise InputError(Mistake(what, "table of areas"))
+        area = float(area.number(symbols, float("-inf")) * count.number(symbols))
         rows.append([name, area, part.missing, part.outside, ", ".join(part.components)])
     return pd.DataFrame(rows, columns=["part", "open_adders", "missing", "outside", "components"])
 

@@ -69,6 +69,7 @@ PARSER = Parser(
     st.one_of(STRUCTURED, STRUCTURED, damaged(Many(map(json_of, [LLAMA, *COMPOSITES])), TOKENS)),
     used,
     good=tuple(map(json_of, [LLAMA, *COMPOSITES])),
+    seeds=tuple(json_of(LLAMA | {"word_embed_proj_dim": odd}) for odd in ("\ud800", "\x1b[31m")),
     command=lambda text, folder: ["models", "import", written(text, folder / "config.json")],
 )
 

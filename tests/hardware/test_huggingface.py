@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -234,6 +235,31 @@ def test_what_only_other_families_read_is_told(config):
     changes = {"sliding_window": 8, "n_layer": 5, "moe_intermediate_size": None, "use_cache": True}
     [note] = [n for n in translation(config(changes)).notes if n.startswith("not read")]
     assert note == "not read, for no size of llama follows from it: sliding_window = 8, n_layer = 5"
+
+
+def test_notes_quote_no_commands_of_terminals(config, tmp_path, capsys):
+    path, output = config({"word_embed_proj_dim": "\x1b[31m\x07"}), tmp_path / "model.yaml"
+    assert main(["models", "import", path, "-o", str(output)]) == 0
+    assert "word_embed_proj_dim = \\x1b[31m\\x07" in output.read_text()
+    assert load_model(str(output)).dim == 36
+    capsys.readouterr()
+    assert main(["models", "import", config({"word_embed_proj_dim": "\ud800"})]) == 2
+    assert "half of a character" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "dense"),
+    [
+        ({"model_type": "qwen3_moe"}, "mlp_only_layers", 0),
+        ({"model_type": "llama4_text", "num_local_experts": 7}, "moe_layers", 10_000),
+    ],
+)
+def test_long_lists_of_layers_take_no_time(config, changes, key, dense):
+    changes |= {"num_hidden_layers": 10_000, key: list(range(20_000, 80_000))}
+    path, began = config(changes), time.process_time()
+    experts = load_model(path).experts
+    assert (experts.dense_layers if experts else 10_000) == dense
+    assert time.process_time() - began < 5  # one after the other it would be twice that
 
 
 def test_two_kinds_of_keys(config):

@@ -160,6 +160,13 @@ def test_cacti_answers_for_geometries_without_a_row(package):
         cacti.sram(512, 100)
 
 
+def test_a_cacti_that_does_not_end_is_one_line(package, monkeypatch):
+    cacti.installed().write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr(cacti, "TIMEOUT_S", 0.1)
+    with pytest.raises(InputError, match="no SRAM of 4 banks of 100 words of 256 bits"):
+        cacti.sram(256, 100)
+
+
 def test_without_cacti_the_line_says_what_it_needs(tmp_path, monkeypatch):
     monkeypatch.setattr(cacti, "PACKAGE", "hwcomponents_cacti_that_is_not_there")
     path = written(tmp_path, sram="cacti")

@@ -61,6 +61,27 @@ def test_a_damaged_checkpoint_is_one_line(folder, content, line):
     assert str(error.value).startswith(f"{weights} {line}, expected 9")
 
 
+def test_sums_of_sha256sum_in_binary_mode_are_read(folder):
+    write_sums(folder)
+    path = folder / checkpoint.CHECKSUMS
+    expected = model_digest(str(folder))
+    path.write_text(path.read_text().replace("  ", " *"))
+    assert model_digest(str(folder)) == expected
+    (folder / "model.safetensors").write_bytes(b"other")
+    with pytest.raises(InputError, match="has sha256 d9298a10d1b0"):
+        model_digest(str(folder))
+
+
+@pytest.mark.parametrize("line", ["abc *model.safetensors", "", "nothing", f"{'0' * 64}", "\xff"])
+def test_sums_that_are_none_are_one_line(folder, line):
+    write_sums(folder)
+    with (folder / checkpoint.CHECKSUMS).open("a", encoding="latin-1") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(InputError, match=r"SHA256SUMS:\d+: .* is no line of sha256sum") as error:
+        model_digest(str(folder))
+    assert len(error.value.mistakes) == 1
+
+
 def test_a_hub_model_is_its_commit(monkeypatch):
     monkeypatch.setattr(load, "commit", lambda source: "c" * 40)
     assert model_digest("org/model") == f"org/model@{'c' * 40}"

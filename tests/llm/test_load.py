@@ -72,6 +72,22 @@ def test_a_damaged_file_is_one_line(checkpoint):
     assert line.startswith(f"cannot load model '{checkpoint}': ") and "HF_HUB_OFFLINE" not in line
 
 
+def test_a_tokenizer_that_is_none_is_one_line(checkpoint):
+    """The package tokenizers raises a plain Exception."""
+    model = {"type": "BPE", "vocab": {"a": 0}, "merges": [["b", "c"]]}
+    text = json.dumps({"version": "1.0", "added_tokens": [], "model": model})
+    (checkpoint / "tokenizer.json").write_text(text)
+    with pytest.raises(InputError, match=r"cannot load model '.*': Token `b` out of vocabulary"):
+        load(ModelSettings(str(checkpoint)))
+
+
+def test_pickled_weights_that_are_empty_are_one_line(checkpoint):
+    (checkpoint / "model.safetensors").unlink()
+    (checkpoint / "pytorch_model.bin").touch()
+    with pytest.raises(InputError, match="a damaged file: EOFError"):
+        load(ModelSettings(str(checkpoint)))
+
+
 @pytest.mark.parametrize(
     "raised, token, line",
     [

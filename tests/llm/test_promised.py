@@ -48,8 +48,7 @@ def test_packed_weights_are_several_in_one(checkpoint, refusal):
     path = checkpoint / "config.json"
     changes = {"vocab_size": 8000, "quantization_config": {"quant_method": "fp8"}}
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    with pytest.raises(AssertionError, match="loaded for all that"):
-        refusal(checkpoint)
+    assert "loaded for all that" in refusal(checkpoint)
 
 
 @pytest.mark.parametrize(

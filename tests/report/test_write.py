@@ -1,5 +1,6 @@
 """The report as a whole: complete or partial, the same bytes, links that lead somewhere."""
 
+import json
 import re
 import shutil
 from urllib.parse import unquote, urlparse
@@ -7,7 +8,11 @@ from urllib.parse import unquote, urlparse
 import pytest
 from bs4 import BeautifulSoup
 
+from mugi.cli import main
 from mugi.errors import InputError
+from mugi.figures import FIGURES
+from mugi.files import write_text
+from mugi.report.results import Results
 from mugi.report.write import PAGES, write_report
 from tests.report.results import TABLES, small_results
 
@@ -164,3 +169,41 @@ def test_a_table_that_lacks_a_column_stops_before_anything_is_written(results, t
 def test_no_such_results(tmp_path):
     with pytest.raises(InputError, match="no such folder of results"):
         write_report(tmp_path / "none", tmp_path / "report")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('{"config": 3, "packages": 5}', "manifest.json:1: packages: must be a mapping, not 5"),
+        ('{"mugi": "\\ud800"}', "manifest.json: not JSON: half of a character"),
+        ("\xff", "manifest.json: not YAML"),
+    ],
+)
+def test_a_manifest_that_is_none_is_told(text, line, tmp_path, capsys):
+    (tmp_path / "manifest.json").write_text(text, "latin-1")
+    assert main(["report", str(tmp_path), "-o", str(tmp_path / "report")]) == 2
+    assert line in capsys.readouterr().err and not (tmp_path / "report").exists()
+
+
+def test_figures_that_a_manifest_names_run_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("mugi.figures.FIGURES", figures := dict(FIGURES))
+    monkeypatch.setattr("mugi.report.figures.FIGURES", figures)
+    run = f"{{{{ cycler.__init__.__globals__.os.mkdir('{tmp_path}/ran') }}}}"
+    entry = {"number": "1", "title": "t", "category": "Array", "inputs": ["a"], "caption": run}
+    write_text(tmp_path / "own.yaml", json.dumps({"own": entry}))
+    write_text(tmp_path / "own.py", "")
+    write_text(tmp_path / "results" / "figures" / "own.csv", "a\n1\n")
+    made = {"mugi": "1", "commit": None, "dirty": None, "packages": {}}
+    made["config"] = {"own_figures": [str(tmp_path / "own.yaml")]}
+    write_text(tmp_path / "results" / "manifest.json", json.dumps(made))
+    assert main(["report", str(tmp_path / "results"), "-o", str(tmp_path / "report")]) == 2
+    assert "own.caption: may have keys of the configuration" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists() and not (tmp_path / "report").exists()
+
+
+def test_only_files_of_the_results_are_linked(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "other.csv").touch()
+    found = Results(tmp_path / "results")
+    for path in ("../other.csv", str(tmp_path / "other.csv")):
+        assert found.link(path) == f"{path} (not made yet)" and not found.linked

@@ -1,8 +1,11 @@
 """Synthesis of modules, the table of areas, and rows of technologies made of them."""
 
+import gzip
+import os
 from importlib.resources import files
 
 import pytest
+import yaml
 
 from mugi.cli import main
 from mugi.documents import read_yaml
@@ -163,6 +166,44 @@ def test_a_technology_of_open_areas(table, tmp_path):
     assert evaluate_hardware(grids=[grid])["area_mm2"].nunique() == 2
 
 
+@pytest.mark.parametrize(
+    ("part", "rows", "line"),
+    [
+        ("compare", lambda table: table[:1], "table of areas: lacks accumulator"),
+        ("compare", lambda table: table.assign(area_adders=0), "needs areas above 0"),
+        ("technology", lambda table: table.iloc[[0, 1, 0]], "unit 'bf16_adder' is there twice"),
+    ],
+)
+def test_tables_that_are_not_of_all_units_once(part, rows, line, table, tmp_path, capsys):
+    path, output = tmp_path / "areas.csv", str(tmp_path / "out")
+    rows(table).to_csv(path, index=False)
+    of_part = {
+        "compare": ["--units", f"{output}.csv", "--sums", f"{output}.csv", "-o", f"{output}.csv"],
+        "technology": ["-o", f"{output}.yaml"],
+    }
+    assert main(["rtl", part, str(path), *of_part[part]]) == 2
+    assert line in capsys.readouterr().err.splitlines()[0]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"adderbf16": {"area_mm2": 0}}, {"fifo": {"per": {}}}, {"register": {"per": {}}}]
+)
+def test_technologies_that_lack_a_class(change, table, tmp_path):
+    path = tmp_path / "few.yaml"
+    whole = yaml.safe_load(files("mugi.hardware").joinpath("technology", "45nm.yaml").read_text())
+    logic = change and whole["logic"]
+    logic |= {name: logic[name] | row for name, row in change.items()}
+    path.write_text(yaml.safe_dump(whole | {"logic": logic}))
+    with pytest.raises(InputError, match=r"few.yaml: logic\.\w+: must be there, with an area"):
+        rows.open_technology(table, str(path))
+
+
+def test_a_library_in_a_table_is_a_comment_of_one_line(table):
+    text = rows.open_technology(table.assign(library="a\nlogic: {}\n#"))
+    assert yaml.safe_load(text)["logic"]
+
+
 def test_the_packaged_technology_has_the_areas_of_the_table(table):
     text = files("mugi.hardware").joinpath("technology", "45nm-open.yaml").read_text()
     assert text == rows.open_technology(table), "mugi rtl technology -o that file"
@@ -180,6 +221,16 @@ def test_a_component_of_ones_own(tmp_path, osu018, capsys):
     assert "64 flip-flops" in capsys.readouterr().out
 
 
+def test_names_that_yaml_reads_as_something_else(tmp_path, osu018):
+    """The module `no` in a library whose name has the end of a line."""
+    liberty, output = tmp_path / "a\nb: c.lib", tmp_path / "technology.yaml"
+    liberty.write_text(osu018.read_text())
+    path = verilog(tmp_path, INVERTING.replace("module a", "module no"))
+    command = ["rtl", "area", str(path), "--top", "no", "--clock-ns=12"]
+    assert main([*command, "--liberty", str(liberty), "-o", str(output)]) == 0
+    assert technology(str(output)).logic["no"].area_mm2 > 0
+
+
 def test_systemverilog_in_a_folder_with_a_blank(tmp_path, osu018):
     (tmp_path / "my files").mkdir()
     text = "module a(input logic x, z, output logic y); always_comb y = x & z; endmodule"
@@ -192,6 +243,9 @@ INVERTING = "module a(input x, output y); assign y = ~x; endmodule"
 WIRE = "module a(input x, output y); assign y = x; endmodule"
 ABSENT = "module a(input x, output y); b c(x, y); endmodule"
 LATCH = "module a(input c, d, output reg q); always @* if (c) q = d; endmodule"
+OF_C = """import
+  "DPI-C" function integer `F(integer code);
+module a(input x, output y); localparam integer X = `F(0); assign y = x ^ X; endmodule"""
 
 
 @pytest.mark.parametrize(
@@ -203,6 +257,7 @@ LATCH = "module a(input c, d, output reg q); always @* if (c) q = d; endmodule"
         (WIRE, "a", {}, "no area: a has no gates"),
         (ABSENT, "a", {}, "`\\b' referenced"),
         (LATCH, "a", {}, "no area: the library has no cell for $_DLATCH_P_"),
+        (f"`define F exit\n{OF_C}", "a", {}, "functions of C are not called: \\exit"),
         (INVERTING, "a; shell", {}, "'a; shell' is no name of Verilog"),
     ],
 )
@@ -214,10 +269,64 @@ def test_modules_that_have_no_area(text, top, parameters, line, tmp_path, osu018
 
 
 @pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('module a;\n`include "/etc/passwd"\nendmodule', "mine.v:2: '`include' may read a file"),
+        ('// "\n`include "b.v" // "', "mine.v:2: '`include'"),
+        ('"\n//" `include "/etc/passwd"', "mine.v:2: '`include'"),
+        ('`define A(x) `in\n`A(1)clude "b.v"', "mine.v:1: '`in'"),
+        ('`define A(x) `\n`A(1)include "b.v"', "mine.v:1: '`'"),
+        ('initial $readmemh("/dev/zero", m);', "mine.v:1: '$readmemh'"),
+        ('`define A memh\ninitial $read`A("b", m);', "mine.v:2: '$read'"),
+        ('`define A(x) $read``x\ninitial `A(memb)("b", m);', "mine.v:1: '$read'"),
+    ],
+)
+def test_verilog_that_reads_files_is_not_synthesised(text, line, tmp_path, yosys):
+    path = verilog(tmp_path, text)
+    packed = tmp_path / "packed.v"
+    packed.write_bytes(gzip.compress(text.encode()))
+    for source, told in ((path, line), (packed, "compressed by gzip")):
+        with pytest.raises(InputError) as raised:
+            synthesise([source], "a", {}, path, 12)
+        assert len(raised.value.mistakes) == 1 and told in str(raised.value)
+
+
+def test_signs_in_comments_and_macros_are_verilog(tmp_path, osu018):
+    text = "// `include`, $readmemh(\n`define NOT(x, y) ~ x``y /* ` */\n"
+    sources = [
+        verilog(tmp_path, text, "macros.v"),
+        verilog(tmp_path, "module a(input one, output y); assign y = `NOT(on, e); endmodule"),
+    ]
+    assert synthesise(sources, "a", {}, osu018, 12).cells == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        (
+            "module a; function integer f(input integer n); begin f = n; while (f < 2) f = f * 1;"
+            " end endfunction localparam X = f(1); endmodule",
+            ("-t 1800", "-t 1"),
+        ),
+        ("`define A `B `B `B\n`define B `A `A\nmodule a; `A endmodule", ("-v 8388608", "-v 99999")),
+    ],
+)
+def test_verilog_without_an_end_is_ended(text, limit, tmp_path, osu018, monkeypatch):
+    monkeypatch.setattr(synthesis, "LIMITED", synthesis.LIMITED.replace(*limit))
+    with pytest.raises(InputError, match=r"killed by signal .; it may take 30 minutes and 8 GB"):
+        synthesise([verilog(tmp_path, text)], "a", {}, osu018, 12)
+
+
+@pytest.mark.parametrize(
     ("liberty", "line"),
     [
-        ("no library (", "yntax error"),
-        ("library (none) { }", "no area: ABC could not map it"),
+        ("", "few.lib: no cells"),
+        ("\0\x7fELF", "few.lib: no cells"),
+        ("no library (", "few.lib: no cells"),
+        ("library (none) { /* cell (A) { } */ }", "few.lib: no cells"),
+        (INVERTER[:-3], "few.lib: not whole"),
+        (f'{INVERTER.rstrip()[:-1]} "}}', "few.lib: not whole"),
+        ("library (none) { cell (A) { } }", "no area: ABC could not map it"),
         (INVERTER, "no area: ABC could not map it"),
     ],
 )
@@ -229,6 +338,14 @@ def test_libraries_that_give_no_area(liberty, line, tmp_path, yosys, capsys):
     assert main([*command, "-o", str(output)]) == 2
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1 and line in told[0] and not output.exists()
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe"])
+def test_a_library_that_is_no_file(what, tmp_path, capsys):
+    path = tmp_path / "no.lib"
+    path.mkdir() if what == "folder" else os.mkfifo(path)
+    assert main(["rtl", "table", "--liberty", str(path), "-o", str(tmp_path / "o.csv")]) == 2
+    assert "no liberty file" in capsys.readouterr().err
 
 
 def test_a_tool_that_ends_without_an_area(tmp_path, monkeypatch):
@@ -243,7 +360,6 @@ def test_a_tool_that_ends_without_an_area(tmp_path, monkeypatch):
 def test_what_is_not_installed(tmp_path, monkeypatch, capsys):
     output = tmp_path / "out.csv"
     monkeypatch.setattr(synthesis, "LIBRARIES", {"osu018": tmp_path / "osu018.lib"})
-    monkeypatch.setattr(synthesis, "PACKAGES", {str(tmp_path / "osu018.lib"): "qflow-tech-osu018"})
     assert main(["rtl", "table", "-o", str(output)]) == 2
     told = capsys.readouterr().err
     assert "apt-get install qflow-tech-osu018" in told and "every target but `rtl`" in told
@@ -256,5 +372,5 @@ def test_what_is_not_installed(tmp_path, monkeypatch, capsys):
 
 
 def test_names_of_libraries(capsys):
-    assert main(["rtl", "table", "--liberty", "osu", "-o", "x.csv"]) == 2
+    assert main(["rtl", "table", "--liberty", "osu18", "-o", "x.csv"]) == 2
     assert "did you mean 'osu018'?" in capsys.readouterr().err

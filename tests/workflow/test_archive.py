@@ -45,10 +45,11 @@ def project(tmp_path_factory) -> Path:
 def recorded(project: Path, state: str, commit: str, dirty: bool = False) -> None:
     """Write the record of a run of one job."""
     made = {"mugi": "0.1.0", "commit": commit, "dirty": dirty, "packages": {}, "config": {"a": 1}}
-    job = record.Job("evaluate", {}, [], ["results/hardware/hardware.csv"], [], record.FINISHED)
+    job = {"rule": "evaluate", "wildcards": {}, "state": record.FINISHED, "reason": ""}
+    job |= {"inputs": [], "outputs": ["results/hardware/hardware.csv"], "log": [], "benchmark": []}
     times = {"started": "2026-03-01T12:00:00+00:00", "ended": "2026-03-01T12:10:00+00:00"}
-    content = {"state": state, **times, "workflow": "Snakefile", "jobs": [vars(job)]}
-    content |= {"manifest": made, "earlier": []}
+    content = {"state": state, **times, "workflow": "Snakefile", "command": []}
+    content |= {"jobs": [job | {"started": "", "ended": ""}], "manifest": made, "earlier": []}
     write_text(project / "results" / record.RUN, json.dumps(content))
 
 

@@ -1,11 +1,7 @@
 # One rule for each entry of mugi/figures.yaml: a new figure is a script and an entry.
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from mugi.figures import FIGURES, OWN_SCRIPTS, SHOWN, output_paths
+from mugi.figures import FIGURES, OWN_SCRIPTS, SHOWN, captioned, output_paths
 
 SCRIPTS = BASE / "figures"
-CAPTIONS = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 # what every script imports: all that is no figure itself
 SHARED = [
     *(path for path in sorted(SCRIPTS.glob("*.py")) if path.stem not in FIGURES),
@@ -21,18 +17,15 @@ rule figures:
 
 for name, figure in FIGURES.items():
     try:
-        caption = CAPTIONS.from_string(figure.caption).render(config=config)
-        paths = figure.input_paths(config)
-    except (TemplateError, OverflowError) as error:
-        stop(Mistake(f"{name}.caption: {error}", "config: own_figures"))
+        caption, its_tables = captioned(name, config), figure.input_paths(config)
     except InputError as error:
-        stop(*(one.at(f"config: own_figures: {name}.inputs") for one in error.mistakes))
+        stop(*error.at("config: own_figures").mistakes)
     # one label: of two results that differ in a second one, Snakemake's report makes a switch that
     # finds neither, and shows a white page
     labels = {"shows": f"{figure.number}: {figure.title}"}
     own_tables = [
         path if path.startswith("results/") else local(str(PACKAGE.parent / path))
-        for path in paths
+        for path in its_tables
     ]
     shown = f".{SHOWN[figure.kind]}"
 
