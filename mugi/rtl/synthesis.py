@@ -23,7 +23,7 @@ FASTEST_PS = 1  # a clock that nothing meets
 # Registers, whose area is a flip-flop each, are the cells of Yosys named so
 FLIP_FLOPS = "t:$_*FF*"
 # of Yosys, and of ABC: a constant function may go on for ever, a macro grow without end
-MOST_MINUTES, MOST_GB = 30, 8
+MOST_MINUTES, MOST_GB = 10, 8
 LIMITED = (
     f"ulimit -t {MOST_MINUTES * 60}; ulimit -v {MOST_GB << 20}; ulimit -f {1 << 20};"
     " exec yosys -q -l log -s script.ys"
