@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mugi.documents import parse_json
-from mugi.errors import InputError
+from mugi.errors import InputError, check_file
 from mugi.files import read_table, write_text
 from mugi.manifest import manifest
 
@@ -128,6 +128,7 @@ def end(path: Path, jobs: Iterable[Job], succeeded: bool) -> dict:
 def read_record(path: Path) -> dict:
     """Return a record; empty if there is none, or none that can be read."""
     try:
+        check_file(path)
         content = parse_json(path, path.read_text("utf-8")).content
     except (OSError, UnicodeDecodeError, InputError):
         return {}

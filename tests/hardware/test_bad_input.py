@@ -294,3 +294,10 @@ def test_every_packaged_design_and_variant_loads():
     for name in designs():
         for variant in variants(name):
             assert load_design(name, variant).components
+
+
+@pytest.mark.parametrize("column", ["design", "model", "technology"])
+@pytest.mark.parametrize("name", ["~a\0b", "~a\0b.yaml", "~a\0b.json"])
+def test_a_name_that_no_path_can_have_is_unknown(column, name):
+    [mistake] = check_runs(pd.DataFrame([RUN | {column: name}]))
+    assert "unknown" in mistake.what or "does not exist" in mistake.what
