@@ -176,7 +176,7 @@ class _Loader(*_BASES):
         except ValueError:  # thousands of digits, or none
             number = math.inf
         most = sys.float_info.max if is_float else _LARGEST_WHOLE
-        if not abs(number) <= most:  # as NaN is not
+        if abs(number) > most and not _is_not_finite(node):
             shown = node.value if len(node.value) <= 40 else f"{node.value[:40]}…"
             raise _refused(f"{shown} is no number up to {most:.0e}", node)
         return number
@@ -250,7 +250,7 @@ def parse_json(name: str | Path, text: str) -> Document:
 def _key_mistakes(root: yaml.Node | None, name: str) -> list[tuple[Key, Mistake]]:
     """Return the place and mistake of every key that is not text or stands twice, in order.
 
-    So for text with a NUL, which no path and no program's argument can have.
+    So for values that `_cannot_be`.
     """
     mistakes, waiting, seen = [], [((), root)] if root else [], set()
     while waiting:
@@ -260,9 +260,9 @@ def _key_mistakes(root: yaml.Node | None, name: str) -> list[tuple[Key, Mistake]
         seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             waiting += [((*path, number), item) for number, item in enumerate(node.value)]
-        elif path and isinstance(node, yaml.ScalarNode) and "\0" in node.value:
+        elif path and isinstance(node, yaml.ScalarNode) and (what := _cannot_be(node)):
             line, key = node.start_mark.line + 1, ".".join(map(str, path))
-            mistakes.append((line, path, Mistake(_NUL, f"{name}:{line}: {key}")))
+            mistakes.append((line, path, Mistake(what, f"{name}:{line}: {key}")))
         first: dict[tuple[str, str], int] = {}
         for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
             line, what = key.start_mark.line + 1, ""
@@ -282,6 +282,17 @@ def _key_mistakes(root: yaml.Node | None, name: str) -> list[tuple[Key, Mistake]
             if what:
                 mistakes.append((line, (*path, step), Mistake(what, f"{name}:{line}")))
     return [(path, mistake) for _, path, mistake in sorted(mistakes, key=lambda entry: entry[0])]
+
+
+def _cannot_be(value: yaml.ScalarNode) -> str:
+    """Say what is wrong with text that no path can have, and with numbers that JSON has not."""
+    if _is_not_finite(value):
+        return f"must be a finite number (got {value.value.replace('.', '').lower()})"
+    return _NUL if "\0" in value.value else ""
+
+
+def _is_not_finite(value: yaml.ScalarNode) -> bool:
+    return "float" in value.tag and bool(re.match(r"[-+]?\.(inf|nan)$", value.value, re.I))
 
 
 _NUL = "holds a NUL character"
