@@ -108,8 +108,7 @@ def account_carbon(
     hardware = plain_frame(hardware, "hardware")
     flips = dict(flips or {})
     raise_all([unknown("assumption of carbon", n, SWITCHES) for n in flips if n not in SWITCHES])
-    hardware = hardware.reset_index(drop=True)
-    raise_all(_mistakes(hardware))
+    hardware = _checked(hardware.reset_index(drop=True))
     switches = [name for name in (f"assumption.{n}" for n in SWITCHES) if name in hardware]
     more = [key for key in KEYS if key in hardware and key not in RUN]
     kept = [*RUN, *more, *switches]
@@ -128,8 +127,11 @@ def account_carbon(
     return in_order[ordered].astype({"event": str}).reset_index(drop=True)
 
 
-def _mistakes(hardware: pd.DataFrame) -> list[Mistake]:
-    """Return what is wrong with a table of evaluated runs, a row counted as in a CSV."""
+def _checked(hardware: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of evaluated runs with its numbers as such, which may be text.
+
+    Raises InputError for all that is wrong with it, a row counted as in a CSV.
+    """
     scope = hardware.get(SCOPE, pd.Series("", hardware.index))
     numbers = NUMBERS if (scope.isna() | scope.isin(["", "on_chip"])).all() else [*NUMBERS, *DRAM]
     mistakes = [
@@ -137,8 +139,9 @@ def _mistakes(hardware: pd.DataFrame) -> list[Mistake]:
         for name in dict.fromkeys([*RUN, *numbers])
         if name not in hardware
     ]
-    for name in (name for name in numbers if name in hardware):
-        values = pd.to_numeric(hardware[name], errors="coerce")  # NaN is refused below
+    read = {n: pd.to_numeric(hardware[n], errors="coerce") for n in numbers if n in hardware}
+    of_text = {n: values for n, values in read.items() if values.dtype != hardware[n].dtype}
+    for name, values in read.items():
         wrong = hardware.index[~(np.isfinite(values) & (values >= 0))]
         if len(wrong):
             what = f"must be a finite number of at least 0, not '{hardware.loc[wrong[0], name]}'"
@@ -147,7 +150,8 @@ def _mistakes(hardware: pd.DataFrame) -> list[Mistake]:
         values = hardware[column]
         for value in values[~blank(values)].unique():
             mistakes.append(assumptions.check(column.removeprefix("assumption."), value))
-    return list(filter(None, mistakes))
+    raise_all(list(filter(None, mistakes)))
+    return hardware.assign(**of_text)
 
 
 def _rules(accounting: str, runs: pd.DataFrame, flips: Mapping) -> dict[str, pd.Series]:

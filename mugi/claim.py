@@ -22,6 +22,7 @@ Comparison = Literal[
 COMPARISONS = list(get_args(Comparison))
 EQUAL, WITHIN, QUALITATIVE, ELSEWHERE, DIFFERS, NOT_HERE, NOT_YET = COMPARISONS
 RESULTS = ["computed", "corrected", "change"]  # of the claim itself, in its words
+LARGEST = 1e150  # of what is printed and computed, so that their ratio is finite too
 SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -191,16 +192,27 @@ class Claim(Quantity):
             mistakes.append(Mistake("is of one row and an inequality", "interval"))
         why = "the table has one" if self.is_judged else "not judged"
         mistakes += [Mistake(f"{why}, leave it out", k) for k in excluded if getattr(self, k)]
-        try:
-            _ = self.is_judged and (self.limit or self.printed_number)
-        except ValueError:
-            mistakes.append(Mistake(f"'{self.printed}' is not a number; give a test", "printed"))
+        mistakes += _printed(self)
         mistakes += _units(self)
         shown = set(PLACEHOLDER.findall(self.reason + self.note)) - {*RESULTS}
         mistakes += [unknown("value", name, self.values) for name in sorted(shown - {*self.values})]
         mistakes += [Mistake("not used", f"values.{n}") for n in self.values if n not in shown]
         raise_all(mistakes)
         return self
+
+
+def _printed(claim: Claim) -> list[Mistake]:
+    """Return a mistake if a claim that is judged has no number, or one that ratios overflow of."""
+    if not claim.is_judged:
+        return []
+    try:
+        number = claim.limit[1] if claim.limit else claim.printed_number
+    except ValueError:
+        return [Mistake(f"'{claim.printed}' is not a number; give a test", "printed")]
+    if number == 0 or 1 / LARGEST <= abs(number) <= LARGEST:
+        return []
+    what = f"'{claim.printed}' is not 0 or a number from {1 / LARGEST:g} to {LARGEST:g}"
+    return [Mistake(what, "printed")]
 
 
 def _units(claim: Claim) -> list[Mistake]:

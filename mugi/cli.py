@@ -4,12 +4,12 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 
 import mugi
-from mugi.errors import InputError, Mistake, closest, first_line, raise_all, unknown
+from mugi.errors import InputError, Mistake, closest, first_line, raise_all, shown, unknown
 from mugi.runs import end_with_run
 
 # subcommand, a module of mugi.commands with add_arguments(parser) and run(args) -> help line
@@ -52,7 +52,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         """Leave with status 2 after one line."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {shown(message)}; see {self.prog} --help\n")
 
     def option_names(self) -> list[str]:
         """Return all options, such as `--output` and `-o`, those of subcommands too."""
@@ -92,16 +92,26 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, UnicodeDecodeError) as error:
-        name, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
-        reason = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else reason
-        mistake = Mistake(reason or first_line(error), str(name or ""))
-        print(f"mugi {argv[0]}: {mistake}", file=sys.stderr)
-        return 2
-    except InputError as error:
-        for mistake in error.mistakes:
+    except (OSError, UnicodeError, MemoryError, InputError) as error:
+        for mistake in mistakes_of(error):
             print(f"mugi {argv[0]}: {mistake}", file=sys.stderr)
         return 2
+
+
+def mistakes_of(error: OSError | UnicodeError | MemoryError | InputError) -> Sequence[Mistake]:
+    """Return what is said of errors that are the user's or the machine's."""
+    match error:
+        case InputError():
+            return error.mistakes
+        case OSError():
+            return [Mistake(error.strerror or first_line(error), str(error.filename or ""))]
+        case UnicodeEncodeError():  # the name of a file, which is somewhere in what was written
+            odd = re.escape(error.object[error.start])
+            name = re.search(rf"[^\s,]*{odd}[^\s,]*", error.object)[0]
+            return [Mistake(f"'{name}' is not UTF-8 text")]
+        case UnicodeError():
+            return [Mistake("not UTF-8 text")]
+    return [Mistake("it needs more memory than there is")]
 
 
 def with_home(text: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 from yaml.composer import Composer
 
-from mugi.errors import InputError, Mistake, raise_all
+from mugi.errors import InputError, Mistake, check_file, raise_all
 
 Key = tuple[str | int, ...]  # the way to a value: keys of mappings, places in lists
 LARGEST_YAML = 2_000_000  # characters; what is longer belongs in a table
@@ -78,14 +78,19 @@ def beside(text: str, file: str) -> str:
     name, equals, windows = text.rpartition("=") if re.search(r"=\d+$", text) else (text, "", "")
     if not re.search(r"^~|[/.]", name) or "\n" in name:
         return text
-    said = Path(os.path.expanduser(name))  # unlike Path's, it leaves ~ of nobody as it is
-    path = Path(os.path.normpath(Path(os.path.expanduser(file)).parent / said))
+    said = Path(expanded(name))
+    path = Path(os.path.normpath(Path(expanded(file)).parent / said))
     # os.path has False for what is too long to be a path, where Path raises
     if not (name.startswith("~") or os.path.exists(path)):
         return text
     here = Path.cwd()
     within = path.is_absolute() and not said.is_absolute() and path.is_relative_to(here)
     return f"{path.relative_to(here) if within else path}{equals}{windows}"
+
+
+def expanded(path: str) -> str:
+    """Return a path with `~` expanded; unlike Path's, it leaves ~ of nobody as it is."""
+    return path if "\0" in path else os.path.expanduser(path)  # a cell of a table has what it has
 
 
 def read_yaml(
@@ -101,6 +106,7 @@ def read_yaml(
 
 def yaml_text(path: str | Path) -> str:
     """Return the text of a YAML file; raises InputError if it is not there, no UTF-8 or endless."""
+    check_file(path)
     try:
         with Path(path).open(encoding="utf-8") as file:
             text = file.read(LARGEST_YAML + 1)
@@ -170,7 +176,7 @@ class _Loader(*_BASES):
         except ValueError:  # thousands of digits, or none
             number = math.inf
         most = sys.float_info.max if is_float else _LARGEST_WHOLE
-        if abs(number) > most and not re.match(r"[-+]?\.inf$", node.value, re.I):
+        if abs(number) > most and not _is_not_finite(node):
             shown = node.value if len(node.value) <= 40 else f"{node.value[:40]}…"
             raise _refused(f"{shown} is no number up to {most:.0e}", node)
         return number
@@ -245,7 +251,10 @@ def parse_json(name: str | Path, text: str) -> Document:
 
 
 def _key_mistakes(root: yaml.Node | None, name: str) -> list[tuple[Key, Mistake]]:
-    """Return the place and mistake of every key that is not text or stands twice, in order."""
+    """Return the place and mistake of every key that is not text or stands twice, in order.
+
+    So for values that `_cannot_be`.
+    """
     mistakes, waiting, seen = [], [((), root)] if root else [], set()
     while waiting:
         path, node = waiting.pop()
@@ -254,6 +263,9 @@ def _key_mistakes(root: yaml.Node | None, name: str) -> list[tuple[Key, Mistake]
         seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             waiting += [((*path, number), item) for number, item in enumerate(node.value)]
+        elif path and isinstance(node, yaml.ScalarNode) and (what := _cannot_be(node)):
+            line, key = node.start_mark.line + 1, ".".join(map(str, path))
+            mistakes.append((line, path, Mistake(what, f"{name}:{line}: {key}")))
         first: dict[tuple[str, str], int] = {}
         for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
             line, what = key.start_mark.line + 1, ""
@@ -261,6 +273,8 @@ def _key_mistakes(root: yaml.Node | None, name: str) -> list[tuple[Key, Mistake]
                 what = "a key must be text, not a list or keys and values"
             elif key.tag not in _TEXT_OR_MERGE:
                 what = f"key {key.value} is not text; write '{key.value}'"
+            elif "\0" in key.value:
+                what = _NUL
             elif (key.tag, key.value) in first:
                 before = first[key.tag, key.value]
                 what = f"key '{key.value}' is there twice, first in line {before}"
@@ -273,6 +287,18 @@ def _key_mistakes(root: yaml.Node | None, name: str) -> list[tuple[Key, Mistake]
     return [(path, mistake) for _, path, mistake in sorted(mistakes, key=lambda entry: entry[0])]
 
 
+def _cannot_be(value: yaml.ScalarNode) -> str:
+    """Say what is wrong with text that no path can have, and with numbers that JSON has not."""
+    if _is_not_finite(value):
+        return f"must be a finite number (got {value.value.replace('.', '').lower()})"
+    return _NUL if "\0" in value.value else ""
+
+
+def _is_not_finite(value: yaml.ScalarNode) -> bool:
+    return "float" in value.tag and bool(re.match(r"[-+]?\.(inf|nan)$", value.value, re.I))
+
+
+_NUL = "holds a NUL character"
 _TEXT_OR_MERGE = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 
 

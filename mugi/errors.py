@@ -5,6 +5,8 @@ here and nowhere else, one line each. Code that knows more about the place adds 
 """
 
 import difflib
+import os
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -80,6 +82,17 @@ def raise_all(mistakes: Sequence[Mistake | str]) -> None:
     """Raise InputError with all `mistakes`, if there are any."""
     if mistakes:
         raise InputError(*mistakes)
+
+
+def check_file(path: object) -> None:
+    """Raise InputError unless there is a file: a pipe may wait for ever, a device have no end."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        raise InputError(Mistake(error.strerror, str(path))) from None
+    if not stat.S_ISREG(mode):
+        what = "is a folder" if stat.S_ISDIR(mode) else "is a pipe or a device"
+        raise InputError(Mistake(f"{what}, not a file", str(path)))
 
 
 def first_line(error: Exception) -> str:

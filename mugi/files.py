@@ -10,30 +10,75 @@ import os
 import re
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mugi.errors import InputError, Mistake, closest, first_line, raise_all
+from mugi.errors import InputError, Mistake, check_file, closest, first_line, raise_all
 from mugi.runs import publishing, temporary_prefix
 from mugi.runs import sha256_of as sha256_of
 
 TABLES = (".csv", ".parquet")
 MOST_CELLS = 500_000_000  # of a Parquet table: 5 million runs with all columns
+MOST_BYTES = 8 * MOST_CELLS
+MOST_TEXT = 1_000_000_000  # bytes of all its text, written out: these have a tenth
+MOST_COLUMNS = 2000
 COMMAS = "cells must be separated by commas, and decimals by points"
 
 
-def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[str] = (), **how):
+def read_table(
+    path: str | Path,
+    columns: Iterable[str] = (),
+    numbers: Iterable[str] = (),
+    texts: Iterable[str] = (),
+    **how,
+) -> pd.DataFrame:
     """Read a table from CSV or Parquet, by its ending; empty cells of text are empty text.
 
-    Raises InputError if one of the `columns` or of `numbers` is missing, if a cell of `numbers` is
-    not a finite number, if there are no rows, or if cells are not separated by commas. `how` goes
-    to `pandas.read_csv`, such as `dtype=str`.
+    Raises InputError if one of the `columns`, of `numbers` or of `texts` is missing, if a cell of
+    `numbers` is not a finite number or one of `texts` is no text, if there are no rows, or if cells
+    are not separated by commas. `how` goes to `pandas.read_csv`, such as `dtype=str`.
     """
-    path, numbers = Path(path), list(numbers)
+    path, table = Path(path), _read(Path(path), how)
+    raise_all(_huge(table, str(path)))
+    objects = (name for name in table if table[name].dtype == object)
+    long = [name for name in objects if pd.api.types.infer_dtype(table[name]) == "integer"]
+    table = table.astype(dict.fromkeys(long, float))  # Python's, of more than 64 bits
+    numbers, texts = list(numbers), list(texts)
+    mistakes = [
+        Mistake(f"missing column '{name}'", str(path), nearest=closest(name, table.columns))
+        for name in dict.fromkeys([*columns, *numbers, *texts])
+        if name not in table
+    ]
+    for name in [name for name in numbers if name in table]:
+        values = pd.to_numeric(table[name], errors="coerce")  # what is none is refused here
+        wrong = table.index[~np.isfinite(values)]
+        if len(wrong):
+            cell = str(table.loc[wrong[0], name])
+            is_infinite = values[wrong[0]] in (math.inf, -math.inf)
+            what = "is not finite" if is_infinite else f"is not a number{comma_hint(cell)}"
+            mistakes.append(Mistake(f"'{cell}' {what}", f"{path}: line {wrong[0] + 2}, {name}"))
+        if values.dtype != table[name].dtype:  # it was stored as text
+            table[name] = values
+    for name in [name for name in texts if name in table]:
+        wrong = [row for row, cell in enumerate(table[name]) if not isinstance(cell, str)]
+        if wrong:
+            what = f"must be text, not {table.loc[wrong[0], name]}"
+            mistakes.append(Mistake(what, f"{path}: line {wrong[0] + 2}, {name}"))
+    if not len(table) and not mistakes:
+        mistakes.append(Mistake("no rows", str(path)))
+    raise_all(mistakes)
+    return table
+
+
+def _read(path: Path, how: dict) -> pd.DataFrame:
+    """Return a table as its file has it, empty cells of text as empty text."""
     try:
+        check_file(path)
         path.open("rb").close()  # pyarrow would not say why a file cannot be read
         if path.suffix == ".parquet":
             table = _parquet(path)
@@ -52,25 +97,6 @@ def read_table(path: str | Path, columns: Iterable[str] = (), numbers: Iterable[
         raise InputError(Mistake(reason, str(path))) from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much as an index
         raise InputError(Mistake(f"rows have more cells than the heading; {COMMAS}", str(path)))
-    raise_all(_huge(table, str(path)))
-    mistakes = [
-        Mistake(f"missing column '{name}'", str(path), nearest=closest(name, table.columns))
-        for name in dict.fromkeys([*columns, *numbers])
-        if name not in table
-    ]
-    for name in [name for name in numbers if name in table]:
-        values = pd.to_numeric(table[name], errors="coerce")  # what is none is refused here
-        wrong = table.index[~np.isfinite(values)]
-        if len(wrong):
-            cell = str(table.loc[wrong[0], name])
-            place = f"{path}: line {wrong[0] + 2}, {name}"
-            what = (
-                "is not finite" if values[wrong[0]] in (math.inf, -math.inf) else "is not a number"
-            )
-            mistakes.append(Mistake(f"'{cell}' {what}{comma_hint(cell)}", place))
-    if not len(table) and not mistakes:
-        mistakes.append(Mistake("no rows", str(path)))
-    raise_all(mistakes)
     return table
 
 
@@ -99,35 +125,58 @@ def _parquet(path: Path) -> pd.DataFrame:
     said = parquet.read_metadata(path)
     if said.num_rows * max(1, said.num_columns) > MOST_CELLS:  # a few bytes may say a billion
         raise InputError(Mistake(f"more than {MOST_CELLS:,} cells", str(path)))
-    stored = parquet.read_table(path, partitioning=None)
-    unnamed = {name for name in stored.column_names if re.fullmatch(r"__index_level_\d+__", name)}
-    named = [field for field in stored.schema if field.name not in unnamed]
-    twice = {field.name for field in named if stored.column_names.count(field.name) > 1}
-    raise_all([Mistake(f"column '{name}' is there twice", str(path)) for name in sorted(twice)])
-    plain = {field.name: _plain(stored[field.name], f"{path}: {field.name}") for field in named}
+    size = sum(said.row_group(number).total_byte_size for number in range(said.num_row_groups))
+    if size > MOST_BYTES:
+        raise InputError(Mistake(f"unpacks to more than {MOST_BYTES:,} bytes", str(path)))
+    schema = said.schema.to_arrow_schema()
+    _check_columns(schema.names, str(path))
+    kinds = {field.name: _plain(field.type, f"{path}: {field.name}") for field in schema}
+    texts = [field.name for field in schema if _is_text(field.type)]
+    # as dictionaries: a text that is there a million times is read once
+    stored = parquet.read_table(path, partitioning=None, read_dictionary=texts)
+    if sum(_text_bytes(stored[name]) for name in texts) > MOST_TEXT:
+        raise InputError(Mistake(f"more than {MOST_TEXT:,} bytes of text", str(path)))
+    plain = {
+        name: stored[name].cast(kind)
+        for name, kind in kinds.items()
+        if not re.fullmatch(r"__index_level_\d+__", name)
+    }
     return pyarrow.table(plain).to_pandas(ignore_metadata=True)
 
 
-def _plain(column, place: str):
-    """Return a column of Parquet as numbers or text, as a CSV would have them.
+def _plain(kind, place: str):
+    """Return what a type of Parquet is as numbers or text, as a CSV would have them.
 
-    Raises InputError for cells that hold several values, or bytes.
+    Raises InputError for cells that hold several values, bytes, or what only programs know.
     """
+    import pyarrow
     from pyarrow import types
 
-    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-    if (
-        types.is_nested(kind)
-        or types.is_binary(kind)
-        or types.is_large_binary(kind)
-        or types.is_fixed_size_binary(kind)
-    ):
-        raise InputError(Mistake(f"must hold numbers or text, not {kind}", place))
-    if types.is_temporal(kind):
-        kind = "string"
-    elif types.is_decimal(kind) or types.is_float16(kind):
-        kind = "float64"
-    return column.cast(kind)
+    if _is_text(kind) or types.is_temporal(kind):
+        return pyarrow.string()
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    if types.is_decimal(kind) or types.is_float16(kind):
+        return pyarrow.float64()
+    if any(of(kind) for of in (types.is_primitive, types.is_boolean, types.is_null)):
+        return kind
+    raise InputError(Mistake(f"must hold numbers or text, not {kind}", place))
+
+
+def _is_text(kind) -> bool:
+    from pyarrow import types
+
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+def _text_bytes(column) -> int:
+    """Return how many bytes the texts of a column have, each cell written out."""
+    from pyarrow import compute
+
+    return sum(
+        compute.sum(compute.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
+        for chunk in column.chunks
+    )
 
 
 def _check_heading(path: Path, separator: str) -> None:
@@ -135,19 +184,24 @@ def _check_heading(path: Path, separator: str) -> None:
 
     The first row tells too: rows may have another separator than the heading.
     """
-    if not path.is_file():  # a pipe is read once only
-        return
     with path.open(encoding="utf-8-sig", newline="") as file:
         lines = file.readline(), file.readline()
+        names = next(filter(None, csv.reader(chain(lines, file), delimiter=separator)), [])
     for number, line in enumerate(lines, 1):
         others = [sign for sign in ";\t|" if sign != separator and sign in line]
         if others and separator not in line and (number == 1 or separator in lines[0]):
             sign = {"\t": "tabs"}.get(others[0], f"'{others[0]}'")
             what = f"columns are separated by {sign}; {COMMAS}"
             raise InputError(Mistake(what, f"{path}:{number}"))
-    names = next(csv.reader([lines[0]], delimiter=separator), [])
-    twice = [name for number, name in enumerate(names) if name and name in names[:number]]
-    raise_all([Mistake(f"column '{name}' is there twice", f"{path}:1") for name in twice])
+    _check_columns(names, f"{path}:1")
+
+
+def _check_columns(names: list[str], place: str) -> None:
+    """Raise InputError for too many columns, and for names that are there twice."""
+    if len(names) > MOST_COLUMNS:
+        raise InputError(Mistake(f"{len(names):,} columns, more than {MOST_COLUMNS:,}", place))
+    twice = [name for name, count in Counter(filter(None, names)).items() if count > 1]
+    raise_all([Mistake(f"column '{name}' is there twice", place) for name in twice])
 
 
 def comma_hint(cell: str) -> str:
@@ -177,6 +231,22 @@ def plain_frame(table: object, name: str) -> pd.DataFrame:
         if pd.api.types.is_extension_array_dtype(dtype) and pd.api.types.is_numeric_dtype(dtype)
     ]
     return table.astype(dict.fromkeys(numbers, float)) if numbers else table
+
+
+def check_outputs(
+    tables: Iterable[str | Path | None], others: Iterable[str | Path | None] = ()
+) -> None:
+    """Check that all that a command is about to write can be written; None is not asked for.
+
+    Raises InputError as `check_writable` does, and if two of them are the same file.
+    """
+    paths = []
+    for endings, group in ((TABLES, tables), ((), others)):
+        for path in filter(None, group):
+            check_writable(path, endings)
+            paths.append(os.path.realpath(path))
+    twice = [path for path, count in Counter(paths).items() if count > 1]
+    raise_all([Mistake("would be written twice", path) for path in twice])
 
 
 def check_writable(path: str | Path, endings: tuple[str, ...] = ()) -> None:
@@ -285,10 +355,13 @@ def join_csv(paths: Iterable[str | Path], path: str | Path) -> int:
 def _columns(path: str | Path) -> list[str]:
     """Return the heading of a CSV table."""
     try:
+        check_file(path)
         _check_heading(Path(path), ",")
         with open(path, encoding="utf-8-sig", newline="") as file:
             return next(csv.reader(file), [])
-    except (OSError, ValueError) as error:
+    except InputError:
+        raise
+    except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(Mistake(reason, str(path))) from None
 

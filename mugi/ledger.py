@@ -4,6 +4,7 @@ Nothing in a ledger can run a program: its arithmetic is that of `mugi.expressio
 are compared with cells, its words are filled in by name.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -70,7 +71,7 @@ def read_ledgers(paths: Iterable[str | Path]) -> dict[str, Claim | Broken]:
     for path in paths:
         for name, claim in _read_ledger(path).items():
             ids = [name, *(claim.also if isinstance(claim, Claim) else [])]
-            twice = sorted({one for one in ids if one in taken or ids.count(one) > 1})
+            twice = sorted(one for one, n in Counter(ids).items() if one in taken or n > 1)
             owner = f"claim '{name}' of {path}"
             where = [taken.get(one, "here") for one in twice]
             mistakes = [

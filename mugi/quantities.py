@@ -11,11 +11,12 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 
-from mugi.claim import SIGNS, Claim, Conditions, Quantity
+from mugi.claim import LARGEST, SIGNS, Claim, Conditions, Quantity
 from mugi.errors import InputError, Mistake, raise_all, unknown
 from mugi.expressions import Expression
 
-AGGREGATES = {"geomean": lambda x: float(np.exp(np.log(x).mean())), "min": min, "max": max}
+AGGREGATES = {"geomean": lambda x: float(np.exp(np.log(x).mean(skipna=False)))}
+AGGREGATES |= {"min": min, "max": max}
 CORRECTABLE = ["preset", "accounting"]
 COMPARISONS = {"ge": operator.ge, "gt": operator.gt, "le": operator.le, "lt": operator.lt}
 Tables = Mapping[str, pd.DataFrame]
@@ -70,11 +71,16 @@ def compute(
         if not np.isfinite(values).all():  # means would skip it
             raise InputError(Mistake(f"{quantity.column.text} of `over` is 0", "column"))
     if quantity.aggregate in AGGREGATES:
-        value = AGGREGATES[quantity.aggregate](values)
-        return value, f"{quantity.aggregate} of {judged_on}"
-    if len(values) > 1:
+        with np.errstate(invalid="ignore", divide="ignore"):  # of logarithms; told below
+            value = AGGREGATES[quantity.aggregate](values)
+        judged_on = f"{quantity.aggregate} of {judged_on}"
+    elif len(values) > 1:
         raise InputError(Mistake(f"{len(values)} rows; one is needed, or an aggregate", "where"))
-    return values.iloc[0], judged_on
+    else:
+        value = values.iloc[0]
+    if not abs(value) <= LARGEST:  # as NaN is not
+        raise InputError(Mistake(f"{value:g} is no number up to {LARGEST:g}", "column"))
+    return value, judged_on
 
 
 def interval_of(claim: Claim, table: pd.DataFrame) -> tuple[float, float, int] | None:

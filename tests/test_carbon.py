@@ -8,7 +8,7 @@ import pytest
 
 from mugi import carbon as module
 from mugi.assumptions import PRESETS, REGISTRY, pairs
-from mugi.carbon import SWITCHES, g_per_mm2
+from mugi.carbon import DRAM, SWITCHES, g_per_mm2
 from mugi.cli import main
 from mugi.errors import InputError
 from mugi.files import read_table
@@ -364,3 +364,14 @@ def test_numbers_that_would_be_skipped_or_passed_on_stop_it(change, said, tmp_pa
     assert not (tmp_path / "carbon.csv").exists()
     with pytest.raises(InputError, match="missing column 'area_mm2'"):
         account_carbon(hardware=one_run().drop(columns="area_mm2"))
+
+
+@pytest.mark.parametrize("column", ["leakage_mw", "dram_leakage_mw"])
+def test_numbers_may_be_stored_as_text(column):
+    dram = {"assumption.energy_scope": "with_dram_background", "dram_leakage_mw": 2.0}
+    dram |= {name: 1.0 for name in DRAM if name != "dram_leakage_mw"}
+    run = one_run(**dram)
+    pd.testing.assert_frame_equal(
+        account_carbon(hardware=run.assign(**{column: run[column].astype(str)})),
+        account_carbon(hardware=run),
+    )

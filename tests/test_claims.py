@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from mugi.claim import DIFFERS, EQUAL, QUALITATIVE, WITHIN
-from mugi.claims import judge
+from mugi.claims import RESULT_COLUMNS, judge
 from mugi.claims_text import text
 from mugi.cli import main
 from mugi.errors import InputError
@@ -349,6 +349,21 @@ def test_contradictions_can_be_told_from_the_table_later(command, tmp_path, caps
         assert ("A-1 is 'differs'" in capsys.readouterr().err) == bool(status)
     assert main(["claims", "--check", str(tmp_path / "runs.csv")]) == 2
     assert "missing column 'id'" in capsys.readouterr().err
+
+
+def test_a_contradiction_without_a_number_is_a_mistake(tmp_path, capsys):
+    row = dict.fromkeys(RESULT_COLUMNS, "x") | {"agrees": "False", "computed": ""}
+    pd.DataFrame([row]).to_csv(tmp_path / "claims.csv", index=False)
+    assert main(["claims", "--check", str(tmp_path / "claims.csv")]) == 2
+    assert "line 2, computed: a claim that contradicts" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("speed", "aggregate"), [(1e200, "max"), (-1.0, "geomean")])
+@pytest.mark.filterwarnings("error")
+def test_a_value_that_makes_no_finite_ratio_is_a_mistake(speed, aggregate, judged):
+    runs = RUNS.assign(speed=[speed, *RUNS.speed[1:]])
+    with pytest.raises(InputError, match=r"column: .* is no number up to 1e\+150"):
+        judged(runs, over=None, where={"design": "mugi"}, aggregate=aggregate)
 
 
 def test_claims_as_json_have_null_where_there_is_no_number(command, tmp_path, capsys):

@@ -3,12 +3,14 @@
 import inspect
 import json
 from importlib import import_module
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import mugi
 from mugi.cli import COMMANDS, Parser, main, with_home
+from mugi.files import TABLES
 from mugi.hardware.runs import KEYS
 
 RUN = [
@@ -157,3 +159,55 @@ def test_a_folder_with_a_package_of_its_own_is_told_which_runs(capsys, tmp_path,
     (tmp_path / "mugi" / "cli.py").touch()
     monkeypatch.chdir(tmp_path)
     assert "`make install` repairs it" in left(capsys, "assumptions")[2]
+
+
+def test_what_is_typed_moves_no_terminal(capsys):
+    assert left(capsys, "check", "x", "\x1b[31mc")[2] == (
+        "mugi: unrecognized arguments: \\x1b[31mc; see mugi --help\n"
+    )
+
+
+def test_a_name_that_is_no_text_is_one_line_and_no_file(capsys, tmp_path):
+    config = "mugi/hardware/models/llama_2_7b.yaml"
+    model = tmp_path / "m\udcff.yaml"
+    model.write_bytes((Path(mugi.__file__).parents[1] / config).read_bytes())
+    run = [*RUN, "--model", str(model), "-o", str(tmp_path / "o.csv")]
+    status, _, told = left(capsys, "evaluate", *run)
+    assert (status, [path.name for path in tmp_path.iterdir()]) == (2, [model.name])
+    assert "m\\udcff.yaml' is not UTF-8 text" in told.splitlines()[-1]
+
+
+def test_want_of_memory_is_one_line_and_a_bug_is_none(capsys, monkeypatch, tmp_path):
+    def raises(error: Exception):
+        def run(*_) -> None:
+            raise error
+
+        return run
+
+    command = import_module("mugi.commands.simulate")
+    monkeypatch.setattr(command, "simulated", raises(MemoryError("Unable to allocate 1 PiB")))
+    typed = ["simulate", "-o", str(tmp_path / "x.csv")]
+    assert left(capsys, *typed) == (2, "", "mugi simulate: it needs more memory than there is\n")
+    monkeypatch.setattr(command, "simulated", raises(TypeError("a bug")))
+    with pytest.raises(TypeError):
+        main(typed)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "claims {}/one.csv -o {}/conclusions.csv",
+        "rtl compare --units {}/a.csv --sums {}/b.csv -o {}/a.csv",
+        "judge universes {}/one.csv --summary {}/a.csv --indices {}/b.csv -o {}/a.csv",
+        "tune {}/m.gguf --max-exp 1 --max-exp 2 --surface {}/a.csv -o {}/a.csv",
+        "accuracy {}/m.gguf --documents {}/a.csv -o {}/a.csv",
+        "accuracy {}/m.gguf --lm-eval-json /proc/nowhere/x --documents {}/a.csv -o {}/b.csv",
+        "profile {}/m.gguf --samples {}/a.parquet -o {}/a.parquet",
+    ],
+)
+def test_no_output_is_written_if_another_cannot_be(capsys, tmp_path, typed):
+    (tmp_path / "one.csv").write_text("a\n1\n")
+    (tmp_path / "m.gguf").touch()
+    status, _, told = left(capsys, *typed.replace("{}", str(tmp_path)).split())
+    assert status == 2 and ("would be written twice" in told or "cannot write /proc" in told), told
+    assert [path.name for path in tmp_path.iterdir() if path.suffix in TABLES] == ["one.csv"]

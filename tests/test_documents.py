@@ -135,8 +135,24 @@ def test_many_values_belong_in_a_table(monkeypatch):
 
 
 def test_files_without_end_are_not_read():
-    with pytest.raises(InputError, match="/dev/zero: longer than"):
+    with pytest.raises(InputError, match="/dev/zero: is a pipe or a device, not a file"):
         read_yaml("/dev/zero")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('m:\n  a: {source: "~a\\0b/c"}\n', "f.yaml:2: m.a.source: holds a NUL character"),
+        ('m:\n- "\\0"\n', "f.yaml:2: m.0: holds a NUL character"),
+        ('"\\0": 1\n', "f.yaml:1: holds a NUL character"),
+        ("m: .nan\n", "f.yaml:1: m: must be a finite number (got nan)"),
+        ("m: [-.inf]\n", "f.yaml:1: m.0: must be a finite number (got -inf)"),
+    ],
+)
+def test_what_no_path_and_no_json_can_have_is_refused(text, said):
+    with pytest.raises(InputError) as error:
+        parse_yaml("f.yaml", text)
+    assert str(error.value) == said
 
 
 def test_an_alias_may_stand_for_a_value():

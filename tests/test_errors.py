@@ -1,8 +1,19 @@
 """Mistakes: where, what, what is allowed, the nearest valid name; one line each."""
 
+import os
+
 import pytest
 
-from mugi.errors import LONGEST, InputError, Mistake, closest, first_line, raise_all, unknown
+from mugi.errors import (
+    LONGEST,
+    InputError,
+    Mistake,
+    check_file,
+    closest,
+    first_line,
+    raise_all,
+    unknown,
+)
 
 
 def test_a_mistake_is_a_line():
@@ -48,3 +59,11 @@ def test_text_of_a_file_neither_ends_lines_nor_moves_a_terminal():
     assert line.splitlines() == [line] and line.isprintable()
     assert r"a\nb\r\x1b[31m\x00\u2028\u202e\ud800é—…" in line
     assert len(str(Mistake("x" * 10**6, "y" * 10**6, ("one",), "one"))) < 2 * LONGEST + 50
+
+
+@pytest.mark.parametrize("path", ["pipe", "folder", "nothing", "/dev/zero"])
+def test_what_is_no_file_is_not_opened(path, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"not a file|No such file"):
+        check_file(tmp_path / path)

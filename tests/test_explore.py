@@ -210,8 +210,9 @@ def test_bad_paths_are_one_line(sweep_of, tmp_path, capsys):
     broken = tmp_path / "broken.yaml"
     broken.write_text("runs: [")
     for arguments, said in [
+        ([sweep_of(), "-o", str(tmp_path / "t.csv"), "--plot", "/proc/nowhere/p"], "/proc/nowhere"),
         ([sweep_of(), "-o", "out.txt"], "'out.txt' must end in .csv or .parquet"),
-        ([sweep_of(), "-o", "x.csv", "--plot", "x"], "--plot would write x.csv too"),
+        ([sweep_of(), "-o", "x.csv", "--plot", "x"], "x.csv: would be written twice"),
         (["none.yaml", "-o", "out.csv"], "none.yaml: No such file"),
         ([str(broken), "-o", "out.csv"], "not YAML"),
     ]:
@@ -219,3 +220,4 @@ def test_bad_paths_are_one_line(sweep_of, tmp_path, capsys):
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 1
         assert said in lines[0]
+    assert not (tmp_path / "t.csv").exists()

@@ -23,7 +23,7 @@ from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 from mugi.accuracy.finite import logits_checked, placed, stopped
 from mugi.accuracy.metrics import token_sums
 from mugi.accuracy.predictions import Predictions, compared, predictions_of
-from mugi.errors import InputError, first_line, raise_all
+from mugi.errors import InputError, check_file, first_line, raise_all
 from mugi.methods import Approximation
 
 RATES_HZ = (1000, 768_000)  # of recordings, from the least to the most
@@ -63,6 +63,7 @@ def clips_in(folder: Path, rate: int, seconds: float, limit: int | None) -> list
 def _clip(file: Path, rate: int, seconds: float) -> Clip:
     own_rate, samples = _recording(file)
     try:
+        check_file(file.with_suffix(".txt"))
         transcript = file.with_suffix(".txt").read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"

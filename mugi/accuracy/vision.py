@@ -26,7 +26,7 @@ from transformers import PreTrainedModel
 
 from mugi.accuracy.finite import check_finite, stopped
 from mugi.accuracy.predictions import compared
-from mugi.errors import InputError, first_line, raise_all, unknown
+from mugi.errors import InputError, check_file, first_line, raise_all, unknown
 from mugi.llm.embedded import DIGITS
 from mugi.llm.video import SUFFIXES as VIDEO_SUFFIXES
 from mugi.llm.video import Video
@@ -195,6 +195,7 @@ def _image(frame: Image.Image | Path) -> Image.Image:
     """Return an image in RGB; raises ValueError for one that would not fit into memory."""
     if isinstance(frame, Image.Image):
         return frame.convert("RGB")
+    check_file(frame)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # refused right here
         image = Image.open(frame, formats=_FORMATS)

@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import Field
 
 from mugi.bf16 import CODES, from_bf16, rounded, to_bf16
-from mugi.errors import InputError, Mistake, closest, unknown
+from mugi.errors import InputError, Mistake, check_file, closest, unknown
 from mugi.files import read_table
 from mugi.methods import FUNCTIONS
 from mugi.named import Named, parse_named
@@ -132,6 +132,7 @@ def not_a_number(profile: pd.DataFrame) -> str:
 
 def _read_samples(path: Path) -> dict[str, np.ndarray]:
     """Return the sampled tiles of each layer, by its name."""
+    check_file(path)
     try:
         with zipfile.ZipFile(path) as archive:  # np.load by itself unpacks whatever the size
             size = sum(member.file_size for member in archive.infolist())
@@ -139,8 +140,6 @@ def _read_samples(path: Path) -> dict[str, np.ndarray]:
             raise InputError(f"unpacks to more than {LARGEST_SAMPLES:,} bytes")
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
-    except FileNotFoundError:
-        raise InputError(Mistake("No such file", str(path))) from None
     except InputError as error:
         raise error.at(path) from None
     except _DAMAGED as error:

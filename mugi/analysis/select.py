@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mugi.errors import InputError, Mistake
+from mugi.errors import InputError
 from mugi.files import read_table
 from mugi.methods import EXACT, NATIVE, OPERATIONS, Method, parse
 
@@ -23,11 +23,10 @@ def selected(path: Path, function: str) -> list[Method]:
 
     The best is closest to exact by KL divergence with every other operation left alone, of the
     sweep's first model. An activation was swept as the model's own function; its methods are
-    taken for the others too. Raises InputError if the sweep has no such cells, or one
-    without a number.
+    taken for the others too. Raises InputError if the sweep has no such cells.
     """
     operation = next(name for name in SEARCHED if function in OPERATIONS[name])
-    sweep = read_table(path, ["model", *SEARCHED, "metric", "reference"], ["value"])
+    sweep = read_table(path, ["model", "metric", "reference"], ["value"], SEARCHED)
     others = [name for name in OPERATIONS if name != operation and name in sweep]
     cells = sweep[
         (sweep["metric"] == METRIC)
@@ -42,9 +41,6 @@ def selected(path: Path, function: str) -> list[Method]:
     cells = cells[cells["model"] == cells["model"].iloc[0]]
     methods = cells[operation].map(parse)
     methods = methods[[function in method.functions for method in methods]]
-    values = cells.loc[methods.index, "value"].astype(float)
-    if values.isna().any():
-        what = f"{METRIC} of {cells.loc[values.index[values.isna()][0], operation]} is not a number"
-        raise InputError(Mistake(what, str(path)))
+    values = cells.loc[methods.index, "value"]
     best = values.groupby(methods.map(family_of), sort=False).idxmin()
     return methods[best].tolist()

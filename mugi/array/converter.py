@@ -10,6 +10,7 @@ from mugi.errors import InputError
 
 WINDOW_CYCLES = 8  # a 3-bit counter (paper section 4.2)
 NEVER = -1  # spike time of an idle row
+MOST_ROWS = 65_536
 _ELEMENTS_AT_ONCE = 1 << 19
 
 
@@ -21,8 +22,9 @@ class Array:
     width: int = 8
 
     def __post_init__(self):
-        if self.height < 8 or self.height % 8:
-            raise InputError(f"height is {self.height}; allowed: multiples of 8")
+        if not 8 <= self.height <= MOST_ROWS or self.height % 8:
+            allowed = f"multiples of 8 up to {MOST_ROWS:,}"
+            raise InputError(f"height is {self.height}; allowed: {allowed}")
         if not 1 <= self.width <= WINDOW_CYCLES:
             raise InputError(
                 f"width is {self.width}; allowed: 1 to {WINDOW_CYCLES}, the cycles of a window"

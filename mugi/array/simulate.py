@@ -25,7 +25,7 @@ from mugi.methods import parse
 from mugi.methods.tables import look_up
 
 GEMM_ROWS = 8  # as many as the array has columns: a batch of 8, or a group of GQA
-
+MOST_INPUTS = 20_000_000  # of an operation, in 3 GB
 
 # nonlinear operations: the function, and the method without its group
 CASES = [
@@ -39,8 +39,9 @@ CASES = [
 
 def simulated(array: Array, windows: int) -> pd.DataFrame:
     """Return the table: every operation, `windows` mappings or steps of k each."""
-    if windows < 2:
-        raise InputError(f"windows is {windows}; allowed: 2 or more")
+    most = MOST_INPUTS // array.height
+    if not 2 <= windows <= most:
+        raise InputError(f"windows is {windows}; allowed: 2 to {most:,}")
     runs = [simulated_nonlinear(array, case, windows) for case in CASES]
     return pd.DataFrame([simulated_gemm(array, windows), *runs])
 

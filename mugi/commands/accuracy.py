@@ -12,7 +12,7 @@ from mugi.accuracy.settings import BOS, CUTS, DataSettings, TaskSettings, TextSe
 from mugi.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.commands.output import closing
 from mugi.errors import InputError, Mistake, raise_all
-from mugi.files import TABLES, check_writable, write_table, write_text
+from mugi.files import check_outputs, write_table, write_text
 from mugi.llm.texts import DATASETS, OWN_PREFIX
 from mugi.methods import NATIVE
 from mugi.methods.grid import expand_operations
@@ -135,10 +135,7 @@ def run(args: argparse.Namespace) -> None:
             raise InputError(f"--batch-size {args.batch_size}: must be auto or at least 1")
         before = os.environ.get("HF_HUB_OFFLINE")
         model = model_settings(args)
-        for path in filter(None, [args.output, args.documents]):
-            check_writable(path, TABLES)
-        for path in filter(None, [args.lm_eval_json, args.log_samples]):
-            check_writable(path)
+        check_outputs([args.output, args.documents], [args.lm_eval_json, args.log_samples])
         names = {text.name for text in texts}, [task.name for task in tasks]
         if not names[0] & DATASETS.keys() and all(n.startswith(OWN_PREFIX) for n in names[1]):
             os.environ["HF_DATASETS_OFFLINE"] = "1"

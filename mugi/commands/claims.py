@@ -11,8 +11,8 @@ from mugi.claims_check import check
 from mugi.claims_text import markdown, text
 from mugi.commands.output import as_json, closing
 from mugi.conclusions import conclude, load_conclusions
-from mugi.errors import InputError
-from mugi.files import read_table, write_table, write_text
+from mugi.errors import InputError, Mistake, raise_all
+from mugi.files import check_outputs, read_table, write_table, write_text
 from mugi.ledger import LEDGER, load_ledgers, read_ledgers
 from mugi.verdicts import ERROR
 
@@ -53,9 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge all claims, write CSV and Markdown, print them; 1 if one contradicts its record."""
     if args.check:
-        results = read_table(args.check, RESULT_COLUMNS)
-        results["agrees"] = results["agrees"].astype(str) == "True"
-        return _told(args, results, args.check)
+        return _told(args, _judged(args.check), args.check)
     ledgers = args.ledger or [LEDGER]
     if args.tables[:1] == [Path(CHECK)]:
         tables = {path.stem: read_table(path) for path in args.tables[1:]}
@@ -64,16 +62,30 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if not args.output:
         raise InputError(f"-o FILE, --check FILE or `{CHECK}` is needed")
+    page, beside = args.output.with_suffix(".md"), args.output.with_name("conclusions.csv")
+    check_outputs([args.output, beside], [page])
     tables = {path.stem: read_table(path) for path in args.tables}
     known = read_ledgers(ledgers) if args.ledger else load_ledgers(ledgers)
     results = judge(ledger=known, tables=tables, partial=args.partial, strict=not args.ledger)
     results, conclusions = conclude(results, load_conclusions())
+    printed = as_json(results) if args.json else text(results)
     write_table(results, args.output)
-    write_text(args.output.with_suffix(".md"), markdown(results, conclusions))
+    write_text(page, markdown(results, conclusions))
     if len(conclusions):
-        write_table(conclusions, args.output.with_name("conclusions.csv"))
-    print(as_json(results) if args.json else text(results))
+        write_table(conclusions, beside)
+    print(printed)
     return _told(args, results, args.output)
+
+
+def _judged(path: Path) -> pd.DataFrame:
+    """Read a claims.csv; raises InputError for a claim against its record without a number."""
+    results = read_table(path, RESULT_COLUMNS)
+    results["agrees"] = results["agrees"].astype(str) == "True"
+    results["computed"] = pd.to_numeric(results["computed"], errors="coerce")
+    unsaid = results.index[~results["agrees"] & results["computed"].isna()]
+    what = "a claim that contradicts its record needs a number"
+    raise_all([Mistake(what, f"{path}: line {row + 2}, computed") for row in unsaid[:1]])
+    return results
 
 
 def _told(args: argparse.Namespace, results: pd.DataFrame, path: Path) -> int:
@@ -85,7 +97,7 @@ def _told(args: argparse.Namespace, results: pd.DataFrame, path: Path) -> int:
         record = f"is recorded as '{claim.recorded}' but" if claim.recorded else "is"
         print(
             f"mugi claims: {claim.id} {record} '{claim.comparison}': "
-            f"printed {claim.printed}, computed {float(claim.computed):.6g}",
+            f"printed {claim.printed}, computed {claim.computed:.6g}",
             file=sys.stderr,
         )
     wrong = int((results["comparison"] == ERROR).sum())

@@ -10,8 +10,8 @@ from mugi.assumptions import REGISTRY, pairs
 from mugi.commands.configuration import add_configuration
 from mugi.commands.output import as_json, closing, rows
 from mugi.documents import read_yaml
-from mugi.errors import InputError, Mistake, raise_all
-from mugi.files import TABLES, check_writable, read_table, write_tables
+from mugi.errors import InputError, Mistake, check_file, raise_all
+from mugi.files import check_outputs, read_table, write_tables
 from mugi.hardware.evaluate import breakdown, breakdowns, evaluate, stream
 from mugi.hardware.model import translation
 from mugi.hardware.report import describe
@@ -64,9 +64,6 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--assume is for one configuration; tables have assumption.<name> columns")
     if args.json and not chosen:
         raise InputError("--json is for one configuration; tables are .csv or .parquet")
-    paths = [path for path in (args.output, args.breakdown) if path]
-    wrong = [path for path in paths if not path.endswith(TABLES)]
-    raise_all([f"'{path}' must end in {' or '.join(TABLES)}" for path in wrong])
     if args.runs:
         runs = read_runs(args.runs)
     else:
@@ -79,14 +76,13 @@ def run(args: argparse.Namespace) -> int:
         if not args.runs:  # runs that are no lines of a file share their mistakes
             raise_all(list(dict.fromkeys(mistake for _, mistake in mistakes_by_run(runs))))
         raise
+    check_outputs([args.output, args.breakdown])
     if chosen:
         [result], parts = rows(tables[0]), breakdown(runs)
         as_text = as_json(result | {"components": rows(parts)}) if args.json else ""
         print(as_text or describe(tables[0].iloc[0], parts))
         if read := translation(chosen["model"]):
             print(*(f"config.json, {note}" for note in read.notes), sep="\n", file=sys.stderr)
-    for path in paths:
-        check_writable(path)
     noted = dict.fromkeys(NOTES, 0)
     results = _noted(tables, noted)
     if args.output:
@@ -103,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
             args.output or "stdout": f"{len(runs):,} run{'s' * (len(runs) > 1)}",
             args.breakdown: "by component",
         },
-        beside_data=bool(chosen) or not paths,
+        beside_data=bool(chosen) or not (args.output or args.breakdown),
     )
     return 0
 
@@ -135,11 +131,9 @@ def read_runs(path: str) -> pd.DataFrame:
     """
     if path.endswith(".parquet"):
         return read_table(path)
-    try:
-        with open(path, "rb") as file:
-            lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-    except OSError as error:
-        raise InputError(Mistake(error.strerror, path)) from None
+    check_file(path)
+    with open(path, "rb") as file:
+        lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
     if lines > MOST_RUNS + 1:
         raise InputError(Mistake(f"has {lines:,} lines, more than {MOST_RUNS:,} runs", path))
     return read_table(path)

@@ -1,13 +1,12 @@
 """`mugi explore`: evaluate sweeps over any column, and find and draw their Pareto fronts."""
 
 import argparse
-from pathlib import Path
 
 from mugi.commands.evaluate import NOTES, tell_notes
 from mugi.commands.output import closing
 from mugi.errors import InputError
 from mugi.explore import check_plot, draw, explore_sweep, load_sweep
-from mugi.files import TABLES, check_writable, write_bytes, write_table
+from mugi.files import check_outputs, write_bytes, write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,9 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the results of a sweep, and its plot."""
-    check_writable(args.output, TABLES)
-    if args.plot and Path(f"{args.plot}.csv") == Path(args.output):
-        raise InputError(f"--plot would write {args.output} too")
+    plots = [f"{args.plot}.{suffix}" for suffix in ("pdf", "png", "csv")] if args.plot else []
+    check_outputs([args.output], plots)
     sweep = load_sweep(args.sweep)
     if args.plot:
         try:

@@ -8,14 +8,21 @@ import pandas as pd
 from mugi import assumptions
 from mugi.commands.output import closing
 from mugi.commands.parts import add_parts
-from mugi.files import TABLES, check_writable, read_table, write_table, write_text
+from mugi.files import (
+    TABLES,
+    check_outputs,
+    check_writable,
+    read_table,
+    write_table,
+    write_text,
+)
 from mugi.hardware.runs import KEYS
 from mugi.judge.breakeven import break_even
 from mugi.judge.costs import load_costs
 from mugi.judge.gates import in_gates
 from mugi.judge.multiverse import UNIVERSES, curve, drawn, indices, one_at_a_time, summary
 from mugi.judge.sobol import sobol_indices, strongest
-from mugi.judge.stand import DOCUMENTS, NEEDED, stand
+from mugi.judge.stand import DOCUMENTS, FUNCTIONS, NEEDED, QUANTISERS, stand
 from mugi.judge.sure import DRAWS, SEED, check_count, how_sure
 from mugi.judge.survives import TABLES as TABLES_OF_SURVIVES
 from mugi.judge.survives import what_survives
@@ -100,6 +107,7 @@ def _add_universes(parser: argparse.ArgumentParser) -> None:
 
 
 def _universes(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
+    check_outputs([args.output, args.summary, args.indices])
     check_count(args.count, "count", args.seed)
     ledger = load_ledger(LEDGER)
     draws = drawn(args.count, args.seed, args.synthesised)
@@ -138,8 +146,9 @@ def _add_accuracy(parser: argparse.ArgumentParser) -> None:
 
 
 def _accuracy(args: argparse.Namespace) -> dict[Path, pd.DataFrame]:
-    documents = [read_table(path, DOCUMENTS, ["total", "weight"]) for path in args.documents]
-    return {args.output: stand(read_table(args.accuracy, NEEDED, ["value"]), documents)}
+    texts = [*FUNCTIONS, *QUANTISERS]
+    documents = [read_table(path, DOCUMENTS, ["total", "weight"], texts) for path in args.documents]
+    return {args.output: stand(read_table(args.accuracy, NEEDED, ["value"], texts), documents)}
 
 
 def _add_sobol(parser: argparse.ArgumentParser) -> None:

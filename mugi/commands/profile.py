@@ -9,7 +9,7 @@ import numpy as np
 from mugi.accuracy.profile import RECIPES, profile_inputs
 from mugi.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.commands.output import closing
-from mugi.files import check_writable, write_bytes, write_table
+from mugi.files import check_outputs, check_writable, write_bytes, write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +34,7 @@ def run(args: argparse.Namespace) -> None:
     with options_named(args):
         model = model_settings(args)
         check_writable(args.output, (".parquet",))
-        if args.samples:
-            check_writable(args.samples)
+        check_outputs([args.output], [args.samples])
         profile = profile_inputs(
             model=model,
             lengths=args.length or [512],

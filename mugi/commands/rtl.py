@@ -7,7 +7,7 @@ from pathlib import Path
 from mugi.commands.output import closing
 from mugi.commands.parts import add_parts
 from mugi.errors import InputError, Mistake, shown
-from mugi.files import TABLES, check_writable, write_table, write_text
+from mugi.files import TABLES, check_outputs, check_writable, write_table, write_text
 from mugi.hardware.technology import DEFAULT
 from mugi.rtl import rows, units
 from mugi.rtl.synthesis import LIBRARIES, check_tool, library, synthesise
@@ -117,6 +117,7 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
 def _table(args: argparse.Namespace) -> tuple[dict, int]:
     """Write the areas of all units; on a library of the package's they should be the package's."""
     check_writable(args.output, TABLES[:1])
+    check_writable(args.output.with_suffix(".yaml"))
     table = units.areas(args.liberty, clock_ns=args.clock_ns, jobs=max(1, args.jobs))
     units.write_areas(table, units.provenance(args.liberty), args.output)
     reference = units.packaged(library(args.liberty))
@@ -138,8 +139,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 def _compare(args: argparse.Namespace) -> tuple[dict, int]:
     """Write areas beside the published ones."""
-    for path in (args.output, args.sums, args.units):
-        check_writable(path, TABLES)
+    check_outputs([args.output, args.sums, args.units])
     areas = units.read_areas(args.areas)
     parts, beside = units.arrays(areas), units.beside_published(areas)
     tables = {args.output: parts, args.sums: units.array_sums(parts), args.units: beside}

@@ -6,7 +6,7 @@ from pathlib import Path
 from mugi.accuracy.tune import TuneSettings, tune_softmax
 from mugi.commands.arguments import add_model_arguments, model_settings, options_named
 from mugi.commands.output import closing
-from mugi.files import TABLES, check_writable, write_table
+from mugi.files import check_outputs, write_table
 
 _DEFAULT = {name: field.default for name, field in TuneSettings.__dataclass_fields__.items()}
 
@@ -54,8 +54,7 @@ def run(args: argparse.Namespace) -> None:
         )
         model = model_settings(args)
         outputs = [args.output, args.curve, args.surface]
-        for path in filter(None, outputs):
-            check_writable(path, TABLES)
+        check_outputs(outputs)
         tables = tune_softmax(model=model, settings=settings, cells=args.cells, progress=True)
     for path, table in zip(outputs, tables, strict=True):
         if path:

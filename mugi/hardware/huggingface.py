@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mugi.documents import Document
+from mugi.documents import Document, expanded
 from mugi.errors import InputError, Mistake, closest, raise_all, shown, unknown
 from mugi.hardware.encoders import BUILDERS, UNNAMED_LABELS
 from mugi.hardware.families import Families, Family, Keys, known
@@ -100,7 +100,7 @@ def config_path(name: str) -> Path | None:
     None if it leads to none. Raises InputError for a file that is not there, a folder without one,
     and a hub id that is not in the local cache; nothing is fetched.
     """
-    path = os.path.expanduser(name)
+    path = expanded(name)
     is_folder = os.path.isdir(path)  # unlike Path's, it raises for no name, however odd
     inside = os.path.join(path, CONFIG)
     if is_folder and not os.path.isfile(inside):

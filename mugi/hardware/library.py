@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from mugi.documents import Document, beside, parse_yaml, yaml_text
+from mugi.documents import Document, beside, expanded, parse_yaml, yaml_text
 from mugi.errors import InputError, Mistake, unknown
 
 ENDINGS = (".yaml", ".yml")  # of what is read from a path
@@ -26,7 +26,7 @@ def source(kind: str, name: str, known: Callable[[], list[str]]) -> tuple[str, s
 
     Raises InputError for a file that cannot be read and for a name that is not one of `known()`.
     """
-    shown, path = name, Path(os.path.expanduser(name))
+    shown, path = name, Path(expanded(name))
     if not name.endswith(ENDINGS):
         shown = f"{name}.yaml"
         path = files("mugi.hardware").joinpath(FOLDERS[kind], shown)

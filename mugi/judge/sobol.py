@@ -8,6 +8,7 @@ import pandas as pd
 from mugi import assumptions
 from mugi.errors import InputError
 from mugi.judge.multiverse import ACTING, headlines_of
+from mugi.judge.sure import check_count
 from mugi.judge.universes import needed, tables, values
 from mugi.ledger import Claim
 
@@ -32,7 +33,8 @@ def sobol_indices(
     from SALib.analyze import sobol  # starts what no other part of `mugi judge` needs
     from SALib.sample import sobol as saltelli
 
-    if samples < 2 or samples & (samples - 1):
+    check_count(samples, "samples", seed)
+    if samples & (samples - 1):
         raise InputError(f"samples must be a power of two, not {samples}")
     if not names:
         raise InputError("no assumption that moves claims is among the indices")

@@ -37,6 +37,7 @@ MUGI, *RIVALS = CHIPS
 PAPER = {"batch_size": 8, "seq_len": 4096}
 HEADLINE = {"rival": "SA (16)", "model": "llama_2_70b_GQA"}  # of the abstract's LLM figures
 DRAWS, SEED = 10_000, 0
+MOST = 100_000  # draws, in 2 GB
 DIGITS = 6  # significant: the last ones of exponentials and sums differ between processors
 KEYS = ["metric", "design", "rival", "model"]
 
@@ -54,7 +55,7 @@ def how_sure(
     `low`, `median` and `high` are quantiles of the draws (2.5, 50 and 97.5 %), `probability` and
     `probability_behind` the shares of draws in which it is ahead and behind by more than half a
     percent; what is left is level. `costs` are the package's if left out. Raises InputError for
-    fewer than 2 draws and a seed below 0.
+    fewer than 2 draws or more than MOST, and a seed below 0.
     """
     check_count(draws, "draws", seed)
     study = Study.of(preset, costs)
@@ -180,10 +181,16 @@ def _studied(preset: str) -> tuple[Linear, dict[str, Claim]]:
     return linear(expand(grids).assign(**PAPER, preset=preset)), claims
 
 
-def check_count(count: int, name: str, seed: int) -> None:
-    """Raise InputError for fewer than two draws or samples, and for a seed below 0."""
-    too_low = [(name, count, 2)] * (count < 2) + [("seed", seed, 0)] * (seed < 0)
-    raise_all([Mistake(f"{name} must be at least {least}, not {n}") for name, n, least in too_low])
+def check_count(count: int, name: str, seed: int, most: int = MOST) -> None:
+    """Raise InputError for fewer draws or samples than 2 or more than `most`, and for a seed that
+    is none."""
+    mistakes = []
+    for what, number, low, high in ((name, count, 2, most), ("seed", seed, 0, 2**31)):
+        if number < low:
+            mistakes.append(Mistake(f"{what} must be at least {low}, not {number}"))
+        elif number > high:
+            mistakes.append(Mistake(f"{what} must be at most {high:,}, not {number}"))
+    raise_all(mistakes)
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:

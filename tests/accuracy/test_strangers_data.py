@@ -1,6 +1,7 @@
 """Images, clips, videos and samples that say they are larger than they are, or something else."""
 
 import io
+import os
 import struct
 import zipfile
 import zlib
@@ -204,3 +205,16 @@ def test_a_parquet_that_grows_or_brings_python(tmp_path, monkeypatch):
 def test_text_is_text_whatever_it_is_called(name, tmp_path):
     (tmp_path / name).write_text("a,b\n1,2\n")
     assert read_table(tmp_path / name)["b"].tolist() == [2]
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    for name in ("a.png", "a.txt", "samples.npz"):
+        os.mkfifo(tmp_path / name)
+    wavfile.write(tmp_path / "a.wav", 8000, np.zeros(80, dtype=np.int16))
+    for read in (
+        lambda: vision._image(tmp_path / "a.png"),
+        lambda: speech.clips_in(tmp_path, 8000, 9, None),
+        lambda: distribution._read_samples(tmp_path / "samples.npz"),
+    ):
+        with pytest.raises(InputError, match="is a pipe or a device, not a file"):
+            read()

@@ -30,6 +30,9 @@ def test_a_sweep_selects_the_closest_of_each_kind_of_its_first_model(tmp_path):
     path.write_text(SWEEP.replace("partial", "exact"))
     with pytest.raises(InputError, match="only activation is approximated"):
         selected(path, "silu")
+    path.write_text("model,softmax,activation,metric,reference,value\na,1,native,m,exact,1.0\n")
+    with pytest.raises(InputError, match="line 2, softmax: must be text, not 1"):
+        selected(path, "exp")
 
 
 def test_kinds_of_methods():

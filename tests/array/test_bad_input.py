@@ -6,6 +6,7 @@ import pytest
 from mugi.array.converter import Array
 from mugi.array.gemm import gemm
 from mugi.array.nonlinear import BOTH_SIGNS, NEGATIVE, nonlinear
+from mugi.array.simulate import simulated
 from mugi.array.softmax import softmax
 from mugi.bf16 import to_bf16
 from mugi.errors import InputError
@@ -20,6 +21,8 @@ GROUP_8 = "vlp:lut=8,max_exp=3,group=8"
     [
         (lambda: Array(12), "height is 12; allowed: multiples of 8"),
         (lambda: Array(0), "height is 0; allowed"),
+        (lambda: Array(8 * 10**9), "height is 8000000000; allowed: multiples of 8 up to 65,536"),
+        (lambda: simulated(Array(256), 10**15), "windows is 1000.*; allowed: 2 to 78,125"),
         (lambda: Array(8, 9), "width is 9; allowed: 1 to 8"),
         (lambda: run_exp("vlp:lut=16,window=9,max_exp=3,group=8"), "sliding window is 9.*1 to 8"),
         (lambda: run_exp("vlp:lut=4,window=9,max_exp=3"), "window=9 is wider than the LUT"),

@@ -83,7 +83,12 @@ RUNS_CSV = Parser(
     ),
     use_csv,
     good=CSV,
-    seeds=(f"design,array_height,model,batch_size,seq_len\nmugi,128,llama_2_7b,{10**400},9\n",),
+    seeds=(
+        f"design,array_height,model,batch_size,seq_len\nmugi,128,llama_2_7b,{10**400},9\n",
+        "design,array_height,model,batch_size,seq_len\nmugi,128,~a\0b,1,9\n",
+        ",".join(f"c{n}" for n in range(60_000)) + "\n",
+        "a" * 200_000 + ",b\n1,2\n",
+    ),
     command=lambda text, folder: ["evaluate", written(text, folder / "runs.csv")],
 )
 
@@ -155,12 +160,14 @@ def use_parquet(data: bytes, folder: Path) -> None:
     used_runs(written(data, folder / "runs.parquet"))
 
 
+REPEATED = pyarrow.DictionaryArray.from_arrays(np.zeros(40_000, np.int32), ["x" * 10**6])
 WHOLE = _bytes_of(pyarrow.Table.from_pandas(RUNS, preserve_index=False))
 RUNS_PARQUET = Parser(
     "runs as Parquet",
     st.one_of(tables(), tables(), damaged_bytes(Many([WHOLE]))),
     use_parquet,
     good=(WHOLE,),
+    seeds=(_bytes_of(pyarrow.table({"note": REPEATED})),),
     command=lambda data, folder: ["evaluate", written(data, folder / "runs.parquet")],
 )
 

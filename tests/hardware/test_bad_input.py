@@ -324,3 +324,10 @@ def test_rows_of_srams_that_determine_no_fit(tmp_path):
 def test_a_grid_without_keys():
     with pytest.raises(InputError, match="grid 2: it has no keys; one of: design, variant"):
         expand([RUN, {}])
+
+
+@pytest.mark.parametrize("column", ["design", "model", "technology"])
+@pytest.mark.parametrize("name", ["~a\0b", "~a\0b.yaml", "~a\0b.json"])
+def test_a_name_that_no_path_can_have_is_unknown(column, name):
+    [mistake] = check_runs(pd.DataFrame([RUN | {column: name}]))
+    assert "unknown" in mistake.what or "does not exist" in mistake.what

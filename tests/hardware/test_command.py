@@ -120,6 +120,8 @@ def test_printed_energy_says_what_it_includes(capsys):
         ["--grid", "nowhere.yaml"],
         ["x.csv", "-o", "x.txt"],
         ["x.csv", "--grid", "y"],
+        ["/dev/zero"],
+        ["--grid", "/dev/zero"],
     ],
 )
 def test_bad_arguments(arguments, capsys):
@@ -133,6 +135,9 @@ def test_nothing_is_written_if_either_table_cannot_be(tmp_path, capsys):
     tables = ["-o", str(tmp_path / "results.csv"), "--breakdown", str(tmp_path / "parts.csv")]
     assert main(["evaluate", str(tmp_path / "runs.csv"), *tables]) == 2
     assert "parts.csv: it is a folder" in capsys.readouterr().err
+    tables[-1] = str(tmp_path / "." / "results.csv")
+    assert main(["evaluate", str(tmp_path / "runs.csv"), *tables]) == 2
+    assert "results.csv: would be written twice" in capsys.readouterr().err
     assert not (tmp_path / "results.csv").exists()
 
 

@@ -150,3 +150,6 @@ def test_the_command_reads_the_table_of_accuracy_and_refuses_others(tmp_path, ca
     write_table(measured(row).assign(ci_high="wide"), source)
     assert main(command) == 2
     assert "row 1, ci_high: 'wide' is no number" in capsys.readouterr().err
+    write_table(measured(row).assign(woq=4), source)
+    assert main(command) == 2
+    assert "line 2, woq: must be text, not 4" in capsys.readouterr().err

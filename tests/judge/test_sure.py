@@ -8,7 +8,9 @@ from mugi.cli import main
 from mugi.errors import InputError
 from mugi.hardware import evaluate_hardware
 from mugi.judge.costs import load_costs
+from mugi.judge.sobol import sobol_indices
 from mugi.judge.sure import CHIPS, HEADLINE, PAPER, how_sure
+from mugi.judge.variance import variance_shares
 
 DRAWS = 300
 
@@ -117,7 +119,11 @@ def test_costs_that_are_sure_have_no_spread_and_more_spread_widens(table):
     ("call", "line"),
     [
         (lambda: how_sure(1), "draws must be at least 2"),
+        (lambda: how_sure(10**15), "draws must be at most 100,000, not 1000"),
+        (lambda: variance_shares(1 << 50), "samples must be at most 8,192, not"),
+        (lambda: sobol_indices({}, None, [], 1 << 50), "samples must be at most 100,000, not"),
         (lambda: how_sure(seed=-1), "seed must be at least 0"),
+        (lambda: how_sure(seed=2**32), "seed must be at most 2,147,483,648"),
     ],
 )
 def test_numbers_that_make_no_draws_are_mistakes(call, line):
