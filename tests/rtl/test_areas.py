@@ -178,7 +178,14 @@ def test_tables_that_are_not_of_all_units_once(part, rows, line, table, tmp_path
     path, output = tmp_path / "areas.csv", str(tmp_path / "out")
     rows(table).to_csv(path, index=False)
     of_part = {
-        "compare": ["--units", f"{output}.csv", "--sums", f"{output}.csv", "-o", f"{output}.csv"],
+        "compare": [
+            "--units",
+            f"{output}1.csv",
+            "--sums",
+            f"{output}2.csv",
+            "-o",
+            f"{output}3.csv",
+        ],
         "technology": ["-o", f"{output}.yaml"],
     }
     assert main(["rtl", part, str(path), *of_part[part]]) == 2
@@ -306,7 +313,7 @@ def test_signs_in_comments_and_macros_are_verilog(tmp_path, osu018):
         (
             "module a; function integer f(input integer n); begin f = n; while (f < 2) f = f * 1;"
             " end endfunction localparam X = f(1); endmodule",
-            ("-t 1800", "-t 1"),
+            (f"-t {60 * synthesis.MOST_MINUTES}", "-t 1"),
         ),
         ("`define A `B `B `B\n`define B `A `A\nmodule a; `A endmodule", ("-v 8388608", "-v 99999")),
     ],
