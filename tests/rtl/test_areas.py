@@ -320,7 +320,7 @@ def test_signs_in_comments_and_macros_are_verilog(tmp_path, osu018):
 )
 def test_verilog_without_an_end_is_ended(text, limit, tmp_path, osu018, monkeypatch):
     monkeypatch.setattr(synthesis, "LIMITED", synthesis.LIMITED.replace(*limit))
-    with pytest.raises(InputError, match=r"killed by signal .; it may take 30 minutes and 8 GB"):
+    with pytest.raises(InputError, match=r"killed by signal .; it may take 10 minutes and 8 GB"):
         synthesise([verilog(tmp_path, text)], "a", {}, osu018, 12)
 
 
