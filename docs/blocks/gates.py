@@ -4,7 +4,8 @@ import pandas as pd
 
 from docs.blocks.text import to_markdown
 from mugi.judge.gates import in_gates
-from mugi.rtl import units as rtl
+from mugi.rtl import published
+from mugi.rtl.units import read_areas
 
 RATIOS = [
     *["tokens_per_s", "tokens_per_j", "area_mm2", "area_array_mm2"],
@@ -21,7 +22,7 @@ RIVALS = {
 
 def units() -> str:
     """Return a row a unit of the Verilog: its area and that of the published components."""
-    table = rtl.beside_published(rtl.read_areas())
+    table = published.beside_published(read_areas())
     rows = [
         {
             "unit": f"`{one.unit}`",
@@ -38,7 +39,7 @@ def units() -> str:
 
 def arrays() -> str:
     """Return a row an array: its area over that of SA (16), published and synthesised."""
-    sums = rtl.array_sums(rtl.arrays(rtl.read_areas())).set_index("label")
+    sums = published.array_sums(published.arrays(read_areas())).set_index("label")
     over = (sums / sums.loc["SA (16)"]).map(lambda ratio: "" if pd.isna(ratio) else f"{ratio:.2f}")
     names = {"published_adders": "published", "corrected_adders": "corrected"}
     names |= {"listed_adders": "synthesised, listed", "open_adders": "synthesised, all"}

@@ -9,7 +9,7 @@ from mugi.commands.parts import add_parts
 from mugi.errors import InputError, Mistake, shown
 from mugi.files import TABLES, check_outputs, check_writable, write_table, write_text
 from mugi.hardware.technology import DEFAULT
-from mugi.rtl import rows, units
+from mugi.rtl import published, rows, units
 from mugi.rtl.synthesis import LIBRARIES, check_tool, library, synthesise
 
 
@@ -141,8 +141,8 @@ def _compare(args: argparse.Namespace) -> tuple[dict, int]:
     """Write areas beside the published ones."""
     check_outputs([args.output, args.sums, args.units])
     areas = units.read_areas(args.areas)
-    parts, beside = units.arrays(areas), units.beside_published(areas)
-    tables = {args.output: parts, args.sums: units.array_sums(parts), args.units: beside}
+    parts, beside = published.arrays(areas), published.beside_published(areas)
+    tables = {args.output: parts, args.sums: published.array_sums(parts), args.units: beside}
     for path, table in tables.items():
         write_table(table, path)
     return tables, 0

@@ -8,7 +8,7 @@ import pytest
 from mugi.array.gemm import multiples
 from mugi.bf16 import from_bf16, to_bf16
 from mugi.hardware import evaluate_hardware
-from mugi.rtl import units
+from mugi.rtl import published, units
 from tests.docs.pages import DOCS, ROOT
 
 TEXT = " ".join((DOCS / "explained" / "gates.md").read_text(encoding="utf-8").split())
@@ -25,7 +25,7 @@ def told(pattern: str, text: str = TEXT) -> list[float]:
 
 @pytest.fixture(scope="module")
 def sums():
-    return units.array_sums(units.arrays(units.read_areas())).set_index("label")
+    return published.array_sums(published.arrays(units.read_areas())).set_index("label")
 
 
 def test_areas_of_arrays(sums):
@@ -41,7 +41,7 @@ def test_areas_of_arrays(sums):
 
 def test_units():
     of = units.read_areas().set_index("unit")["area_adders"]
-    parts = units.arrays(units.read_areas())
+    parts = published.arrays(units.read_areas())
     own = parts[parts["label"] == "Mugi (256)"]
     shares = own.set_index("part")["open_adders"] / own["open_adders"].sum()
     missing = shares[own["missing"].to_numpy()].sum()
@@ -51,7 +51,7 @@ def test_units():
     assert of["figna_pe"] / of["systolic_pe"] == pytest.approx(1 / 3, abs=0.04)  # "a third"
     doubled = of["bf16_multiplier_subnormals"] / of["bf16_multiplier"]
     assert doubled == pytest.approx(2, abs=0.2)
-    flat = units.parts_of(units.load_units().arrays["mugi"], 8, units.read_areas())
+    flat = published.parts_of(units.load_units().arrays["mugi"], 8, units.read_areas())
     whole = flat[~flat["outside"]]["open_adders"].sum() / of["mugi_array_8"] - 1
     assert told(r"Sums of parts are ([\d.]+) % above") == [round(100 * whole, 1)]
     assert of["bf16_adder"] < of["waiting_products"]  # a second adder in place of what waits
@@ -60,7 +60,7 @@ def test_units():
 
 
 def test_what_the_page_calls_borne_out():
-    ratio = units.beside_published(units.read_areas()).set_index("unit")["open_over_published"]
+    ratio = published.beside_published(units.read_areas()).set_index("unit")["open_over_published"]
     near = ["bf16_multiplier", "fifo_16x8", "fifo_16x16", "fifo_8x8", "systolic_pe"]
     assert ratio[[*near, "window_selection", "waiting_products"]].between(0.75, 1.25).all()
     pattern = (

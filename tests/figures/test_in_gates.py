@@ -7,15 +7,15 @@ from figures import in_gates, table_in_gates, waves
 from mugi.errors import InputError
 from mugi.files import write_table
 from mugi.judge.gates import in_gates as in_gates_chips
-from mugi.rtl import units
+from mugi.rtl import published, units
 from mugi.rtl.waves import WAVES
 
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     folder, areas = tmp_path_factory.mktemp("gates"), units.read_areas()
-    write_table(units.array_sums(units.arrays(areas)), folder / "arrays.csv")
-    write_table(units.beside_published(areas), folder / "units.csv")
+    write_table(published.array_sums(published.arrays(areas)), folder / "arrays.csv")
+    write_table(published.beside_published(areas), folder / "units.csv")
     return [folder / "arrays.csv", folder / "units.csv"]
 
 
@@ -35,10 +35,10 @@ def test_what_is_drawn(tables, tmp_path):
 def test_the_caption_says_what_the_areas_do():
     """That units are near the published ones and Mugi's arrays are not."""
     areas = units.read_areas()
-    beside = units.beside_published(areas).set_index("unit")["open_over_published"]
+    beside = published.beside_published(areas).set_index("unit")["open_over_published"]
     large = ["bf16_multiplier", "fifo_16x8", "fifo_16x16", "waiting_products", "systolic_pe"]
     assert beside[large].between(0.75, 1.05).all()
-    sums = units.array_sums(units.arrays(areas)).set_index("label")
+    sums = published.array_sums(published.arrays(areas)).set_index("label")
     over = sums.div(sums.loc["SA (16)"])
     assert over["listed_adders"]["Mugi (256)"] == pytest.approx(
         over["published_adders"]["Mugi (256)"], rel=0.15

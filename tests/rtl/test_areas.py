@@ -12,7 +12,7 @@ from mugi.documents import read_yaml
 from mugi.errors import InputError
 from mugi.hardware import evaluate_hardware
 from mugi.hardware.technology import technology
-from mugi.rtl import rows, synthesis, units
+from mugi.rtl import published, rows, synthesis, units
 from mugi.rtl.synthesis import LIBRARIES, Synthesis, synthesise
 from tests.rtl.conftest import need
 from tests.rtl.simulation import SOURCES
@@ -81,13 +81,13 @@ def test_all_synthesis_gives_the_table(table, osu018):
 
 
 def test_sums_of_parts_are_one_synthesis_of_all(table):
-    parts = units.parts_of(units.load_units().arrays["mugi"], 8, table)
+    parts = published.parts_of(units.load_units().arrays["mugi"], 8, table)
     flat = table.set_index("unit")["area_adders"]["mugi_array_8"]
     assert parts[~parts["outside"]]["open_adders"].sum() == pytest.approx(flat, rel=0.05)
 
 
 def test_every_published_component_is_in_one_part(table):
-    parts = units.arrays(table)
+    parts = published.arrays(table)
     adder = technology().logic["adderbf16"].area_mm2
     for name, array in units.load_units().arrays.items():
         of = parts[(parts["array"] == name) & (parts["array_height"] == array.heights[-1])]
@@ -97,14 +97,14 @@ def test_every_published_component_is_in_one_part(table):
         named = [component for part in array.parts.values() for component in part.components]
         assert len(named) == len(set(named))
         run = RUN | array.design | {"array_height": array.heights[-1]}
-        areas = evaluate_hardware(grids=[run | {"preset": list(units.PRESETS.values())}])
-        sums = of[list(units.PRESETS)].sum() * adder
+        areas = evaluate_hardware(grids=[run | {"preset": list(published.PRESETS.values())}])
+        sums = of[list(published.PRESETS)].sum() * adder
         assert sums.to_list() == pytest.approx(areas["area_array_mm2"].to_list())
         assert not of[of["missing"]]["published_adders"].any()
 
 
 def test_arrays_add_up(table):
-    sums = units.array_sums(units.arrays(table)).set_index("label")
+    sums = published.array_sums(published.arrays(table)).set_index("label")
     of, mugi = table.set_index("unit")["area_adders"], sums.loc["Mugi (256)"]
     rows, columns = 256 * of["row"], 8 * (of["value_generation"] + of["fifo_16x8"])
     edge = 255 * of["maximum_node"] + columns
