@@ -11,13 +11,8 @@ from pathlib import Path
 
 from mugi.errors import InputError, Mistake, closest, raise_all
 
-# liberty files of Debian's packages qflow-tech-NAME
-TECH = Path("/usr/share/qflow/tech")
-LIBRARIES = {
-    "osu018": TECH / "osu018" / "osu018_stdcells.lib",
-    "osu035": TECH / "osu035" / "osu035_stdcells.lib",
-    "osu050": TECH / "osu050" / "osu05_stdcells.lib",
-}
+# liberty files of Debian's packages qflow-tech-NAME; osu035 and osu050 have the same cells, larger
+LIBRARIES = {"osu018": Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")}
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 FASTEST_PS = 1  # a clock that nothing meets
 # Registers, whose area is a flip-flop each, are the cells of Yosys named so

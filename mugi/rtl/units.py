@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
 import yaml
 from pydantic import Field
@@ -19,12 +18,11 @@ from mugi.documents import read_yaml
 from mugi.errors import Mistake, raise_all
 from mugi.files import read_table, sha256_of, write_table, write_text
 from mugi.project import sources
-from mugi.rtl.synthesis import LIBRARIES, check_tool, library, synthesise
+from mugi.rtl.synthesis import check_tool, library, synthesise
 from mugi.schema import Section, validated
 
 UNITS_FILE = files("mugi") / "rtl" / "units.yaml"
-AREAS = Path(str(files("mugi") / "rtl" / "areas"))  # a table a library, and a YAML of what
-REFERENCE = AREAS / "osu018.csv"
+REFERENCE = Path(str(files("mugi") / "rtl" / "areas" / "osu018.csv"))  # the YAML says of what
 ADDER = "bf16_adder"  # by which areas are told, so that the node does not matter
 CLOSE = 0.02  # areas of other versions of the tools
 NUMBERS = ["clock_ns", "area", "area_adders", "flip_flops", "cells", "longest_path_ns"]
@@ -162,36 +160,6 @@ def read_areas(path: Path = REFERENCE) -> pd.DataFrame:
         units = table["unit"][rows].unique()
         raise_all([Mistake(f"unit '{unit}' {what}", str(path)) for unit in units])
     return table
-
-
-def packaged(liberty: Path) -> pd.DataFrame | None:
-    """Return the package's table of a library's areas, if it has one."""
-    for name, path in LIBRARIES.items():
-        if path == liberty:
-            return read_areas(AREAS / f"{name}.csv")
-    return None
-
-
-def by_library() -> pd.DataFrame:
-    """Return the areas of the package's tables in BF16 adders, a row a unit, a column a library."""
-    paths = sorted(AREAS.glob("*.csv"))
-    return pd.DataFrame({p.stem: read_areas(p).set_index("unit")["area_adders"] for p in paths})
-
-
-def spread(names: Iterable[str]) -> float:
-    """Return how far the area of a unit, in BF16 adders, may be off in yet another library.
-
-    0.2 is ±20 %, as in `mugi/judge/costs.yaml`: a 95 % prediction interval (Student's t) of the
-    logarithm, whose variance over the libraries of `by_library` is that of all `names` together.
-    """
-    from scipy import stats  # slow to start
-
-    logarithms = np.log(by_library().loc[list(names)])
-    units, libraries = logarithms.shape
-    squares = logarithms.sub(logarithms.mean(axis=1), axis=0).pow(2).to_numpy().sum()
-    freedom = units * (libraries - 1)
-    within = stats.t.ppf(0.975, freedom) * np.sqrt(squares / freedom * (1 + 1 / libraries))
-    return float(np.expm1(within))
 
 
 def differences(table: pd.DataFrame, reference: pd.DataFrame) -> list[str]:
