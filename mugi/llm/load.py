@@ -159,9 +159,9 @@ def one_line(source: str) -> Iterator[None]:
             "or --device auto where there are several GPUs"
         ) from None
     except Exception as error:  # libraries raise any, tokenizers a plain Exception
-        if not isinstance(error, InputError) and _is_ours(error):
-            raise
-        raise InputError(f"cannot load model '{source}': {_reason(source, error)}") from None
+        if isinstance(error, InputError) or not _is_ours(error):
+            raise InputError(f"cannot load model '{source}': {_reason(source, error)}") from None
+        raise
 
 
 def _is_ours(error: Exception) -> bool:

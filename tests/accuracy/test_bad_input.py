@@ -16,7 +16,7 @@ from tests.accuracy.command import accuracy
         ("softmax=vlp:lut=8|9,maxexp=0..3", "unknown parameter 'maxexp' (did you mean 'max_exp'?)"),
         (
             "softmax=vlp:lut=1..900,max_exp=0;activation=vlp:lut=1..900,max_exp=0",
-            "too many methods; allowed: up to 100000",
+            "too many methods; allowed: up to 10,000",
         ),
     ],
 )
