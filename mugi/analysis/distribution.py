@@ -108,10 +108,10 @@ def read_counts(path: Path, columns: list[str]) -> pd.DataFrame:
     """
     table = read_table(path, columns, list(WHOLE))
     for name, most in WHOLE.items():
-        numbers = pd.to_numeric(table[name])
-        if not (numbers.between(0, most) & (numbers % 1 == 0)).all():
+        if not (table[name].between(0, most) & (table[name] % 1 == 0)).all():
             raise InputError(Mistake(f"must be whole numbers from 0 to {most}", f"{path}: {name}"))
-    table = table.astype(dict.fromkeys(WHOLE, np.int64))
+    floats = [name for name in WHOLE if table[name].dtype.kind == "f"]
+    table = table.astype(dict.fromkeys(floats, np.int64))
     if wrong := not_a_number(table):
         raise InputError(Mistake(f"non-finite {wrong}", str(path)))
     return table
