@@ -1,5 +1,7 @@
 """Areas of the Verilog by open synthesis."""
 
+from functools import cache
+
 import pandas as pd
 
 from docs.blocks.text import to_markdown
@@ -46,6 +48,7 @@ def arrays() -> str:
     return to_markdown(over[[*names]].rename(columns=names).rename_axis("array").reset_index())
 
 
+@cache
 def chips() -> str:
     """Return Mugi (256) over its rivals as listed and as built: Llama 2 70B GQA, corrected."""
     table = in_gates()
