@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from docs.blocks.text import NOT_MEASURED, to_markdown
+from docs.blocks.text import KEPT, NOT_MEASURED, to_markdown
 from mugi.files import read_table
 from mugi.judge.stand import said
 
@@ -134,6 +134,12 @@ def stand(results: Path) -> str:
         parts.append(f"**{name}** in {dtype}, {corpus}, {count} sequences:")
         parts.append(to_markdown(costs(model[model["corpus"] == corpus])))
     return "\n\n".join(parts)
+
+
+def stand_in_full(results: Path) -> str:
+    """Return the same of `make full`, if it was run here."""
+    larger = results.parent / "results-full" / "results"
+    return stand(larger) if (larger / "judge" / "accuracy.csv").is_file() else KEPT
 
 
 def costs(table: pd.DataFrame) -> pd.DataFrame:
