@@ -18,6 +18,13 @@ HOW = (
     "after a large weight those of a small one come beside them: two chains of OR gates carry "
     "both, the row's one adder takes one a cycle, and the others wait."
 )
+# what a row keeps, why, bits of it that it needs and that the published list has
+KEEPS = (
+    ("products that wait", "up to 7, when a weight of 0 follows one of 7", 128, 128),
+    ("partial sums", "one a column, from window to window", 128, 0),
+    ("outputs that wait", "the SRAM takes 64 cycles for those of a tile, the next has 8", 128, 32),
+    ("nonlinear inputs and results", "a result comes up to 7 cycles after its window", 60, 12),
+)
 BUILT = (
     "The Verilog in rtl/ gives the bits and the cycles of the simulated array (tests/rtl), "
     "Yosys and ABC make gates of it, all at one clock. Areas are told in BF16 adders of the same "
@@ -50,6 +57,9 @@ def page(results: Results) -> Page:
     blocks: list[Block] = [*results.missing(ARRAYS, PARTS, UNITS, CURVE_IN_GATES)]
     blocks += [Heading("A row in eight cycles", "row"), Text(HOW)]
     blocks += shown(results, "waves") if results.has(f"{stem('waves')}.csv") else []
+    rows = [Row([name, why, Number(needs), Number(has)]) for name, why, needs, has in KEEPS]
+    heading = ["a row keeps", "because", "bits needed", "bits listed"]
+    blocks += [Table("keeps", "What a row keeps", heading, rows)]
     blocks += [Heading("What was confirmed, and what not", "areas"), Text(BUILT)]
     for part in (arrays, not_listed, units, headlines, universes):
         blocks += part(results)

@@ -212,6 +212,8 @@ def test_areas_in_gates(pages):
         ["SA, BF16×INT4 (16)", "", "", "0.75", "0.75", "120"],
     ]
     assert "partial sums, 20 %" in page.main.text
+    kept = [cell.text for cell in page.select("#table-keeps tbody td:nth-of-type(n+3)")]
+    assert [int(bits) for bits in kept] == [128, 128, 128, 0, 128, 32, 60, 12]
     assert "that one unit stands for, 1 (register) lie within the ±20 %" in page.main.text
     [choice] = page.select("#table-choices tbody tr")
     assert [cell.text for cell in choice.select("td")][2:] == [
