@@ -115,7 +115,8 @@ def captioned(name: str, config: dict) -> str:
     source = FIGURES[name].caption
     try:
         for node in environment.parse(source).find_all(nodes.Node):
-            if not isinstance(node, plain) and getattr(node, "name", "") not in FILTERS:
+            is_filter = isinstance(node, nodes.Filter) and node.name in FILTERS
+            if not isinstance(node, plain) and not is_filter:
                 what = f"may have keys of the configuration and the filters {', '.join(FILTERS)}"
                 raise InputError(Mistake(f"{what}, no {type(node).__name__}", f"{name}.caption"))
         return environment.from_string(source).render(config=config)

@@ -141,6 +141,7 @@ def test_a_caption_has_the_configuration_in_it(own):
         ("{{ 'a' | center(1000000000) }}", "no Filter"),
         ("{% for i in range(10) %}{% endfor %}", "no For"),
         ("{% include '/etc/passwd' %}", "no Include"),
+        ("{% macro sum() %}{% endmacro %}", "no Macro"),
         ("{{ config.tuning.tries }}", "has no attribute 'tuning'"),
         ("{{ config.profile.tokens | join }}", "not iterable"),
         ("{{ config", "unexpected end"),
